@@ -1,0 +1,60 @@
+/**
+ * The ESP engine: opens and seals whole batches. Two implementations, each the other's oracle: the native one
+ * (native/esp.cc, reached through src/gateway/native.ts) and the TypeScript reference (reference.ts).
+ *
+ * `open` takes, in every packet with verdict Forward, the bytes from the ESP header (SPI) to the ICV, with `address`
+ * and `port` saying where it came from. In this order (RFC 4303 section 3.4): find the SA by SPI, check the replay
+ * window, verify the ICV in constant time, decrypt, check padding, advance the window. Success moves `offset` and
+ * `length` to the payload and sets `peer`, `sa` and `protocol`; failure sets verdict Drop and a reason. A packet of one
+ * byte is Drop(Keepalive); SPI 0 is Punt(Ike) with the bytes untouched.
+ *
+ * `seal` takes the payload with `peer` and `protocol` set and makes the ESP packet around it in place, with a fresh
+ * random IV and the next sequence number of the peer's current outbound SA, padded with 1, 2, 3, ... (RFC 4303 section
+ * 2.4); it sets `address`, `port` and `local` from the peer's path. No SA: Drop(NoSa).
+ */
+
+import type { Batch } from '../packet/batch.ts'
+import type { InboundSa, OutboundSa, PeerPath } from './sa.ts'
+
+/** What the engine has to tell control; drained with takeEvents. */
+export type EngineEvent =
+  /** The first packet that this inbound SA authenticated: the peer has our keys (an implied third Quick Mode message). */
+  | { readonly kind: 'first'; readonly peer: number; readonly spi: number }
+  /** An authenticated packet, newer than any before, came from another outer address or port. */
+  | {
+      readonly kind: 'moved'
+      readonly peer: number
+      readonly local: number
+      readonly remote: number
+      readonly port: number
+    }
+  /** The SA passed its soft (once) or hard (once) byte limit or ran out of sequence numbers. */
+  | { readonly kind: 'soft' | 'hard'; readonly peer: number; readonly spi: number; readonly inbound: boolean }
+
+export interface SaUsage {
+  readonly packets: number
+  /** Payload bytes carried. */
+  readonly bytes: number
+  readonly badIcv: number
+  readonly replayed: number
+}
+
+export interface Engine {
+  /** Sets or replaces the way to a peer. */
+  setPath(path: PeerPath): void
+  /** Forgets a peer, its path and all its SAs. Unknown peers are no error. */
+  removePeer(peer: number): void
+  installInbound(sa: InboundSa): void
+  /** Installs an outbound SA, which becomes the one that seal uses for its peer; earlier ones stay until removed. */
+  installOutbound(sa: OutboundSa): void
+  removeInbound(spi: number): void
+  /** Removes one outbound SA; if it was the current one, the newest left takes its place. */
+  removeOutbound(peer: number, spi: number): void
+  /** Opens every Forward packet of the batch. Answers how many events wait. */
+  open(batch: Batch): number
+  /** Seals every Forward packet of the batch. Answers how many events wait. */
+  seal(batch: Batch): number
+  takeEvents(): EngineEvent[]
+  inboundUsage(spi: number): SaUsage | undefined
+  outboundUsage(peer: number, spi: number): SaUsage | undefined
+}

@@ -1,0 +1,145 @@
+/** The only importer of the native addon: system calls and arithmetic, by the batch. */
+
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { EngineEvent, SaUsage } from '../esp/engine.ts'
+import type { Cipher, Integrity } from '../esp/sa.ts'
+
+/** A batch's memory, attached: native keeps a reference to the ArrayBuffer for as long as this lives. */
+export interface NativeBatch {
+  readonly __brand: 'batch'
+}
+/** A worker's ESP engine: its SAs and paths. Used by one thread only. */
+export interface NativeEngine {
+  readonly __brand: 'engine'
+}
+/** An epoll set that a worker thread blocks on. */
+export interface NativePoller {
+  readonly __brand: 'poller'
+}
+/** A watched file descriptor in a thread that has an event loop. */
+export interface NativeWatcher {
+  readonly __brand: 'watcher'
+}
+
+/**
+ * Every function throws an Error with `code` (the errno's name: `EADDRINUSE`, `EPERM`, ...) and `syscall` where the
+ * kernel refuses. Addresses are unsigned 32-bit numbers. File descriptors are non-blocking and close-on-exec.
+ */
+export interface Native {
+  /** batch.h's own idea of src/packet/batch.ts's batchLayout: the same keys and values. */
+  layout(): Record<string, number>
+  /** Which crypto is compiled in and usable here, e.g. { ipsecMb: "1.3.0", openssl: "3.0.15" }; absent ones are undefined. */
+  versions(): { ipsecMb?: string; openssl: string }
+
+  attach(buffer: ArrayBuffer): NativeBatch
+
+  /** UDP socket bound to address:port, with IP_PKTINFO, SO_REUSEPORT if asked, 4 MiB buffers where allowed, DF off. */
+  udpSocket(address: number, port: number, reusePort: boolean): number
+  /**
+   * On one socket of a SO_REUSEPORT group whose members were bound in the order control, worker 0, ... : steers by the
+   * first payload word: 0 or a datagram of less than 4 bytes to socket 0, else to socket 1 + SPI mod workers.
+   */
+  steerUdp(fd: number, workers: number): void
+  /** Raw socket for IP protocol 50 that receives only packets whose SPI mod workers is worker; IP_PKTINFO. */
+  rawEspSocket(worker: number, workers: number): number
+  /** Opens a multi-queue TUN device (no packet information) with that many queues; `name` may hold %d. */
+  tunOpen(name: string, queues: number): { name: string; fds: number[] }
+  /**
+   * Attaches an eBPF program that picks the queue by a map from inner destination address to worker (absent: queue 0).
+   * Answers the map's file descriptor.
+   */
+  steerTun(tunFd: number, workers: number, capacity: number): number
+  steerTunSet(mapFd: number, address: number, worker: number): void
+  steerTunDelete(mapFd: number, address: number): void
+  close(fd: number): void
+  /** An eventfd, for waking a worker; signal adds 1, clear reads it empty. */
+  eventFd(): number
+  signal(fd: number): void
+  clearEvent(fd: number): void
+
+  poller(fds: number[]): NativePoller
+  /** Blocks this thread up to `milliseconds` (-1: for ever). Answers a bit mask: bit i is set when fds[i] is readable. */
+  wait(poller: NativePoller, milliseconds: number): number
+  /** Calls back in this thread's event loop whenever fd is readable (level-triggered), until unwatch. */
+  watch(fd: number, readable: () => void): NativeWatcher
+  unwatch(watcher: NativeWatcher): void
+
+  /**
+   * Receives datagrams into rows `from` and up, with one recvmmsg; answers the batch's new count. Each row: offset at the
+   * slot's headroom, length, address, port, local; verdict Forward; the rest zero. A datagram larger than the slot is
+   * made a row with verdict Drop, reason TooBig.
+   */
+  receiveUdp(fd: number, batch: NativeBatch, from: number): number
+  /** The same for a raw socket: offset behind the IP header, port 0. */
+  receiveRaw(fd: number, batch: NativeBatch, from: number): number
+  /** Sends every Forward row among the first `count` to address:port from local; port 0 goes to rawFd. Answers how many
+   * the kernel took; the others become Drop(SendFailed). Neighbours with the same way go with one system call. */
+  sendEsp(udpFd: number, rawFd: number, batch: NativeBatch, count: number): number
+  /** One datagram now, for control. `local` 0 lets the kernel choose. Answers false where the kernel would block. */
+  sendTo(fd: number, local: number, address: number, port: number, bytes: Uint8Array): boolean
+  /** Reads packets from a TUN queue into rows `from` and up until none is left or the batch is full; answers the new count. */
+  readTun(fd: number, batch: NativeBatch, from: number): number
+  /** Writes every Forward row among the first `count`; answers how many went; the others become Drop(SendFailed). */
+  writeTun(fd: number, batch: NativeBatch, count: number): number
+
+  engine(): NativeEngine
+  setPath(engine: NativeEngine, peer: number, local: number, remote: number, port: number): void
+  removePeer(engine: NativeEngine, peer: number): void
+  /** Copies the keys; the caller's bytes are zeroed. */
+  installInbound(
+    engine: NativeEngine,
+    spi: number,
+    peer: number,
+    cipher: Cipher,
+    encryptionKey: Uint8Array,
+    integrity: Integrity,
+    integrityKey: Uint8Array,
+    replayWindow: number,
+    softBytes: number,
+    hardBytes: number,
+  ): void
+  installOutbound(
+    engine: NativeEngine,
+    spi: number,
+    peer: number,
+    cipher: Cipher,
+    encryptionKey: Uint8Array,
+    integrity: Integrity,
+    integrityKey: Uint8Array,
+    softBytes: number,
+    hardBytes: number,
+  ): void
+  removeInbound(engine: NativeEngine, spi: number): void
+  removeOutbound(engine: NativeEngine, peer: number, spi: number): void
+  /** As Engine.open and Engine.seal of src/esp/engine.ts, over the first `count` rows. */
+  open(engine: NativeEngine, batch: NativeBatch, count: number): number
+  seal(engine: NativeEngine, batch: NativeBatch, count: number): number
+  takeEvents(engine: NativeEngine): EngineEvent[]
+  inboundUsage(engine: NativeEngine, spi: number): SaUsage | undefined
+  outboundUsage(engine: NativeEngine, peer: number, spi: number): SaUsage | undefined
+
+  /** SO_PEERCRED of a connected unix socket. */
+  peerCredentials(fd: number): { pid: number; uid: number; gid: number }
+}
+
+let loaded: Native | undefined
+
+/** The addon; throws an Error that says how to build it where it is missing. */
+export function loadNative(): Native {
+  if (loaded) return loaded
+  const require = createRequire(import.meta.url)
+  const here = fileURLToPath(new URL('.', import.meta.url))
+  // The addon lies at native/build/Release, seen from src/gateway and from dist/src/gateway alike.
+  const candidates = ['../../native/build/Release/floatgate.node', '../../../native/build/Release/floatgate.node']
+  const failures: string[] = []
+  for (const c of candidates) {
+    try {
+      loaded = require(`${here}${c}`) as Native
+      return loaded
+    } catch (e) {
+      failures.push((e as Error).message.split('\n')[0] ?? '')
+    }
+  }
+  throw new Error(`the native addon is not built; run "npm run setup" (${failures.join('; ')})`)
+}

@@ -1,0 +1,83 @@
+/** What the IKE responder may agree to: the ISAKMP policies and the IPsec policies behind them, as plain data. */
+
+import type { Secret } from '../packet/bytes.ts'
+import type { Ipv4 } from '../packet/ip.ts'
+
+export type Phase1Cipher = 'des' | '3des' | 'aes128' | 'aes192' | 'aes256'
+export type Phase1Hash = 'md5' | 'sha1' | 'sha256'
+/** IANA "Group Description" numbers. */
+export type Group = 1 | 2 | 5 | 14 | 19 | 20
+
+export interface Phase1Suite {
+  readonly cipher: Phase1Cipher
+  readonly hash: Phase1Hash
+  readonly group: Group
+}
+
+export interface Phase2Suite {
+  readonly cipher: 'des' | '3des' | 'aes128' | 'aes192' | 'aes256'
+  readonly integrity: 'md5' | 'sha1' | 'sha256'
+}
+
+/** What our own identity payload says. */
+export type LocalIdentity =
+  | { readonly kind: 'address' }
+  | { readonly kind: 'fqdn'; readonly name: string }
+  | { readonly kind: 'user'; readonly name: string }
+
+/** An ISAKMP policy (CREATE ISAKMP POLICY). */
+export interface IsakmpPolicy {
+  readonly name: string
+  /** Whose first message it answers. An exact address is tried before `any`. */
+  readonly peer: 'any' | Ipv4
+  /** The pre-shared key; undefined where the ENCO key it names does not exist: negotiation then fails and says so. */
+  readonly presharedKey: Secret | undefined
+  /** The ENCO key's number, for the failure's remedy. */
+  readonly keyId: number | undefined
+  /** Accepted algorithms, best first. The translation from "unset" to these lists is the gateway's (ADR 0002). */
+  readonly ciphers: readonly Phase1Cipher[]
+  readonly hashes: readonly Phase1Hash[]
+  readonly groups: readonly Group[]
+  readonly localIdentity: LocalIdentity
+  /** The identity the peer must show, or undefined for any. */
+  readonly remoteIdentity: string | undefined
+  readonly natTraversal: boolean
+  readonly sendDeletes: boolean
+  readonly sendNotify: boolean
+  readonly lifetimeSeconds: number
+  /** First retransmission of what we send unasked, in seconds; only towards a peer that proved its address. */
+  readonly messageTimeoutSeconds: number
+  readonly messageRetryLimit: number
+  readonly messageBackoff: 'incremental' | 'none'
+  /** The IPsec policies that name this ISAKMP policy (or none), in position order. */
+  readonly phase2: readonly Phase2Policy[]
+}
+
+/** An IPsec policy with ACTION=IPSEC and its bundle (CREATE IPSEC POLICY, BUNDLESPECIFICATION, SASPECIFICATION). */
+export interface Phase2Policy {
+  readonly name: string
+  /** Accepted transforms, preferred first. */
+  readonly suites: readonly Phase2Suite[]
+  /** Refuse Quick Modes without PFS in this group; undefined: accept with and without. */
+  readonly pfsGroup: Group | undefined
+  /** Upper bound of an SA's life in seconds; a longer wish is cut with RESPONDER-LIFETIME. */
+  readonly lifetimeSeconds: number | undefined
+  readonly lifetimeKilobytes: number | undefined
+  /** 64, 128 or 256; at least 64. */
+  readonly replayWindow: number
+  /** Local (our) port and protocol selectors: UDP 1701 for L2TP; undefined matches any. */
+  readonly localPort: number | undefined
+  readonly protocol: number | undefined
+  readonly action: 'ipsec'
+}
+
+export interface IkeConfig {
+  readonly policies: readonly IsakmpPolicy[]
+  /** Our public address where a NAT in front of us hides it: our NAT-D and identity then use it. */
+  readonly publicAddress: Ipv4 | undefined
+  /** Bounds against floods. */
+  readonly maxHalfOpen: number
+  readonly maxPeers: number
+}
+
+export const DEFAULT_BOUNDS = { maxHalfOpen: 4096, maxPeers: 16384 } as const

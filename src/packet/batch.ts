@@ -1,0 +1,113 @@
+/**
+ * The batch: up to 64 packets as parallel columns over one plain ArrayBuffer. `native/batch.h` computes the same
+ * pointers once, at attach. Stages move `offset` and `length`; the bytes stay where they were received.
+ */
+
+/** Packets a batch holds. */
+export const BATCH_CAPACITY = 64
+/** Bytes of a packet's slot, headroom included. */
+export const SLOT_SIZE = 2048
+/** Free bytes before a packet that was just received or read: PPP 4, L2TP 8, UDP 8, ESP 8, IV 16, and some to spare. */
+export const HEADROOM = 64
+/** Bytes that sealing may append: padding 16 + trailer 2, ICV 32. */
+export const TAILROOM = 64
+/** The largest packet a slot can receive. */
+export const MAX_PACKET = SLOT_SIZE - HEADROOM - TAILROOM
+
+/** Byte offsets of the columns in the buffer, in order; `native.layout()` must answer the same. */
+export const batchLayout = {
+  offset: 0,
+  length: 256,
+  peer: 512,
+  session: 768,
+  sa: 1024,
+  address: 1280,
+  port: 1536,
+  local: 1792,
+  protocol: 2048,
+  verdict: 2112,
+  reason: 2176,
+  bytes: 4096,
+  size: 4096 + BATCH_CAPACITY * SLOT_SIZE,
+  capacity: BATCH_CAPACITY,
+  slotSize: SLOT_SIZE,
+  headroom: HEADROOM,
+} as const
+
+export class Batch {
+  readonly buffer: ArrayBuffer
+  /** The packets themselves: every `offset` counts from its start. */
+  readonly bytes: Uint8Array
+  /** Where each packet starts now, in `bytes`. */
+  readonly offset: Uint32Array
+  readonly length: Uint32Array
+  /** Row of the peer: set by open (in) or filter (out). */
+  readonly peer: Uint32Array
+  /** Row of the session: set by l2tp.decapsulate (in) or filter (out). */
+  readonly session: Uint32Array
+  /** The inbound SA's SPI: set by open. */
+  readonly sa: Uint32Array
+  /** Outer far address: where a packet came from (receive) or goes to (seal). */
+  readonly address: Uint32Array
+  /** Outer far UDP port; 0 means native ESP, IP protocol 50. */
+  readonly port: Uint32Array
+  /** Outer near address. */
+  readonly local: Uint32Array
+  /** ESP next header: as open found it, as seal shall write it. */
+  readonly protocol: Uint8Array
+  readonly verdict: Uint8Array
+  /** DropReason or PuntReason, by the verdict. */
+  readonly reason: Uint8Array
+  /** How many packets are in it. */
+  count = 0
+
+  constructor() {
+    const l = batchLayout
+    const buffer = new ArrayBuffer(l.size)
+    const u32 = (at: number) => new Uint32Array(buffer, at, BATCH_CAPACITY)
+    const u8 = (at: number) => new Uint8Array(buffer, at, BATCH_CAPACITY)
+    this.buffer = buffer
+    this.bytes = new Uint8Array(buffer, l.bytes)
+    this.offset = u32(l.offset)
+    this.length = u32(l.length)
+    this.peer = u32(l.peer)
+    this.session = u32(l.session)
+    this.sa = u32(l.sa)
+    this.address = u32(l.address)
+    this.port = u32(l.port)
+    this.local = u32(l.local)
+    this.protocol = u8(l.protocol)
+    this.verdict = u8(l.verdict)
+    this.reason = u8(l.reason)
+  }
+
+  /** Empties the batch. Columns of a row are set when the row is made. */
+  clear(): void {
+    this.count = 0
+  }
+
+  /** Adds a packet behind the headroom of the next slot, to be forwarded; the caller sees to it that there is room. */
+  push(packet: Uint8Array): number {
+    const i = this.count++
+    const at = i * SLOT_SIZE + HEADROOM
+    this.bytes.set(packet, at)
+    this.offset[i] = at
+    this.length[i] = packet.length
+    this.peer[i] = 0
+    this.session[i] = 0
+    this.sa[i] = 0
+    this.address[i] = 0
+    this.port[i] = 0
+    this.local[i] = 0
+    this.protocol[i] = 0
+    this.verdict[i] = 0
+    this.reason[i] = 0
+    return i
+  }
+
+  /** A view of packet `i` as it stands now. */
+  packet(i: number): Uint8Array {
+    const at = this.offset[i]!
+    return this.bytes.subarray(at, at + this.length[i]!)
+  }
+}

@@ -1,0 +1,72 @@
+/** Small things that every room does with byte strings. */
+
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+}
+
+/** Bytes of a hexadecimal string; white space is allowed. Throws RangeError on anything else. */
+export function fromHex(hex: string): Uint8Array {
+  const clean = hex.replace(/\s+/g, '')
+  if (!/^([0-9a-f]{2})*$/i.test(clean)) throw new RangeError('not a hexadecimal string')
+  return new Uint8Array(Buffer.from(clean, 'hex'))
+}
+
+/** Plain equality, for public values. */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Equality whose time tells nothing but the lengths, for every MAC, hash and password. */
+export function equalSecret(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!
+  return difference === 0
+}
+
+const utf8 = new TextEncoder()
+const latin = new TextDecoder('latin1')
+
+export function encodeText(text: string): Uint8Array {
+  return utf8.encode(text)
+}
+
+/** Text a peer sent, safe for a log: control and non-ASCII characters become `?`, a trailing NUL goes. */
+export function printable(bytes: Uint8Array, limit = 128): string {
+  return latin
+    .decode(bytes.subarray(0, limit))
+    .replace(/\0+$/, '')
+    .replace(/[^\x20-\x7e]/g, '?')
+}
+
+/** Bytes that no log, error or JSON ever shows. */
+export class Secret {
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  static fromText(text: string): Secret {
+    return new Secret(encodeText(text))
+  }
+
+  /** The bytes themselves: every call of this is a place to review. */
+  reveal(): Uint8Array {
+    return this.#bytes
+  }
+
+  toString(): string {
+    return '<secret>'
+  }
+
+  toJSON(): string {
+    return '<secret>'
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '<secret>'
+  }
+}
