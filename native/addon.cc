@@ -1,0 +1,34 @@
+// The addon's entry: fills the exports of each thread that loads it. Nothing here is global to the process,
+// so that any number of worker threads can load it.
+
+#include <node_api.h>
+
+#include "batch.h"
+#if __has_include("esp.h")
+#include "esp.h"
+#endif
+
+namespace floatgate {
+namespace {
+
+using Register = napi_status (*)(napi_env, napi_value);
+
+constexpr Register kRooms[] = {
+    RegisterBatch,
+#if __has_include("esp.h")
+    RegisterEsp,
+#endif
+};
+
+}  // namespace
+}  // namespace floatgate
+
+NAPI_MODULE_INIT() {
+  for (floatgate::Register add : floatgate::kRooms) {
+    if (add(env, exports) != napi_ok) {
+      napi_throw_error(env, nullptr, "the addon cannot be initialised");
+      return nullptr;
+    }
+  }
+  return exports;
+}

@@ -1,0 +1,85 @@
+// Attaching a batch: the column pointers are computed once, here.
+
+#include "batch.h"
+
+namespace floatgate {
+namespace {
+
+napi_value Layout(napi_env env, napi_callback_info) {
+  napi_value layout = MakeObject(env);
+  const struct {
+    const char* key;
+    uint32_t value;
+  } entries[] = {
+      {"offset", kOffsetColumn},
+      {"length", kLengthColumn},
+      {"peer", kPeerColumn},
+      {"session", kSessionColumn},
+      {"sa", kSaColumn},
+      {"address", kAddressColumn},
+      {"port", kPortColumn},
+      {"local", kLocalColumn},
+      {"protocol", kProtocolColumn},
+      {"verdict", kVerdictColumn},
+      {"reason", kReasonColumn},
+      {"bytes", kBytesStart},
+      {"size", kBatchSize},
+      {"capacity", kBatchCapacity},
+      {"slotSize", kSlotSize},
+      {"headroom", kHeadroom},
+  };
+  for (const auto& entry : entries) Set(env, layout, entry.key, MakeU32(env, entry.value));
+  return layout;
+}
+
+void Detach(napi_env env, void* data, void*) {
+  BatchView* view = static_cast<BatchView*>(data);
+  napi_delete_reference(env, view->buffer);
+  view->magic = 0;
+  delete view;
+}
+
+napi_value Attach(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  napi_value buffer = args.Value(0);
+  if (!args.ok()) return nullptr;
+  bool is_array_buffer = false;
+  void* data = nullptr;
+  size_t size = 0;
+  if (napi_is_arraybuffer(env, buffer, &is_array_buffer) != napi_ok || !is_array_buffer ||
+      napi_get_arraybuffer_info(env, buffer, &data, &size) != napi_ok || size != kBatchSize) {
+    return ThrowType(env, "argument 1 must be the ArrayBuffer of a batch");
+  }
+
+  BatchView* view = new BatchView;
+  uint8_t* start = static_cast<uint8_t*>(data);
+  auto column32 = [start](uint32_t at) { return reinterpret_cast<uint32_t*>(start + at); };
+  view->offset = column32(kOffsetColumn);
+  view->length = column32(kLengthColumn);
+  view->peer = column32(kPeerColumn);
+  view->session = column32(kSessionColumn);
+  view->sa = column32(kSaColumn);
+  view->address = column32(kAddressColumn);
+  view->port = column32(kPortColumn);
+  view->local = column32(kLocalColumn);
+  view->protocol = start + kProtocolColumn;
+  view->verdict = start + kVerdictColumn;
+  view->reason = start + kReasonColumn;
+  view->bytes = start + kBytesStart;
+  napi_create_reference(env, buffer, 1, &view->buffer);
+
+  napi_value external = nullptr;
+  if (napi_create_external(env, view, Detach, nullptr, &external) != napi_ok) {
+    Detach(env, view, nullptr);
+    return ThrowType(env, "the batch cannot be attached");
+  }
+  return external;
+}
+
+}  // namespace
+
+napi_status RegisterBatch(napi_env env, napi_value exports) {
+  return Define(env, exports, {{"layout", Layout}, {"attach", Attach}});
+}
+
+}  // namespace floatgate

@@ -1,0 +1,128 @@
+// The batch as native code sees it: a mirror of src/packet/batch.ts and src/packet/verdict.ts.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "napi.h"
+
+namespace floatgate {
+
+inline constexpr uint32_t kBatchCapacity = 64;
+inline constexpr uint32_t kSlotSize = 2048;
+inline constexpr uint32_t kHeadroom = 64;
+inline constexpr uint32_t kTailroom = 64;
+inline constexpr uint32_t kMaxPacket = kSlotSize - kHeadroom - kTailroom;
+
+// Byte offsets of the columns in the ArrayBuffer: first the 32-bit columns, then the 8-bit ones, then the
+// packets.
+inline constexpr uint32_t kOffsetColumn = 0;
+inline constexpr uint32_t kLengthColumn = 256;
+inline constexpr uint32_t kPeerColumn = 512;
+inline constexpr uint32_t kSessionColumn = 768;
+inline constexpr uint32_t kSaColumn = 1024;
+inline constexpr uint32_t kAddressColumn = 1280;
+inline constexpr uint32_t kPortColumn = 1536;
+inline constexpr uint32_t kLocalColumn = 1792;
+inline constexpr uint32_t kProtocolColumn = 2048;
+inline constexpr uint32_t kVerdictColumn = 2112;
+inline constexpr uint32_t kReasonColumn = 2176;
+inline constexpr uint32_t kBytesStart = 4096;
+inline constexpr uint32_t kBytesSize = kBatchCapacity * kSlotSize;
+inline constexpr uint32_t kBatchSize = kBytesStart + kBytesSize;
+
+enum class Verdict : uint8_t { Forward = 0, Punt = 1, Drop = 2 };
+
+enum class DropReason : uint8_t {
+  None = 0,
+  Truncated = 1,
+  Keepalive = 2,
+  UnknownSpi = 3,
+  BadIcv = 4,
+  Replayed = 5,
+  BadPadding = 6,
+  LifetimeExpired = 7,
+  NotL2tp = 8,
+  BadL2tp = 9,
+  UnknownSession = 10,
+  BadPpp = 11,
+  BadIp = 12,
+  Spoofed = 13,
+  Policy = 14,
+  NoRoute = 15,
+  NoSa = 16,
+  TooBig = 17,
+  SendFailed = 18,
+  FlowTableFull = 19,
+  PuntLimit = 20,
+};
+
+enum class PuntReason : uint8_t { None = 0, Ike = 1, L2tpControl = 2, PppControl = 3, UnknownSession = 4 };
+
+// The columns of one attached batch. JavaScript owns the memory; `buffer` keeps it alive as long as the view.
+// An ArrayBuffer that is attached must never be transferred to another thread.
+struct BatchView {
+  static constexpr uint32_t kMagic = 0x62617463;  // "batc"
+  uint32_t magic = kMagic;
+
+  uint32_t* offset = nullptr;
+  uint32_t* length = nullptr;
+  uint32_t* peer = nullptr;
+  uint32_t* session = nullptr;
+  uint32_t* sa = nullptr;
+  uint32_t* address = nullptr;
+  uint32_t* port = nullptr;
+  uint32_t* local = nullptr;
+  uint8_t* protocol = nullptr;
+  uint8_t* verdict = nullptr;
+  uint8_t* reason = nullptr;
+  uint8_t* bytes = nullptr;  // kBytesSize of them; every offset counts from here
+
+  napi_ref buffer = nullptr;
+
+  bool Forwards(uint32_t row) const { return verdict[row] == static_cast<uint8_t>(Verdict::Forward); }
+
+  // Whether the row's packet lies wholly inside the batch's memory: columns come from JavaScript and are not
+  // trusted.
+  bool InBounds(uint32_t row) const {
+    return offset[row] <= kBytesSize && length[row] <= kBytesSize - offset[row];
+  }
+
+  uint8_t* Packet(uint32_t row) const { return bytes + offset[row]; }
+
+  void Drop(uint32_t row, DropReason why) const {
+    verdict[row] = static_cast<uint8_t>(Verdict::Drop);
+    reason[row] = static_cast<uint8_t>(why);
+  }
+
+  void Punt(uint32_t row, PuntReason why) const {
+    verdict[row] = static_cast<uint8_t>(Verdict::Punt);
+    reason[row] = static_cast<uint8_t>(why);
+  }
+
+  // Makes a fresh row: a packet to be forwarded, all other columns zero.
+  void MakeRow(uint32_t row, uint32_t packet_offset, uint32_t packet_length) const {
+    offset[row] = packet_offset;
+    length[row] = packet_length;
+    peer[row] = 0;
+    session[row] = 0;
+    sa[row] = 0;
+    address[row] = 0;
+    port[row] = 0;
+    local[row] = 0;
+    protocol[row] = 0;
+    verdict[row] = static_cast<uint8_t>(Verdict::Forward);
+    reason[row] = 0;
+  }
+};
+
+// The view behind a value that attach() answered; throws a TypeError and answers nullptr for anything else.
+inline BatchView* UnwrapBatch(napi_env env, napi_value value) {
+  return Unwrap<BatchView>(env, value, "batch");
+}
+
+napi_status RegisterBatch(napi_env env, napi_value exports);
+
+}  // namespace floatgate

@@ -1,0 +1,25 @@
+{
+  # The addon of Floatgate: system calls and arithmetic, by the batch. Build: npm run build:native
+  "variables": {
+    # Multi-buffer crypto, where its header is installed (Debian: libipsec-mb-dev).
+    "have_ipsec_mb%": "<!(test -e /usr/include/intel-ipsec-mb.h -o -e /usr/include/ipsec-mb.h && echo 1 || echo 0)"
+  },
+  "targets": [
+    {
+      "target_name": "floatgate",
+      "sources": [
+        "addon.cc",
+        "batch.cc",
+        "napi.cc",
+        "<!@(ls esp.cc suites_*.cc 2>/dev/null || true)"
+      ],
+      "cflags": ["-fvisibility=hidden"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-O3"],
+      "cflags_cc": ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-fno-exceptions", "-fno-rtti"],
+      "cflags!": ["-O3", "-Wno-unused-parameter"],
+      "conditions": [
+        ["have_ipsec_mb==1", { "defines": ["HAVE_IPSEC_MB"], "libraries": ["-lIPSec_MB"] }]
+      ]
+    }
+  ]
+}
