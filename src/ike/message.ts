@@ -1,0 +1,139 @@
+/** The ISAKMP message: a 28-byte header and a chain of payloads (RFC 2408 sections 3.1 and 3.2). */
+
+import { Reader, Truncated } from '../packet/reader.ts'
+import { Writer } from '../packet/writer.ts'
+import { COOKIE_LENGTH, Flag, HEADER_LENGTH, ISAKMP_VERSION, Notify, PayloadType } from './constants.ts'
+import { IkeError } from './error.ts'
+
+/** The header's fields without those that follow from the message: next payload and length. */
+export interface Header {
+  readonly initiatorCookie: Uint8Array
+  /** All zero in the first message of phase 1. */
+  readonly responderCookie: Uint8Array
+  readonly exchange: number
+  readonly flags: number
+  readonly messageId: number
+}
+
+export interface ParsedHeader extends Header {
+  readonly version: number
+  readonly nextPayload: number
+}
+
+/** One payload without its generic header. */
+export interface Payload {
+  readonly type: number
+  readonly body: Uint8Array
+}
+
+/** A message in clear. */
+export interface Message {
+  readonly header: Header
+  readonly payloads: readonly Payload[]
+}
+
+const GENERIC_HEADER = 4
+
+/** Reads the header alone. Throws IkeError where the bytes are not as long as the header says. */
+export function parseHeader(bytes: Uint8Array): ParsedHeader {
+  if (bytes.length < HEADER_LENGTH) throw new IkeError('short-datagram')
+  const r = new Reader(bytes)
+  const initiatorCookie = r.copy(COOKIE_LENGTH)
+  const responderCookie = r.copy(COOKIE_LENGTH)
+  const nextPayload = r.u8()
+  const version = r.u8()
+  const exchange = r.u8()
+  const flags = r.u8()
+  const messageId = r.u32()
+  const length = r.u32()
+  if (length !== bytes.length) throw new IkeError('length-mismatch', Notify.UnequalPayloadLengths)
+  return { initiatorCookie, responderCookie, nextPayload, version, exchange, flags, messageId }
+}
+
+/**
+ * Follows the chain that begins with a payload of type `first`. `length` tells where it ended: what lies behind is
+ * padding in an encrypted message and an error in a clear one. Throws IkeError on a broken chain.
+ */
+export function parsePayloads(first: number, bytes: Uint8Array): { payloads: Payload[]; length: number } {
+  const r = new Reader(bytes)
+  const payloads: Payload[] = []
+  let type = first
+  try {
+    while (type !== PayloadType.None) {
+      const next = r.u8()
+      // RFC 2408 section 3.2: must be zero. It is also the first thing to fail when a key is wrong.
+      if (r.u8() !== 0) throw malformed('reserved field of a payload header is not zero')
+      const length = r.u16()
+      if (length < GENERIC_HEADER) throw malformed('payload length below 4')
+      payloads.push({ type, body: r.copy(length - GENERIC_HEADER) })
+      type = next
+    }
+  } catch (e) {
+    throw asIkeError(e)
+  }
+  return { payloads, length: r.offset }
+}
+
+/** Reads a whole message that is not encrypted. Throws IkeError. */
+export function parseMessage(bytes: Uint8Array): Message {
+  const { nextPayload, version, ...header } = parseHeader(bytes)
+  if (version !== ISAKMP_VERSION) throw new IkeError('version', Notify.InvalidMajorVersion)
+  if (header.flags & Flag.Encryption) throw new IkeError('encrypted-too-early', Notify.InvalidFlags)
+  const { payloads, length } = parsePayloads(nextPayload, bytes.subarray(HEADER_LENGTH))
+  if (HEADER_LENGTH + length !== bytes.length) throw malformed('bytes behind the last payload')
+  return { header, payloads }
+}
+
+/** The chain of payloads, each behind its generic header. */
+export function emitPayloads(payloads: readonly Payload[]): Uint8Array {
+  const w = new Writer()
+  payloads.forEach((p, i) => {
+    w.u8(payloads[i + 1]?.type ?? PayloadType.None)
+    w.u8(0)
+    w.u16(p.body.length + GENERIC_HEADER)
+    w.put(p.body)
+  })
+  return w.bytes()
+}
+
+/** A header of a message whose chain starts with `nextPayload` and is `bodyLength` bytes long, in clear or not. */
+export function emitHeader(header: Header, nextPayload: number, bodyLength: number): Uint8Array {
+  return new Writer(HEADER_LENGTH)
+    .put(header.initiatorCookie)
+    .put(header.responderCookie)
+    .u8(nextPayload)
+    .u8(ISAKMP_VERSION)
+    .u8(header.exchange)
+    .u8(header.flags)
+    .u32(header.messageId)
+    .u32(HEADER_LENGTH + bodyLength)
+    .bytes()
+}
+
+/** A message in clear. */
+export function emitMessage(message: Message): Uint8Array {
+  const body = emitPayloads(message.payloads)
+  return new Writer(HEADER_LENGTH + body.length)
+    .put(emitHeader(message.header, message.payloads[0]?.type ?? PayloadType.None, body.length))
+    .put(body)
+    .bytes()
+}
+
+/** The bodies of all payloads of one type, in order. */
+export function bodies(payloads: readonly Payload[], type: number): Uint8Array[] {
+  return payloads.filter(p => p.type === type).map(p => p.body)
+}
+
+/** The body of the first payload of one type. */
+export function body(payloads: readonly Payload[], type: number): Uint8Array | undefined {
+  return payloads.find(p => p.type === type)?.body
+}
+
+export function malformed(detail: string): IkeError {
+  return new IkeError('malformed', Notify.PayloadMalformed, detail)
+}
+
+/** Turns the reader's Truncated into this room's error; leaves everything else alone. */
+export function asIkeError(e: unknown): unknown {
+  return e instanceof Truncated ? malformed(`truncated: ${e.message}`) : e
+}

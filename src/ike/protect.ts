@@ -1,0 +1,58 @@
+/** Encryption of whole messages under the phase 1 key (RFC 2408 section 3.1, RFC 2409 section 5 and appendix B). */
+
+import { concat, Writer } from '../packet/writer.ts'
+import { blockLength, decrypt, encrypt } from './cipher.ts'
+import { Flag, HEADER_LENGTH, Notify, PayloadType } from './constants.ts'
+import { IkeError } from './error.ts'
+import {
+  emitHeader,
+  emitPayloads,
+  type Header,
+  malformed,
+  type Payload,
+  parseHeader,
+  parsePayloads,
+} from './message.ts'
+import type { Phase1Cipher } from './policy.ts'
+
+export interface Protection {
+  readonly cipher: Phase1Cipher
+  readonly key: Uint8Array
+}
+
+/** Encrypts a message, zero-padded to whole blocks. `iv` of the answer is that of the exchange's next message. */
+export function protect(
+  header: Header,
+  payloads: readonly Payload[],
+  p: Protection,
+  iv: Uint8Array,
+): { bytes: Uint8Array; iv: Uint8Array } {
+  const clear = emitPayloads(payloads)
+  const block = blockLength(p.cipher)
+  const padding = (block - (clear.length % block)) % block
+  const sealed = encrypt(p.cipher, p.key, iv, new Writer(clear.length + padding).put(clear).zeros(padding).bytes())
+  const head = emitHeader({ ...header, flags: header.flags | Flag.Encryption }, payloads[0]!.type, sealed.length)
+  return { bytes: concat(head, sealed), iv: sealed.slice(-block) }
+}
+
+export interface Unprotected {
+  readonly payloads: Payload[]
+  /** The bytes behind the first payload up to the end of the chain: what HASH(1) and HASH(2) cover. */
+  readonly behindFirst: Uint8Array
+  /** The IV of the exchange's next message. */
+  readonly iv: Uint8Array
+}
+
+/** Decrypts a message. Padding behind the chain is ignored, whatever it holds. Throws IkeError; nothing is authenticated yet. */
+export function unprotect(bytes: Uint8Array, p: Protection, iv: Uint8Array): Unprotected {
+  const { nextPayload, flags } = parseHeader(bytes)
+  if (!(flags & Flag.Encryption)) throw new IkeError('cleartext', Notify.InvalidFlags)
+  const sealed = bytes.subarray(HEADER_LENGTH)
+  const block = blockLength(p.cipher)
+  if (sealed.length === 0 || sealed.length % block !== 0) throw malformed('ciphertext is not whole blocks')
+  if (nextPayload === PayloadType.None) throw malformed('encrypted message without payloads')
+  const clear = decrypt(p.cipher, p.key, iv, sealed)
+  const { payloads, length } = parsePayloads(nextPayload, clear)
+  const first = payloads[0]!.body.length + 4
+  return { payloads, behindFirst: clear.slice(first, length), iv: sealed.slice(-block) }
+}
