@@ -7,6 +7,12 @@
 #if __has_include("esp.h")
 #include "esp.h"
 #endif
+#include "files.h"
+#include "poll.h"
+#include "raw_esp.h"
+#include "steering.h"
+#include "tun.h"
+#include "udp.h"
 
 namespace floatgate {
 namespace {
@@ -14,7 +20,7 @@ namespace {
 using Register = napi_status (*)(napi_env, napi_value);
 
 constexpr Register kRooms[] = {
-    RegisterBatch,
+    RegisterBatch, RegisterFiles, RegisterUdp, RegisterRawEsp, RegisterTun, RegisterSteering, RegisterPoll,
 #if __has_include("esp.h")
     RegisterEsp,
 #endif

@@ -10,7 +10,14 @@
       "sources": [
         "addon.cc",
         "batch.cc",
+        "datagram.cc",
+        "files.cc",
         "napi.cc",
+        "poll.cc",
+        "raw_esp.cc",
+        "steering.cc",
+        "tun.cc",
+        "udp.cc",
         "<!@(ls esp.cc suites_*.cc 2>/dev/null || true)"
       ],
       "cflags": ["-fvisibility=hidden"],

@@ -1,0 +1,174 @@
+// UDP sockets, and sending of ESP packets: in UDP (RFC 3948) and bare (RFC 4303).
+
+#include "udp.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "batch.h"
+#include "datagram.h"
+#include "napi.h"
+
+namespace floatgate {
+namespace {
+
+napi_value UdpSocket(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const uint32_t address = args.U32(0);
+  const uint32_t port = args.U32(1);
+  const bool reuse_port = args.Bool(2);
+  if (!args.ok()) return nullptr;
+  if (port > 0xffff) return ThrowType(env, "argument 2 must be a port");
+
+  OwnedFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return ThrowErrno(env, errno, "socket");
+  const int on = 1;
+  if (reuse_port && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) {
+    return ThrowErrno(env, errno, "setsockopt");
+  }
+  if (int error = SetDatagramOptions(fd.get()); error != 0) return ThrowErrno(env, error, "setsockopt");
+
+  sockaddr_in near = {};
+  near.sin_family = AF_INET;
+  near.sin_port = htons(static_cast<uint16_t>(port));
+  near.sin_addr.s_addr = htonl(address);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&near), sizeof near) < 0) {
+    return ThrowErrno(env, errno, "bind");
+  }
+  return MakeI32(env, fd.Release());
+}
+
+napi_value ReceiveUdp(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.I32(0);
+  const uint32_t from = args.U32(2);
+  if (!args.ok()) return nullptr;
+  const BatchView* batch = UnwrapBatch(env, args.Value(1));
+  if (batch == nullptr) return nullptr;
+  const int count = ReceiveDatagrams(fd, *batch, from, 0);
+  if (count < 0) return ThrowErrno(env, -count, "recvmmsg");
+  return MakeI32(env, count);
+}
+
+// The rows that leave by one socket. A row and its message header keep the same place in the two arrays, so
+// that whatever sendmmsg answers is told of the right row.
+class Departure {
+ public:
+  explicit Departure(const BatchView& batch) : batch_(batch) {}
+
+  void Add(uint32_t row) {
+    datagrams_[count_].PrepareSend(&headers_[count_].msg_hdr, batch_.Packet(row), batch_.length[row],
+                                   batch_.local[row], batch_.address[row],
+                                   static_cast<uint16_t>(batch_.port[row]));
+    rows_[count_] = row;
+    count_++;
+  }
+
+  // Answers how many the kernel took. sendmmsg stops at the first message that fails: it answers how many it
+  // sent before, and tells the error only when called with the failed message first.
+  // 1. Send what is left. 2. If the socket's buffer is full, wait a moment, but no more than kWaits times a
+  // batch; then give up the rest. 3. On any other error try that message once more (the error may be an
+  // earlier packet's), then give up that one alone.
+  uint32_t Send(int fd) {
+    uint32_t next = 0;
+    uint32_t sent = 0;
+    int waits = 0;
+    bool tried = false;
+    while (next < count_) {
+      const int taken = sendmmsg(fd, headers_ + next, count_ - next, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (taken > 0) {
+        next += static_cast<uint32_t>(taken);
+        sent += static_cast<uint32_t>(taken);
+        tried = false;
+      } else if (taken < 0 && errno == EINTR) {
+        continue;
+      } else if (taken < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
+        if (waits++ == kWaits) break;
+        pollfd writable = {fd, POLLOUT, 0};
+        poll(&writable, 1, kWaitMilliseconds);
+      } else if (!tried) {
+        tried = true;
+      } else {
+        batch_.Drop(rows_[next++], DropReason::SendFailed);
+        tried = false;
+      }
+    }
+    while (next < count_) batch_.Drop(rows_[next++], DropReason::SendFailed);
+    return sent;
+  }
+
+ private:
+  static constexpr int kWaits = 3;
+  static constexpr int kWaitMilliseconds = 1;
+
+  const BatchView& batch_;
+  uint32_t count_ = 0;
+  uint32_t rows_[kBatchCapacity];
+  mmsghdr headers_[kBatchCapacity];
+  Datagram datagrams_[kBatchCapacity];
+};
+
+napi_value SendEsp(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int udp_fd = args.I32(0);
+  const int raw_fd = args.I32(1);
+  const uint32_t count = args.U32(3);
+  if (!args.ok()) return nullptr;
+  const BatchView* batch = UnwrapBatch(env, args.Value(2));
+  if (batch == nullptr) return nullptr;
+  if (count > kBatchCapacity) return ThrowType(env, "argument 4 must be a batch's count");
+
+  Departure in_udp(*batch);
+  Departure bare(*batch);
+  for (uint32_t row = 0; row < count; row++) {
+    if (!batch->Forwards(row)) continue;
+    // To Linux the address 0 means this very host.
+    if (!batch->InBounds(row) || batch->address[row] == 0 || batch->port[row] > 0xffff) {
+      batch->Drop(row, DropReason::SendFailed);
+    } else if (batch->port[row] == 0) {
+      bare.Add(row);
+    } else {
+      in_udp.Add(row);
+    }
+  }
+  return MakeU32(env, in_udp.Send(udp_fd) + bare.Send(raw_fd));
+}
+
+napi_value SendTo(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.I32(0);
+  const uint32_t local = args.U32(1);
+  const uint32_t address = args.U32(2);
+  const uint32_t port = args.U32(3);
+  const ByteSpan bytes = args.Bytes(4);
+  if (!args.ok()) return nullptr;
+  if (port > 0xffff) return ThrowType(env, "argument 4 must be a port");
+
+  Datagram datagram;
+  msghdr header;
+  bool tried = false;
+  for (;;) {
+    datagram.PrepareSend(&header, bytes.data, bytes.size, local, address, static_cast<uint16_t>(port));
+    if (sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return MakeBool(env, true);
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == ENOBUFS) return MakeBool(env, false);
+    // The error may be an earlier packet's, told late.
+    if (tried || !IsPassingError(errno)) return ThrowErrno(env, errno, "sendmsg");
+    tried = true;
+  }
+}
+
+}  // namespace
+
+napi_status RegisterUdp(napi_env env, napi_value exports) {
+  return Define(
+      env, exports,
+      {{"udpSocket", UdpSocket}, {"receiveUdp", ReceiveUdp}, {"sendEsp", SendEsp}, {"sendTo", SendTo}});
+}
+
+}  // namespace floatgate
