@@ -1,0 +1,43 @@
+/**
+ * Cached replies and the gaps between retransmissions (RFC 2408 section 5.1). A repeated identical request gets the
+ * identical reply; nothing is sent on a timer towards a peer that has not proved its address, so nobody can use us as
+ * an amplifier.
+ */
+
+import { createHash } from 'node:crypto'
+import type { IsakmpPolicy } from './policy.ts'
+
+/** How many of an exchange's last requests are remembered: main mode has three. */
+const REMEMBERED = 3
+
+export class Replies {
+  private readonly entries: { readonly digest: string; readonly reply: Uint8Array | undefined }[] = []
+
+  /** Remembers a request that was dealt with; without a reply, a repetition of it is answered with silence. */
+  remember(request: Uint8Array, reply: Uint8Array | undefined): void {
+    this.entries.push({ digest: digest(request), reply })
+    if (this.entries.length > REMEMBERED) this.entries.shift()
+  }
+
+  /** What is known of an identical request. */
+  find(request: Uint8Array): { readonly reply: Uint8Array | undefined } | undefined {
+    const wanted = digest(request)
+    return this.entries.find(e => e.digest === wanted)
+  }
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64')
+}
+
+/**
+ * Seconds to wait after a message was sent `count` times (from 1). The incremental series with a timeout of 4 is
+ * 4, 8, 16, 24, 32, 40, 48, 56, as the AR450S documents by example.
+ */
+export function retransmissionGapSeconds(
+  policy: Pick<IsakmpPolicy, 'messageTimeoutSeconds' | 'messageBackoff'>,
+  count: number,
+): number {
+  const timeout = policy.messageTimeoutSeconds
+  return policy.messageBackoff === 'none' || count === 1 ? timeout : 2 * timeout * (count - 1)
+}
