@@ -18,7 +18,7 @@
         "steering.cc",
         "tun.cc",
         "udp.cc",
-        "<!@(ls esp.cc suites_*.cc 2>/dev/null || true)"
+        "<!@(ls esp*.cc suites_*.cc 2>/dev/null || true)"
       ],
       "cflags": ["-fvisibility=hidden"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-O3"],

@@ -43,6 +43,8 @@ export interface OutboundSa {
   readonly suite: Suite
   readonly keys: SaKeys
   readonly limits: SaLimits
+  /** The last sequence number used, where an SA moves here from another worker; absent for a new one. */
+  readonly sequence?: number
 }
 
 /** Where a peer's packets go: the outer addresses, and the far UDP port, or 0 for native ESP (IP protocol 50). */

@@ -83,7 +83,8 @@ export interface Native {
   /** Writes every Forward row among the first `count`; answers how many went; the others become Drop(SendFailed). */
   writeTun(fd: number, batch: NativeBatch, count: number): number
 
-  engine(): NativeEngine
+  /** `crypto` leaves only one library to do the work (RangeError where it is not to be had); else the better one does. */
+  engine(crypto?: 'openssl' | 'ipsec-mb'): NativeEngine
   setPath(engine: NativeEngine, peer: number, local: number, remote: number, port: number): void
   removePeer(engine: NativeEngine, peer: number): void
   /** Copies the keys; the caller's bytes are zeroed. */
@@ -109,6 +110,8 @@ export interface Native {
     integrityKey: Uint8Array,
     softBytes: number,
     hardBytes: number,
+    /** The last sequence number used, where the SA moves here from another worker. */
+    sequence?: number,
   ): void
   removeInbound(engine: NativeEngine, spi: number): void
   removeOutbound(engine: NativeEngine, peer: number, spi: number): void

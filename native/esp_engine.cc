@@ -1,0 +1,373 @@
+// Opening and sealing ESP packets by the batch (RFC 4303 section 3): bookkeeping packet by packet and in
+// order, cryptography for all packets together in between.
+
+#include "esp_engine.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include <cstring>
+#include <utility>
+
+namespace floatgate {
+namespace {
+
+constexpr uint32_t kHeader = 8;   // SPI and sequence number
+constexpr uint32_t kTrailer = 2;  // pad length and next header
+constexpr uint32_t kLastSequence = UINT32_MAX;
+constexpr uint32_t kSoftSequence = 0xf0000000;  // a sixteenth of the numbers is left
+
+uint32_t ReadWord(const uint8_t* at) {
+  return static_cast<uint32_t>(at[0]) << 24 | static_cast<uint32_t>(at[1]) << 16 |
+         static_cast<uint32_t>(at[2]) << 8 | at[3];
+}
+
+void WriteWord(uint8_t* at, uint32_t word) {
+  at[0] = static_cast<uint8_t>(word >> 24);
+  at[1] = static_cast<uint8_t>(word >> 16);
+  at[2] = static_cast<uint8_t>(word >> 8);
+  at[3] = static_cast<uint8_t>(word);
+}
+
+}  // namespace
+
+Sa::Sa(const SaRequest& request)
+    : spi(request.spi),
+      peer(request.peer),
+      block(kCipherSizes[Index(request.keys.cipher)].block),
+      iv(kCipherSizes[Index(request.keys.cipher)].iv),
+      icv(kIntegritySizes[Index(request.keys.integrity)].icv),
+      soft_bytes(request.soft_bytes),
+      hard_bytes(request.hard_bytes) {}
+
+// 1. Find each packet's SA and measure the packet.
+// 2. Compute all ICVs and compare each in constant time.
+// 3. Decrypt what proved to be authentic.
+// 4. In the packets' order: lifetime, replay window, ICV and padding decide, each before the next.
+// Step 4 asks the window, since a packet and its copy can come in one batch; step 1 has asked it only to save
+// work.
+void Engine::Open(const BatchView& batch, uint32_t count) {
+  Opening openings[kBatchCapacity];
+  Job* jobs[kBatchCapacity] = {};
+  size_t begun = 0;
+  size_t waiting = 0;
+  for (uint32_t row = 0; row < count; row++) {
+    Opening& opening = openings[begun];
+    if (!batch.Forwards(row) || !BeginOpen(batch, row, opening)) continue;
+    begun++;
+    if (!opening.sa->Spent() && opening.sa->window.Check(opening.sequence)) jobs[waiting++] = &opening.job;
+  }
+  crypto_.Sign(jobs, waiting);
+
+  waiting = 0;
+  for (size_t i = 0; i < begun; i++) {
+    Opening& opening = openings[i];
+    const Job& job = opening.job;
+    opening.authentic =
+        job.done && CRYPTO_memcmp(opening.icv, job.packet + job.signed_length, opening.sa->icv) == 0;
+    if (opening.authentic) jobs[waiting++] = &opening.job;
+  }
+  for (size_t i = 0; i < waiting; i++) jobs[i]->done = false;
+  crypto_.Crypt(jobs, waiting);
+
+  for (size_t i = 0; i < begun; i++) FinishOpen(batch, openings[i]);
+}
+
+// Answers false where the packet's fate is settled.
+bool Engine::BeginOpen(const BatchView& batch, uint32_t row, Opening& opening) {
+  auto drop = [&batch, row](DropReason why) {
+    batch.Drop(row, why);
+    return false;
+  };
+  if (!batch.InBounds(row)) return drop(DropReason::Truncated);
+  uint32_t length = batch.length[row];
+  if (length == 1) return drop(DropReason::Keepalive);
+  if (length < 4) return drop(DropReason::Truncated);
+  uint8_t* packet = batch.Packet(row);
+  uint32_t spi = ReadWord(packet);
+  if (spi == 0) {
+    batch.Punt(row, PuntReason::Ike);
+    return false;
+  }
+  InboundSa* sa = inbound_.Find(spi);
+  if (sa == nullptr) return drop(DropReason::UnknownSpi);
+  uint32_t around = kHeader + sa->iv + sa->icv;
+  if (length < around + sa->block) return drop(DropReason::Truncated);
+  uint32_t text_length = length - around;
+  if (text_length % sa->block != 0) return drop(DropReason::BadPadding);
+
+  opening.row = row;
+  opening.sequence = ReadWord(packet + 4);
+  opening.sa = sa;
+  opening.job = {.keys = &sa->keys,
+                 .packet = packet,
+                 .signed_length = length - sa->icv,
+                 .icv = opening.icv,
+                 .iv = packet + kHeader,
+                 .text = packet + kHeader + sa->iv,
+                 .text_length = text_length,
+                 .done = false};
+  return true;
+}
+
+void Engine::FinishOpen(const BatchView& batch, const Opening& opening) {
+  InboundSa& sa = *opening.sa;
+  uint32_t row = opening.row;
+  if (sa.Spent()) return batch.Drop(row, DropReason::LifetimeExpired);
+  if (!sa.window.Check(opening.sequence)) {
+    sa.usage.replayed++;
+    return batch.Drop(row, DropReason::Replayed);
+  }
+  if (!opening.authentic || !opening.job.done) {
+    sa.usage.bad_icv++;
+    return batch.Drop(row, DropReason::BadIcv);
+  }
+  const uint8_t* text = opening.job.text;
+  uint32_t padded = opening.job.text_length - kTrailer;
+  uint32_t pad_length = text[padded];
+  if (pad_length > padded) return batch.Drop(row, DropReason::BadPadding);
+  uint32_t carried = padded - pad_length;
+  for (uint32_t i = 0; i < pad_length; i++) {
+    if (text[carried + i] != i + 1) return batch.Drop(row, DropReason::BadPadding);
+  }
+
+  bool newer = opening.sequence > sa.window.highest();
+  sa.window.Advance(opening.sequence);
+  batch.offset[row] += kHeader + sa.iv;
+  batch.length[row] = carried;
+  batch.peer[row] = sa.peer;
+  batch.sa[row] = sa.spi;
+  batch.protocol[row] = text[padded + 1];
+  if (sa.usage.packets == 0) {
+    events_.push_back(
+        {.kind = Event::Kind::First, .inbound = true, .peer = sa.peer, .spi = sa.spi, .path = {}});
+  }
+  if (newer) Follow(sa.peer, {batch.local[row], batch.address[row], batch.port[row]});
+  Account(sa, carried, true);
+}
+
+// 1. In the packets' order: SA, limits, room; header, padding and trailer; count.
+// 2. IVs for all packets from one draw.
+// 3. Encrypt all, then compute all ICVs.
+void Engine::Seal(const BatchView& batch, uint32_t count) {
+  Sealing sealings[kBatchCapacity];
+  Job* jobs[kBatchCapacity] = {};
+  size_t begun = 0;
+  for (uint32_t row = 0; row < count; row++) {
+    if (!batch.Forwards(row) || !BeginSeal(batch, row, sealings[begun])) continue;
+    jobs[begun] = &sealings[begun].job;
+    begun++;
+  }
+  if (begun == 0) return;
+  size_t waiting = 0;
+  if (FillIvs(sealings, begun)) crypto_.Crypt(jobs, begun);
+  for (size_t i = 0; i < begun; i++) {
+    if (sealings[i].job.done) jobs[waiting++] = &sealings[i].job;
+  }
+  for (size_t i = 0; i < waiting; i++) jobs[i]->done = false;
+  crypto_.Sign(jobs, waiting);
+  // What could not be encrypted or signed must not leave.
+  for (size_t i = 0; i < begun; i++) {
+    if (!sealings[i].job.done) batch.Drop(sealings[i].row, DropReason::SendFailed);
+  }
+}
+
+bool Engine::BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing) {
+  auto drop = [&batch, row](DropReason why) {
+    batch.Drop(row, why);
+    return false;
+  };
+  uint32_t peer_row = batch.peer[row];
+  if (peer_row >= peers_.size()) return drop(DropReason::NoSa);
+  const Peer& peer = peers_[peer_row];
+  if (!peer.has_path || peer.outbound.empty()) return drop(DropReason::NoSa);
+  OutboundSa& sa = *peer.outbound.back();
+  if (sa.Spent()) return drop(DropReason::LifetimeExpired);
+  if (sa.sequence == kLastSequence) {
+    TellHard(sa, false);
+    return drop(DropReason::LifetimeExpired);
+  }
+
+  // The packet that comes out stays within the slot in which the payload begins: no neighbour is touched.
+  if (!batch.InBounds(row)) return drop(DropReason::TooBig);
+  uint32_t carried = batch.length[row];
+  uint32_t in_slot = batch.offset[row] % kSlotSize;
+  uint32_t before = kHeader + sa.iv;
+  uint32_t pad_length = (sa.block - (carried + kTrailer) % sa.block) % sa.block;
+  uint32_t text_length = carried + pad_length + kTrailer;
+  if (batch.offset[row] >= kBytesSize || in_slot < before || in_slot + text_length + sa.icv > kSlotSize) {
+    return drop(DropReason::TooBig);
+  }
+
+  uint8_t* text = batch.Packet(row);
+  uint8_t* packet = text - before;
+  sa.sequence++;
+  WriteWord(packet, sa.spi);
+  WriteWord(packet + 4, sa.sequence);
+  for (uint32_t i = 0; i < pad_length; i++) text[carried + i] = static_cast<uint8_t>(i + 1);
+  text[text_length - 2] = static_cast<uint8_t>(pad_length);
+  text[text_length - 1] = batch.protocol[row];
+
+  sealing.row = row;
+  sealing.iv = packet + kHeader;
+  sealing.iv_size = sa.iv;
+  sealing.job = {.keys = &sa.keys,
+                 .packet = packet,
+                 .signed_length = before + text_length,
+                 .icv = text + text_length,
+                 .iv = packet + kHeader,
+                 .text = text,
+                 .text_length = text_length,
+                 .done = false};
+
+  batch.offset[row] -= before;
+  batch.length[row] = before + text_length + sa.icv;
+  batch.address[row] = peer.path.remote;
+  batch.port[row] = peer.path.port;
+  batch.local[row] = peer.path.local;
+  Account(sa, carried, false);
+  if (sa.sequence >= kSoftSequence) TellSoft(sa, false);
+  return true;
+}
+
+// An IV must be unpredictable (RFC 3602 section 3): fresh bytes from the process's generator.
+bool Engine::FillIvs(Sealing* sealings, size_t count) {
+  uint8_t ivs[kBatchCapacity * kMaxIv];
+  if (RAND_bytes(ivs, static_cast<int>(count * kMaxIv)) != 1) return false;
+  for (size_t i = 0; i < count; i++) std::memcpy(sealings[i].iv, ivs + i * kMaxIv, sealings[i].iv_size);
+  return true;
+}
+
+// Reports that an authentic packet, newer than all before, came another way than the last one.
+void Engine::Follow(uint32_t peer_row, const Path& path) {
+  if (peer_row >= peers_.size()) return;
+  Peer& peer = peers_[peer_row];
+  if (!peer.has_path || peer.seen == path) return;
+  peer.seen = path;
+  events_.push_back({.kind = Event::Kind::Moved, .inbound = true, .peer = peer_row, .spi = 0, .path = path});
+}
+
+void Engine::Account(Sa& sa, uint32_t bytes, bool inbound) {
+  sa.usage.packets++;
+  sa.usage.bytes += bytes;
+  if (sa.soft_bytes > 0 && sa.usage.bytes >= sa.soft_bytes) TellSoft(sa, inbound);
+  if (sa.hard_bytes > 0 && sa.usage.bytes >= sa.hard_bytes) TellHard(sa, inbound);
+}
+
+void Engine::TellSoft(Sa& sa, bool inbound) {
+  if (sa.soft_reported) return;
+  sa.soft_reported = true;
+  events_.push_back(
+      {.kind = Event::Kind::Soft, .inbound = inbound, .peer = sa.peer, .spi = sa.spi, .path = {}});
+}
+
+void Engine::TellHard(Sa& sa, bool inbound) {
+  if (sa.hard_reported) return;
+  sa.hard_reported = true;
+  events_.push_back(
+      {.kind = Event::Kind::Hard, .inbound = inbound, .peer = sa.peer, .spi = sa.spi, .path = {}});
+}
+
+Engine::Peer& Engine::PeerRow(uint32_t peer) {
+  if (peer >= peers_.size()) peers_.resize(peer + 1);
+  return peers_[peer];
+}
+
+void Engine::SetPath(uint32_t peer, const Path& path) {
+  Peer& row = PeerRow(peer);
+  row.has_path = true;
+  row.path = path;
+  row.seen = path;
+}
+
+void Engine::RemovePeer(uint32_t peer) {
+  if (peer < peers_.size()) peers_[peer] = Peer();
+  inbound_.RemovePeer(peer);
+}
+
+bool Engine::InstallInbound(const SaRequest& request, uint32_t replay_window) {
+  auto sa = std::make_unique<InboundSa>(request, replay_window);
+  if (!crypto_.Expand(request.keys, sa->keys)) return false;
+  PeerRow(request.peer);
+  inbound_.Insert(std::move(sa));
+  return true;
+}
+
+bool Engine::InstallOutbound(const SaRequest& request, uint32_t last_sequence) {
+  auto sa = std::make_unique<OutboundSa>(request, last_sequence);
+  if (!crypto_.Expand(request.keys, sa->keys)) return false;
+  RemoveOutbound(request.peer, request.spi);
+  PeerRow(request.peer).outbound.push_back(std::move(sa));
+  return true;
+}
+
+void Engine::RemoveOutbound(uint32_t peer, uint32_t spi) {
+  if (peer >= peers_.size()) return;
+  std::erase_if(peers_[peer].outbound, [spi](const auto& sa) { return sa->spi == spi; });
+}
+
+const Usage* Engine::InboundUsage(uint32_t spi) const {
+  const InboundSa* sa = inbound_.Find(spi);
+  return sa == nullptr ? nullptr : &sa->usage;
+}
+
+const Usage* Engine::OutboundUsage(uint32_t peer, uint32_t spi) const {
+  if (peer >= peers_.size()) return nullptr;
+  for (const auto& sa : peers_[peer].outbound) {
+    if (sa->spi == spi) return &sa->usage;
+  }
+  return nullptr;
+}
+
+// The slot of the SPI, or the free one where it would go.
+size_t SpiTable::Locate(uint32_t spi) const {
+  size_t at = Home(spi);
+  while (slots_[at] != nullptr && slots_[at]->spi != spi) at = (at + 1) & (slots_.size() - 1);
+  return at;
+}
+
+InboundSa* SpiTable::Find(uint32_t spi) const { return slots_[Locate(spi)].get(); }
+
+void SpiTable::Insert(std::unique_ptr<InboundSa> sa) {
+  size_t at = Locate(sa->spi);
+  if (slots_[at] == nullptr) {
+    if (++count_ * 2 > slots_.size()) {
+      Grow();
+      at = Locate(sa->spi);
+    }
+  }
+  slots_[at] = std::move(sa);
+}
+
+// The entries behind the gap move up where the probe for them would stop at it.
+void SpiTable::Remove(uint32_t spi) {
+  size_t gap = Locate(spi);
+  if (slots_[gap] == nullptr) return;
+  slots_[gap].reset();
+  count_--;
+  size_t mask = slots_.size() - 1;
+  for (size_t at = (gap + 1) & mask; slots_[at] != nullptr; at = (at + 1) & mask) {
+    size_t distance = (at - Home(slots_[at]->spi)) & mask;
+    if (distance < ((at - gap) & mask)) continue;
+    slots_[gap] = std::move(slots_[at]);
+    gap = at;
+  }
+}
+
+void SpiTable::RemovePeer(uint32_t peer) {
+  std::vector<uint32_t> spis;
+  for (const auto& sa : slots_) {
+    if (sa != nullptr && sa->peer == peer) spis.push_back(sa->spi);
+  }
+  for (uint32_t spi : spis) Remove(spi);
+}
+
+void SpiTable::Grow() {
+  std::vector<std::unique_ptr<InboundSa>> before(slots_.size() * 2);
+  before.swap(slots_);
+  for (auto& sa : before) {
+    if (sa != nullptr) slots_[Locate(sa->spi)] = std::move(sa);
+  }
+}
+
+}  // namespace floatgate

@@ -1,0 +1,164 @@
+// The ESP engine (RFC 4303, 3948): one worker's SAs and paths, and whole batches opened and sealed by them.
+// What it does is said in src/esp/engine.ts; src/esp/reference.ts is its oracle.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "batch.h"
+#include "replay.h"
+#include "suites.h"
+
+namespace floatgate {
+
+inline constexpr uint32_t kMaxPeers = 16384;
+
+// What control asks for; the keys are read during the call only.
+struct SaRequest {
+  uint32_t spi;
+  uint32_t peer;
+  SuiteKeys keys;
+  uint64_t soft_bytes;  // 0: never
+  uint64_t hard_bytes;
+};
+
+struct Usage {
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+  uint64_t bad_icv = 0;
+  uint64_t replayed = 0;
+};
+
+// One SA, either direction.
+struct Sa {
+  uint32_t spi;
+  uint32_t peer;
+  uint8_t block, iv, icv;
+  bool soft_reported = false;
+  bool hard_reported = false;
+  uint64_t soft_bytes;
+  uint64_t hard_bytes;
+  Usage usage;
+  Keys keys;
+
+  explicit Sa(const SaRequest& request);
+  // Whether it has carried all the bytes that it may.
+  bool Spent() const { return hard_bytes > 0 && usage.bytes >= hard_bytes; }
+};
+
+struct InboundSa : Sa {
+  ReplayWindow window;
+  InboundSa(const SaRequest& request, uint32_t replay_window) : Sa(request), window(replay_window) {}
+};
+
+struct OutboundSa : Sa {
+  uint32_t sequence;  // the last one used
+  OutboundSa(const SaRequest& request, uint32_t last_sequence) : Sa(request), sequence(last_sequence) {}
+};
+
+struct Path {
+  uint32_t local;
+  uint32_t remote;
+  uint32_t port;
+  bool operator==(const Path&) const = default;
+};
+
+struct Event {
+  enum class Kind : uint8_t { First, Moved, Soft, Hard };
+  Kind kind;
+  bool inbound;
+  uint32_t peer;
+  uint32_t spi;
+  Path path;
+};
+
+// Inbound SAs by SPI: open addressing with linear probing, at most half full.
+class SpiTable {
+ public:
+  SpiTable() : slots_(64) {}
+  InboundSa* Find(uint32_t spi) const;
+  // Takes the place of an SA with the same SPI.
+  void Insert(std::unique_ptr<InboundSa> sa);
+  void Remove(uint32_t spi);
+  void RemovePeer(uint32_t peer);
+
+ private:
+  // A worker's SPIs all leave the same rest when divided by the number of workers, so high bits are mixed in.
+  size_t Home(uint32_t spi) const {
+    uint32_t mixed = spi * 0x9e3779b1u;
+    return (mixed ^ mixed >> 15) & (slots_.size() - 1);
+  }
+  size_t Locate(uint32_t spi) const;
+  void Grow();
+
+  std::vector<std::unique_ptr<InboundSa>> slots_;  // a power of two
+  size_t count_ = 0;
+};
+
+class Engine {
+ public:
+  static constexpr uint32_t kMagic = 0x65737020;  // "esp "
+  uint32_t magic = kMagic;
+
+  explicit Engine(Crypto::Only only) : crypto_(only) { events_.reserve(kBatchCapacity); }
+  bool usable() const { return crypto_.usable(); }
+
+  // Peers are below kMaxPeers: the caller has checked.
+  void SetPath(uint32_t peer, const Path& path);
+  void RemovePeer(uint32_t peer);
+  // Both answer false where the algorithm is refused.
+  bool InstallInbound(const SaRequest& request, uint32_t replay_window);
+  bool InstallOutbound(const SaRequest& request, uint32_t last_sequence);
+  void RemoveInbound(uint32_t spi) { inbound_.Remove(spi); }
+  void RemoveOutbound(uint32_t peer, uint32_t spi);
+
+  // Over the first `count` rows.
+  void Open(const BatchView& batch, uint32_t count);
+  void Seal(const BatchView& batch, uint32_t count);
+
+  std::vector<Event>& events() { return events_; }
+  const Usage* InboundUsage(uint32_t spi) const;
+  const Usage* OutboundUsage(uint32_t peer, uint32_t spi) const;
+
+ private:
+  struct Peer {
+    bool has_path = false;
+    Path path{};
+    Path seen{};  // the path, or where the peer was last reported to have moved: each move is told once
+    std::vector<std::unique_ptr<OutboundSa>> outbound;  // the newest, which Seal uses, last
+  };
+
+  // A packet between the steps of a batch.
+  struct Opening {
+    Job job;
+    uint32_t row;
+    uint32_t sequence;
+    InboundSa* sa;
+    bool authentic;
+    uint8_t icv[kMaxIcv];
+  };
+  struct Sealing {
+    Job job;
+    uint32_t row;
+    uint8_t* iv;
+    uint8_t iv_size;
+  };
+
+  Peer& PeerRow(uint32_t peer);
+  bool BeginOpen(const BatchView& batch, uint32_t row, Opening& opening);
+  void FinishOpen(const BatchView& batch, const Opening& opening);
+  bool BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing);
+  static bool FillIvs(Sealing* sealings, size_t count);
+  void Follow(uint32_t peer, const Path& path);
+  void Account(Sa& sa, uint32_t bytes, bool inbound);
+  void TellSoft(Sa& sa, bool inbound);
+  void TellHard(Sa& sa, bool inbound);
+
+  Crypto crypto_;
+  SpiTable inbound_;
+  std::vector<Peer> peers_;
+  std::vector<Event> events_;
+};
+
+}  // namespace floatgate

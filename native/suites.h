@@ -1,0 +1,171 @@
+// What protects ESP packets: CBC ciphers and truncated HMACs, done by OpenSSL one packet after the other or
+// by libipsec-mb many at once. A mirror of src/esp/suites.ts.
+#pragma once
+
+#include <openssl/evp.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#ifdef HAVE_IPSEC_MB
+#include <intel-ipsec-mb.h>
+#endif
+
+#include "batch.h"
+
+namespace floatgate {
+
+enum class Cipher : uint8_t { Des, TripleDes, Aes128, Aes192, Aes256 };
+inline constexpr size_t kCipherCount = 5;
+enum class Integrity : uint8_t { Md5, Sha1, Sha256 };
+inline constexpr size_t kIntegrityCount = 3;
+
+struct CipherSizes {
+  uint8_t key, block, iv;
+};
+inline constexpr CipherSizes kCipherSizes[kCipherCount] = {
+    {8, 8, 8}, {24, 8, 8}, {16, 16, 16}, {24, 16, 16}, {32, 16, 16}};
+struct IntegritySizes {
+  uint8_t key, icv;
+};
+inline constexpr IntegritySizes kIntegritySizes[kIntegrityCount] = {{16, 12}, {20, 12}, {32, 16}};
+
+inline constexpr size_t kMaxIv = 16;
+inline constexpr size_t kMaxIcv = 16;
+
+constexpr size_t Index(Cipher cipher) { return static_cast<size_t>(cipher); }
+constexpr size_t Index(Integrity integrity) { return static_cast<size_t>(integrity); }
+
+enum class Direction : uint8_t { Encrypt, Decrypt };
+
+// A suite with the keys of one SA in one direction, each as long as the suite asks.
+struct SuiteKeys {
+  Cipher cipher;
+  Integrity integrity;
+  Direction direction;
+  const uint8_t* cipher_key;
+  const uint8_t* integrity_key;
+};
+
+struct Keys;
+
+// One packet's cryptography. `done` is false until the step it was given to has been carried out.
+struct Job {
+  Keys* keys;
+  const uint8_t* packet;  // what the ICV covers: `signed_length` bytes from the SPI on
+  uint32_t signed_length;
+  uint8_t* icv;  // where Sign puts the ICV
+  const uint8_t* iv;
+  uint8_t* text;  // en- or decrypted in place: `text_length` bytes, whole blocks
+  uint32_t text_length;
+  bool done;
+};
+
+// OpenSSL's part of an SA's keys: a cipher context that only takes new IVs, and the HMAC's two hash states
+// after their key block (RFC 2104 section 4).
+class OpensslKeys {
+ public:
+  OpensslKeys() = default;
+  OpensslKeys(const OpensslKeys&) = delete;
+  OpensslKeys& operator=(const OpensslKeys&) = delete;
+  ~OpensslKeys();
+
+  bool Expand(const SuiteKeys& keys);
+  void Crypt(Job& job);
+  void Sign(Job& job);
+
+ private:
+  union Hash {
+    MD5_CTX md5;
+    SHA_CTX sha1;
+    SHA256_CTX sha256;
+  };
+
+  EVP_CIPHER_CTX* cipher_ = nullptr;
+  Integrity integrity_ = Integrity::Md5;
+  Hash inner_, outer_;
+};
+
+#ifdef HAVE_IPSEC_MB
+
+// libipsec-mb's part of an SA's keys.
+struct IpsecMbKeys {
+  IpsecMbKeys() = default;
+  IpsecMbKeys(const IpsecMbKeys&) = delete;
+  IpsecMbKeys& operator=(const IpsecMbKeys&) = delete;
+  ~IpsecMbKeys();
+
+  // AES: the round keys of the SA's direction. DES and 3DES: the key schedules of one or three keys.
+  alignas(64) uint8_t schedule[3 * IMB_DES_KEY_SCHED_SIZE];
+  const void* des_schedules[3];
+  // The HMAC's two hash states after their key block.
+  alignas(16) uint8_t inner[32];
+  alignas(16) uint8_t outer[32];
+};
+
+// A multi-buffer manager: one thread's.
+class IpsecMb {
+ public:
+  // Nothing where this CPU has not the instructions that make it worth while.
+  static std::unique_ptr<IpsecMb> Create();
+  IpsecMb(const IpsecMb&) = delete;
+  IpsecMb& operator=(const IpsecMb&) = delete;
+  ~IpsecMb();
+
+  // Whether DES runs in vector lanes here (AVX-512); elsewhere the library does it bit by bit.
+  bool vectorised_des() const { return manager_->used_arch == IMB_ARCH_AVX512; }
+  void Expand(const SuiteKeys& keys, IpsecMbKeys& expanded);
+  void Crypt(Job* const* jobs, size_t count);
+  void Sign(Job* const* jobs, size_t count);
+
+ private:
+  explicit IpsecMb(IMB_MGR* manager) : manager_(manager) {}
+  void Submit();
+  void Flush();
+
+  IMB_MGR* manager_;
+};
+
+#endif
+
+// All that one SA's keys become; wiped when it goes.
+struct Keys {
+  Cipher cipher;
+  Integrity integrity;
+  Direction direction;
+  OpensslKeys openssl;
+#ifdef HAVE_IPSEC_MB
+  IpsecMbKeys ipsec_mb;
+#endif
+};
+
+// Chooses, step by step and algorithm by algorithm, who does the work.
+class Crypto {
+ public:
+  enum class Only : uint8_t { Best, Openssl, IpsecMb };
+
+  explicit Crypto(Only only);
+  // Whether `only` can be had here.
+  bool usable() const;
+  // Answers false where OpenSSL refuses the algorithm.
+  bool Expand(const SuiteKeys& keys, Keys& expanded);
+
+  // Each step runs over at most kBatchCapacity jobs of any SAs.
+  void Crypt(Job* const* jobs, size_t count);
+  void Sign(Job* const* jobs, size_t count);
+
+ private:
+  Only only_;
+#ifdef HAVE_IPSEC_MB
+  bool Prefers(size_t jobs, size_t threshold) const;
+  std::unique_ptr<IpsecMb> ipsec_mb_;
+#endif
+};
+
+// The library's version where it is compiled in and of use here, else nullptr.
+const char* IpsecMbVersion();
+
+}  // namespace floatgate

@@ -1,0 +1,171 @@
+// CBC ciphers and HMACs by libipsec-mb: the packets of a batch go through the vector unit side by side,
+// whatever SAs they belong to.
+#ifdef HAVE_IPSEC_MB
+
+#include <openssl/crypto.h>
+
+#include <cstring>
+
+#include "suites.h"
+
+namespace floatgate {
+namespace {
+
+constexpr IMB_CIPHER_MODE kCipherModes[kCipherCount] = {IMB_CIPHER_DES, IMB_CIPHER_DES3, IMB_CIPHER_CBC,
+                                                        IMB_CIPHER_CBC, IMB_CIPHER_CBC};
+constexpr IMB_HASH_ALG kHashes[kIntegrityCount] = {IMB_AUTH_MD5, IMB_AUTH_HMAC_SHA_1, IMB_AUTH_HMAC_SHA_256};
+
+constexpr size_t kHashBlock = 64;  // of MD5, SHA-1 and SHA-256 alike
+
+void Complete(const IMB_JOB* finished) {
+  if (finished == nullptr) return;
+  static_cast<Job*>(finished->user_data)->done = finished->status == IMB_STATUS_COMPLETED;
+}
+
+}  // namespace
+
+IpsecMbKeys::~IpsecMbKeys() {
+  OPENSSL_cleanse(schedule, sizeof schedule);
+  OPENSSL_cleanse(inner, sizeof inner);
+  OPENSSL_cleanse(outer, sizeof outer);
+}
+
+std::unique_ptr<IpsecMb> IpsecMb::Create() {
+  IMB_MGR* manager = alloc_mb_mgr(0);
+  if (manager == nullptr) return nullptr;
+  IMB_ARCH arch = IMB_ARCH_NONE;
+  init_mb_mgr_auto(manager, &arch);
+  // Without AES instructions the library emulates them, which OpenSSL does better.
+  if (imb_get_errno(manager) != 0 || arch < IMB_ARCH_SSE) {
+    free_mb_mgr(manager);
+    return nullptr;
+  }
+  return std::unique_ptr<IpsecMb>(new IpsecMb(manager));
+}
+
+IpsecMb::~IpsecMb() { free_mb_mgr(manager_); }
+
+void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
+  // The library answers both directions' AES round keys; one of them is wanted.
+  alignas(64) uint8_t other[16 * 15];
+  bool encrypts = keys.direction == Direction::Encrypt;
+  uint8_t* encryption = encrypts ? expanded.schedule : other;
+  uint8_t* decryption = encrypts ? other : expanded.schedule;
+  switch (keys.cipher) {
+    case Cipher::Aes128:
+      IMB_AES_KEYEXP_128(manager_, keys.cipher_key, encryption, decryption);
+      break;
+    case Cipher::Aes192:
+      IMB_AES_KEYEXP_192(manager_, keys.cipher_key, encryption, decryption);
+      break;
+    case Cipher::Aes256:
+      IMB_AES_KEYEXP_256(manager_, keys.cipher_key, encryption, decryption);
+      break;
+    case Cipher::Des:
+    case Cipher::TripleDes:
+      for (size_t i = 0; i < kCipherSizes[Index(keys.cipher)].key / 8u; i++) {
+        uint8_t* schedule = expanded.schedule + i * IMB_DES_KEY_SCHED_SIZE;
+        expanded.des_schedules[i] = schedule;
+        des_key_schedule(reinterpret_cast<uint64_t*>(schedule), keys.cipher_key + i * 8);
+      }
+      break;
+  }
+  OPENSSL_cleanse(other, sizeof other);
+
+  auto absorb = [this, &keys](uint8_t* state, uint8_t pad) {
+    uint8_t block[kHashBlock];
+    size_t length = kIntegritySizes[Index(keys.integrity)].key;
+    for (size_t i = 0; i < kHashBlock; i++) block[i] = pad ^ (i < length ? keys.integrity_key[i] : 0);
+    switch (keys.integrity) {
+      case Integrity::Md5:
+        IMB_MD5_ONE_BLOCK(manager_, block, state);
+        break;
+      case Integrity::Sha1:
+        IMB_SHA1_ONE_BLOCK(manager_, block, state);
+        break;
+      case Integrity::Sha256:
+        IMB_SHA256_ONE_BLOCK(manager_, block, state);
+        break;
+    }
+    OPENSSL_cleanse(block, sizeof block);
+  };
+  absorb(expanded.inner, 0x36);
+  absorb(expanded.outer, 0x5c);
+}
+
+void IpsecMb::Crypt(Job* const* jobs, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    Job& job = *jobs[i];
+    const Keys& keys = *job.keys;
+    const CipherSizes& sizes = kCipherSizes[Index(keys.cipher)];
+    const void* schedule = keys.cipher == Cipher::TripleDes
+                               ? static_cast<const void*>(keys.ipsec_mb.des_schedules)
+                               : static_cast<const void*>(keys.ipsec_mb.schedule);
+    IMB_JOB* next = IMB_GET_NEXT_JOB(manager_);
+    next->cipher_mode = kCipherModes[Index(keys.cipher)];
+    next->cipher_direction = keys.direction == Direction::Encrypt ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
+    next->chain_order = keys.direction == Direction::Encrypt ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
+    next->hash_alg = IMB_AUTH_NULL;
+    next->enc_keys = schedule;
+    next->dec_keys = schedule;
+    next->key_len_in_bytes = sizes.key;
+    next->iv = job.iv;
+    next->iv_len_in_bytes = sizes.iv;
+    next->src = job.text;
+    next->dst = job.text;
+    next->cipher_start_src_offset_in_bytes = 0;
+    next->msg_len_to_cipher_in_bytes = job.text_length;
+    next->hash_start_src_offset_in_bytes = 0;
+    next->msg_len_to_hash_in_bytes = 0;
+    next->user_data = &job;
+    Submit();
+  }
+  Flush();
+}
+
+void IpsecMb::Sign(Job* const* jobs, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    Job& job = *jobs[i];
+    const Keys& keys = *job.keys;
+    IMB_JOB* next = IMB_GET_NEXT_JOB(manager_);
+    next->cipher_mode = IMB_CIPHER_NULL;
+    next->cipher_direction = IMB_DIR_DECRYPT;
+    next->chain_order = IMB_ORDER_HASH_CIPHER;
+    next->hash_alg = kHashes[Index(keys.integrity)];
+    next->src = job.packet;
+    next->dst = nullptr;
+    next->cipher_start_src_offset_in_bytes = 0;
+    next->msg_len_to_cipher_in_bytes = 0;
+    next->hash_start_src_offset_in_bytes = 0;
+    next->msg_len_to_hash_in_bytes = job.signed_length;
+    next->auth_tag_output = job.icv;
+    next->auth_tag_output_len_in_bytes = kIntegritySizes[Index(keys.integrity)].icv;
+    next->u.HMAC._hashed_auth_key_xor_ipad = keys.ipsec_mb.inner;
+    next->u.HMAC._hashed_auth_key_xor_opad = keys.ipsec_mb.outer;
+    next->user_data = &job;
+    Submit();
+  }
+  Flush();
+}
+
+// The library's own check of each job is left out: esp_engine.cc has checked every length and pointer.
+void IpsecMb::Submit() {
+  for (IMB_JOB* finished = IMB_SUBMIT_JOB_NOCHECK(manager_); finished != nullptr;
+       finished = IMB_GET_COMPLETED_JOB(manager_)) {
+    Complete(finished);
+  }
+}
+
+void IpsecMb::Flush() {
+  while (IMB_JOB* finished = IMB_FLUSH_JOB(manager_)) Complete(finished);
+}
+
+const char* IpsecMbVersion() {
+  if (IpsecMb::Create() == nullptr) return nullptr;
+  const char* version = imb_get_version_str();
+  return *version == 'v' ? version + 1 : version;
+}
+
+}  // namespace floatgate
+
+#endif

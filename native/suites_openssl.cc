@@ -1,0 +1,120 @@
+// CBC ciphers and HMACs on the OpenSSL that the node binary carries. Its hash functions are the low-level
+// ones: HMAC from saved hash states is a copy of a structure, without a lookup or an allocation a packet.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
+#include <openssl/crypto.h>
+
+#include <cstring>
+
+#include "suites.h"
+
+namespace floatgate {
+namespace {
+
+constexpr size_t kHashBlock = 64;  // of MD5, SHA-1 and SHA-256 alike
+constexpr size_t kMaxDigest = 32;
+
+const EVP_CIPHER* CbcCipher(Cipher cipher) {
+  switch (cipher) {
+    case Cipher::Des:
+    case Cipher::TripleDes:
+      return EVP_des_ede3_cbc();
+    case Cipher::Aes128:
+      return EVP_aes_128_cbc();
+    case Cipher::Aes192:
+      return EVP_aes_192_cbc();
+    case Cipher::Aes256:
+      return EVP_aes_256_cbc();
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+OpensslKeys::~OpensslKeys() {
+  EVP_CIPHER_CTX_free(cipher_);  // wipes the round keys
+  OPENSSL_cleanse(&inner_, sizeof inner_);
+  OPENSSL_cleanse(&outer_, sizeof outer_);
+}
+
+bool OpensslKeys::Expand(const SuiteKeys& keys) {
+  // OpenSSL 3 keeps single DES in its legacy provider, which node has not: 3DES with three equal keys is the
+  // same.
+  uint8_t key[32];
+  size_t size = kCipherSizes[Index(keys.cipher)].key;
+  std::memcpy(key, keys.cipher_key, size);
+  if (keys.cipher == Cipher::Des) {
+    std::memcpy(key + 8, key, 8);
+    std::memcpy(key + 16, key, 8);
+  }
+  if (cipher_ == nullptr) cipher_ = EVP_CIPHER_CTX_new();
+  int encrypt = keys.direction == Direction::Encrypt ? 1 : 0;
+  bool ok = cipher_ != nullptr &&
+            EVP_CipherInit_ex(cipher_, CbcCipher(keys.cipher), nullptr, key, nullptr, encrypt) == 1 &&
+            EVP_CIPHER_CTX_set_padding(cipher_, 0) == 1;
+  OPENSSL_cleanse(key, sizeof key);
+
+  integrity_ = keys.integrity;
+  auto absorb = [&keys](Hash& hash, uint8_t pad) {
+    uint8_t block[kHashBlock];
+    size_t length = kIntegritySizes[Index(keys.integrity)].key;
+    for (size_t i = 0; i < kHashBlock; i++) block[i] = pad ^ (i < length ? keys.integrity_key[i] : 0);
+    switch (keys.integrity) {
+      case Integrity::Md5:
+        MD5_Init(&hash.md5);
+        MD5_Update(&hash.md5, block, kHashBlock);
+        break;
+      case Integrity::Sha1:
+        SHA1_Init(&hash.sha1);
+        SHA1_Update(&hash.sha1, block, kHashBlock);
+        break;
+      case Integrity::Sha256:
+        SHA256_Init(&hash.sha256);
+        SHA256_Update(&hash.sha256, block, kHashBlock);
+        break;
+    }
+    OPENSSL_cleanse(block, sizeof block);
+  };
+  absorb(inner_, 0x36);
+  absorb(outer_, 0x5c);
+  return ok;
+}
+
+void OpensslKeys::Crypt(Job& job) {
+  int length = 0;
+  job.done = EVP_CipherInit_ex(cipher_, nullptr, nullptr, nullptr, job.iv, -1) == 1 &&
+             EVP_CipherUpdate(cipher_, job.text, &length, job.text, static_cast<int>(job.text_length)) == 1 &&
+             length == static_cast<int>(job.text_length);
+}
+
+void OpensslKeys::Sign(Job& job) {
+  Hash hash = inner_;
+  uint8_t digest[kMaxDigest];
+  switch (integrity_) {
+    case Integrity::Md5:
+      MD5_Update(&hash.md5, job.packet, job.signed_length);
+      MD5_Final(digest, &hash.md5);
+      hash.md5 = outer_.md5;
+      MD5_Update(&hash.md5, digest, MD5_DIGEST_LENGTH);
+      MD5_Final(digest, &hash.md5);
+      break;
+    case Integrity::Sha1:
+      SHA1_Update(&hash.sha1, job.packet, job.signed_length);
+      SHA1_Final(digest, &hash.sha1);
+      hash.sha1 = outer_.sha1;
+      SHA1_Update(&hash.sha1, digest, SHA_DIGEST_LENGTH);
+      SHA1_Final(digest, &hash.sha1);
+      break;
+    case Integrity::Sha256:
+      SHA256_Update(&hash.sha256, job.packet, job.signed_length);
+      SHA256_Final(digest, &hash.sha256);
+      hash.sha256 = outer_.sha256;
+      SHA256_Update(&hash.sha256, digest, SHA256_DIGEST_LENGTH);
+      SHA256_Final(digest, &hash.sha256);
+      break;
+  }
+  std::memcpy(job.icv, digest, kIntegritySizes[Index(integrity_)].icv);
+  job.done = true;
+}
+
+}  // namespace floatgate

@@ -1,0 +1,309 @@
+/** The ESP engine in TypeScript (RFC 4303, 3948): slow and plain, the native engine's oracle in tests. */
+
+import type { Dice } from '../machine.ts'
+import { type Batch, SLOT_SIZE } from '../packet/batch.ts'
+import { equalSecret } from '../packet/bytes.ts'
+import { readIpv4 as readWord, writeIpv4 as writeWord } from '../packet/ip.ts'
+import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
+import type { Engine, EngineEvent, SaUsage } from './engine.ts'
+import { ReplayWindow } from './replay.ts'
+import { checkInbound, checkOutbound, checkPeer } from './rules.ts'
+import type { InboundSa, OutboundSa, PeerPath, SaLimits, Suite } from './sa.ts'
+import {
+  cipherSizes,
+  ESP_HEADER_SIZE,
+  ESP_TRAILER_SIZE,
+  integritySizes,
+  LAST_SEQUENCE,
+  paddingFor,
+  SOFT_SEQUENCE,
+} from './suites.ts'
+import { type CbcCipher, cbcCipher, type Mac, mac } from './transform.ts'
+
+/** What both directions of an SA have. */
+interface Row {
+  readonly spi: number
+  readonly peer: number
+  readonly block: number
+  readonly iv: number
+  readonly icv: number
+  readonly cipher: CbcCipher
+  readonly mac: Mac
+  readonly limits: SaLimits
+  readonly usage: { packets: number; bytes: number; badIcv: number; replayed: number }
+  softReported: boolean
+  hardReported: boolean
+}
+interface InboundRow extends Row {
+  readonly window: ReplayWindow
+}
+interface OutboundRow extends Row {
+  /** The last sequence number that was used. */
+  sequence: number
+}
+interface PeerRow {
+  path: PeerPath | undefined
+  /** The path, or where the peer was last reported to have moved: each move is told once. */
+  seen: PeerPath | undefined
+  /** The newest, which seal uses, last. */
+  readonly outbound: OutboundRow[]
+}
+
+export class ReferenceEngine implements Engine {
+  private readonly dice: Dice
+  private readonly peers = new Map<number, PeerRow>()
+  private readonly inbound = new Map<number, InboundRow>()
+  private events: EngineEvent[] = []
+
+  /** `dice` makes the IVs. */
+  constructor(dice: Dice) {
+    this.dice = dice
+  }
+
+  open(batch: Batch): number {
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] !== Verdict.Forward) continue
+      if (isIke(batch, i)) {
+        batch.verdict[i] = Verdict.Punt
+        batch.reason[i] = PuntReason.Ike
+      } else drop(batch, i, this.openOne(batch, i))
+    }
+    return this.events.length
+  }
+
+  seal(batch: Batch): number {
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] === Verdict.Forward) drop(batch, i, this.sealOne(batch, i))
+    }
+    return this.events.length
+  }
+
+  setPath(path: PeerPath): void {
+    const row = this.peerRow(path.peer)
+    row.path = row.seen = { ...path }
+  }
+
+  removePeer(peer: number): void {
+    this.peers.delete(peer)
+    for (const [spi, row] of this.inbound) if (row.peer === peer) this.inbound.delete(spi)
+  }
+
+  installInbound(sa: InboundSa): void {
+    checkInbound(sa)
+    this.peerRow(sa.peer)
+    this.inbound.set(sa.spi, { ...makeRow(sa), window: new ReplayWindow(sa.replayWindow) })
+  }
+
+  installOutbound(sa: OutboundSa): void {
+    checkOutbound(sa)
+    this.removeOutbound(sa.peer, sa.spi)
+    this.peerRow(sa.peer).outbound.push({ ...makeRow(sa), sequence: sa.sequence ?? 0 })
+  }
+
+  removeInbound(spi: number): void {
+    this.inbound.delete(spi)
+  }
+
+  removeOutbound(peer: number, spi: number): void {
+    const rows = this.peers.get(peer)?.outbound
+    const at = rows?.findIndex(row => row.spi === spi) ?? -1
+    if (at >= 0) rows!.splice(at, 1)
+  }
+
+  takeEvents(): EngineEvent[] {
+    const taken = this.events
+    this.events = []
+    return taken
+  }
+
+  inboundUsage(spi: number): SaUsage | undefined {
+    const row = this.inbound.get(spi)
+    return row && { ...row.usage }
+  }
+
+  outboundUsage(peer: number, spi: number): SaUsage | undefined {
+    const row = this.peers.get(peer)?.outbound.find(r => r.spi === spi)
+    return row && { ...row.usage }
+  }
+
+  private peerRow(peer: number): PeerRow {
+    checkPeer(peer)
+    let row = this.peers.get(peer)
+    if (!row) this.peers.set(peer, (row = { path: undefined, seen: undefined, outbound: [] }))
+    return row
+  }
+
+  /**
+   * 1. tell keepalives from packets too short for an SPI
+   * 2. find the SA by SPI; the lengths must fit its suite
+   * 3. lifetime, replay window, ICV, each before the next
+   * 4. decrypt, check the padding
+   * 5. advance the window, count, tell what is new
+   */
+  private openOne(batch: Batch, i: number): DropReason {
+    const at = batch.offset[i]!
+    const length = batch.length[i]!
+    if (at + length > batch.bytes.length) return DropReason.Truncated
+    if (length === 1) return DropReason.Keepalive
+    if (length < 4) return DropReason.Truncated
+    const packet = batch.bytes.subarray(at, at + length)
+    const spi = readWord(packet, 0)
+
+    const sa = this.inbound.get(spi)
+    if (!sa) return DropReason.UnknownSpi
+    const start = ESP_HEADER_SIZE + sa.iv
+    const end = length - sa.icv
+    if (end - start < sa.block) return DropReason.Truncated
+    if ((end - start) % sa.block !== 0) return DropReason.BadPadding
+
+    const sequence = readWord(packet, 4)
+    if (spent(sa)) return DropReason.LifetimeExpired
+    if (!sa.window.check(sequence)) {
+      sa.usage.replayed++
+      return DropReason.Replayed
+    }
+    if (!equalSecret(sa.mac(packet.subarray(0, end)), packet.subarray(end))) {
+      sa.usage.badIcv++
+      return DropReason.BadIcv
+    }
+
+    const plain = sa.cipher.decrypt(packet.subarray(ESP_HEADER_SIZE, start), packet.subarray(start, end))
+    const padded = plain.length - ESP_TRAILER_SIZE
+    const padLength = plain[padded]!
+    if (padLength > padded) return DropReason.BadPadding
+    for (let p = 1; p <= padLength; p++) {
+      if (plain[padded - padLength + p - 1] !== p) return DropReason.BadPadding
+    }
+    packet.set(plain, start)
+
+    const newer = sequence > sa.window.highest
+    sa.window.advance(sequence)
+    const carried = padded - padLength
+    batch.offset[i] = at + start
+    batch.length[i] = carried
+    batch.peer[i] = sa.peer
+    batch.sa[i] = spi
+    batch.protocol[i] = plain[padded + 1]!
+    if (sa.usage.packets === 0) this.events.push({ kind: 'first', peer: sa.peer, spi })
+    if (newer) this.follow(sa.peer, batch.local[i]!, batch.address[i]!, batch.port[i]!)
+    this.account(sa, carried, true)
+    return DropReason.None
+  }
+
+  /**
+   * 1. find the peer's current SA and way; it must have something left to give
+   * 2. the packet that comes out must fit the payload's slot
+   * 3. header, IV, padding, trailer; encrypt; ICV
+   */
+  private sealOne(batch: Batch, i: number): DropReason {
+    const row = this.peers.get(batch.peer[i]!)
+    const sa = row?.outbound.at(-1)
+    if (!row?.path || !sa) return DropReason.NoSa
+    if (spent(sa)) return DropReason.LifetimeExpired
+    if (sa.sequence === LAST_SEQUENCE) {
+      this.tellHard(sa, false)
+      return DropReason.LifetimeExpired
+    }
+
+    const at = batch.offset[i]!
+    const carried = batch.length[i]!
+    const padLength = paddingFor(sa.block, carried)
+    const start = at - sa.iv - ESP_HEADER_SIZE
+    const padded = at + carried + padLength
+    const end = padded + ESP_TRAILER_SIZE
+    const slot = at - (at % SLOT_SIZE)
+    if (start < slot || end + sa.icv > slot + SLOT_SIZE || end + sa.icv > batch.bytes.length) {
+      return DropReason.TooBig
+    }
+
+    const { bytes } = batch
+    const iv = this.dice(sa.iv)
+    sa.sequence++
+    writeWord(bytes, start, sa.spi)
+    writeWord(bytes, start + 4, sa.sequence)
+    bytes.set(iv, start + ESP_HEADER_SIZE)
+    for (let p = 1; p <= padLength; p++) bytes[at + carried + p - 1] = p
+    bytes[padded] = padLength
+    bytes[padded + 1] = batch.protocol[i]!
+    bytes.set(sa.cipher.encrypt(iv, bytes.subarray(at, end)), at)
+    bytes.set(sa.mac(bytes.subarray(start, end)), end)
+
+    batch.offset[i] = start
+    batch.length[i] = end + sa.icv - start
+    batch.address[i] = row.path.remote
+    batch.port[i] = row.path.port
+    batch.local[i] = row.path.local
+    this.account(sa, carried, false)
+    if (sa.sequence >= SOFT_SEQUENCE) this.tellSoft(sa, false)
+    return DropReason.None
+  }
+
+  /** Reports that an authentic packet, newer than all before, came another way than the last one. */
+  private follow(peer: number, local: number, remote: number, port: number): void {
+    const row = this.peers.get(peer)
+    const seen = row?.seen
+    if (!seen || (seen.local === local && seen.remote === remote && seen.port === port)) return
+    row.seen = { peer, local, remote, port }
+    this.events.push({ kind: 'moved', peer, local, remote, port })
+  }
+
+  private account(sa: Row, bytes: number, inbound: boolean): void {
+    sa.usage.packets++
+    sa.usage.bytes += bytes
+    const { softBytes, hardBytes } = sa.limits
+    if (softBytes > 0 && sa.usage.bytes >= softBytes) this.tellSoft(sa, inbound)
+    if (hardBytes > 0 && sa.usage.bytes >= hardBytes) this.tellHard(sa, inbound)
+  }
+
+  private tellSoft(sa: Row, inbound: boolean): void {
+    if (sa.softReported) return
+    sa.softReported = true
+    this.events.push({ kind: 'soft', peer: sa.peer, spi: sa.spi, inbound })
+  }
+
+  private tellHard(sa: Row, inbound: boolean): void {
+    if (sa.hardReported) return
+    sa.hardReported = true
+    this.events.push({ kind: 'hard', peer: sa.peer, spi: sa.spi, inbound })
+  }
+}
+
+function makeRow(sa: {
+  readonly spi: number
+  readonly peer: number
+  readonly suite: Suite
+  readonly keys: InboundSa['keys']
+  readonly limits: SaLimits
+}): Row {
+  const { cipher, integrity } = sa.suite
+  return {
+    spi: sa.spi,
+    peer: sa.peer,
+    block: cipherSizes[cipher].block,
+    iv: cipherSizes[cipher].iv,
+    icv: integritySizes[integrity].icv,
+    cipher: cbcCipher(cipher, sa.keys.encryption.reveal()),
+    mac: mac(integrity, sa.keys.integrity.reveal()),
+    limits: { ...sa.limits },
+    usage: { packets: 0, bytes: 0, badIcv: 0, replayed: 0 },
+    softReported: false,
+    hardReported: false,
+  }
+}
+
+/** Whether the SA has carried all the bytes that it may. */
+function spent(sa: Row): boolean {
+  return sa.limits.hardBytes > 0 && sa.usage.bytes >= sa.limits.hardBytes
+}
+
+/** Whether a datagram begins with the non-ESP marker (RFC 3948 section 2.2). */
+function isIke(batch: Batch, i: number): boolean {
+  const packet = batch.packet(i)
+  return packet.length >= 4 && packet.length === batch.length[i] && readWord(packet, 0) === 0
+}
+
+function drop(batch: Batch, i: number, reason: DropReason): void {
+  if (reason === DropReason.None) return
+  batch.verdict[i] = Verdict.Drop
+  batch.reason[i] = reason
+}

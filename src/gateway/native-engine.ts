@@ -1,0 +1,105 @@
+/** The ESP engine of the native addon behind the Engine interface. */
+
+import type { Engine, EngineEvent, SaUsage } from '../esp/engine.ts'
+import { checkInbound, checkOutbound, checkPeer } from '../esp/rules.ts'
+import type { InboundSa, OutboundSa, PeerPath } from '../esp/sa.ts'
+import type { Batch } from '../packet/batch.ts'
+import type { Native, NativeBatch, NativeEngine as NativeHandle } from './native.ts'
+
+/**
+ * One thread's engine. Unlike the reference it consumes keys: the bytes behind the Secrets of an SA are copied and
+ * zeroed, so one SA can be installed once. Wrong arguments throw RangeError and leave the engine as it was.
+ */
+export class NativeEngine implements Engine {
+  private readonly native: Native
+  private readonly handle: NativeHandle
+  /** Batches live as long as the thread that fills them: each is attached once. */
+  private readonly attached = new WeakMap<Batch, NativeBatch>()
+
+  /** `crypto` leaves only one library to do the work; without it the better one for each batch does. */
+  constructor(native: Native, crypto?: 'openssl' | 'ipsec-mb') {
+    this.native = native
+    this.handle = crypto === undefined ? native.engine() : native.engine(crypto)
+  }
+
+  open(batch: Batch): number {
+    return this.native.open(this.handle, this.attach(batch), batch.count)
+  }
+
+  seal(batch: Batch): number {
+    return this.native.seal(this.handle, this.attach(batch), batch.count)
+  }
+
+  /** The batch as native functions take it. */
+  attach(batch: Batch): NativeBatch {
+    let attached = this.attached.get(batch)
+    if (attached === undefined) {
+      attached = this.native.attach(batch.buffer)
+      this.attached.set(batch, attached)
+    }
+    return attached
+  }
+
+  setPath(path: PeerPath): void {
+    checkPeer(path.peer)
+    this.native.setPath(this.handle, path.peer, path.local, path.remote, path.port)
+  }
+
+  removePeer(peer: number): void {
+    this.native.removePeer(this.handle, peer)
+  }
+
+  installInbound(sa: InboundSa): void {
+    checkInbound(sa)
+    const { suite, keys, limits } = sa
+    this.native.installInbound(
+      this.handle,
+      sa.spi,
+      sa.peer,
+      suite.cipher,
+      keys.encryption.reveal(),
+      suite.integrity,
+      keys.integrity.reveal(),
+      sa.replayWindow,
+      limits.softBytes,
+      limits.hardBytes,
+    )
+  }
+
+  installOutbound(sa: OutboundSa): void {
+    checkOutbound(sa)
+    const { suite, keys, limits } = sa
+    this.native.installOutbound(
+      this.handle,
+      sa.spi,
+      sa.peer,
+      suite.cipher,
+      keys.encryption.reveal(),
+      suite.integrity,
+      keys.integrity.reveal(),
+      limits.softBytes,
+      limits.hardBytes,
+      sa.sequence ?? 0,
+    )
+  }
+
+  removeInbound(spi: number): void {
+    this.native.removeInbound(this.handle, spi)
+  }
+
+  removeOutbound(peer: number, spi: number): void {
+    this.native.removeOutbound(this.handle, peer, spi)
+  }
+
+  takeEvents(): EngineEvent[] {
+    return this.native.takeEvents(this.handle)
+  }
+
+  inboundUsage(spi: number): SaUsage | undefined {
+    return this.native.inboundUsage(this.handle, spi)
+  }
+
+  outboundUsage(peer: number, spi: number): SaUsage | undefined {
+    return this.native.outboundUsage(this.handle, peer, spi)
+  }
+}
