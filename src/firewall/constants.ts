@@ -1,0 +1,57 @@
+/** Registry numbers and the room's own limits. */
+
+/** ICMP message types (RFC 792). */
+export const IcmpType = {
+  EchoReply: 0,
+  DestinationUnreachable: 3,
+  Redirect: 5,
+  Echo: 8,
+  TimeExceeded: 11,
+  ParameterProblem: 12,
+  Timestamp: 13,
+  TimestampReply: 14,
+} as const
+
+/** ICMP destination unreachable, code 4: fragmentation needed and DF set (RFC 792, RFC 1191). */
+export const ICMP_FRAGMENTATION_NEEDED = 4
+
+/** TCP control bits (RFC 9293 section 3.1). */
+export const TcpFlag = { Fin: 0x01, Syn: 0x02, Rst: 0x04, Ack: 0x10 } as const
+
+/** TCP option kinds (RFC 9293 section 3.2). */
+export const TcpOption = { End: 0, NoOperation: 1, MaximumSegmentSize: 2 } as const
+
+/** IPv4 option types (RFC 791 section 3.1). */
+export const IpOption = { End: 0, NoOperation: 1, LooseSourceRoute: 131, StrictSourceRoute: 137 } as const
+
+/** The "don't fragment" and "more fragments" bits and the fragment offset of the header's fourth word (RFC 791). */
+export const IP_DONT_FRAGMENT = 0x4000
+export const IP_MORE_FRAGMENTS = 0x2000
+export const IP_FRAGMENT_OFFSET = 0x1fff
+
+/** IPv4 header (20) plus TCP header (20), both without options: what an MSS leaves out of an MTU. */
+export const IP_TCP_HEADERS = 40
+
+/** Flows one worker tracks, and how many of them one session may hold. */
+export const MAX_FLOWS = 65536
+export const MAX_FLOWS_PER_SESSION = 8192
+
+/** Timeouts that no command sets, in milliseconds. */
+export const Timeout = {
+  /** A TCP connection that is not yet answered, or was picked up in the middle. */
+  tcpOpening: 60_000,
+  /** A TCP connection after both FINs, or a RST. */
+  tcpClosing: 30_000,
+  /** A UDP flow until one direction has passed 5 packets and another packet goes. */
+  udpUnproven: 300_000,
+  icmp: 60_000,
+  /** What a configured timeout of 0 minutes means. */
+  zero: 30_000,
+  /** How long later fragments may follow a first one; hosts wait up to 60 seconds or more (RFC 1122 section 3.3.2). */
+  fragment: 30_000,
+} as const
+
+/** Packets in one direction after which the configured UDP timeout holds. */
+export const UDP_PROOF_PACKETS = 5
+/** SIP: exempt from the wait for that proof. */
+export const SIP_PORT = 5060

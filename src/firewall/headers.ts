@@ -1,0 +1,156 @@
+/** The headers of one packet, read in place into fields that are used again for the next one (RFC 791, 792, 9293, 768). */
+
+import { IpProtocol, type Ipv4, readIpv4 } from '../packet/ip.ts'
+import { DropReason } from '../packet/verdict.ts'
+import { IcmpType, IP_DONT_FRAGMENT, IP_FRAGMENT_OFFSET, IP_MORE_FRAGMENTS, IpOption, TcpFlag } from './constants.ts'
+
+/** Set in the port that stands for an ICMP query's type, so that it never equals an identifier, which is 16 bits. */
+const ICMP_QUERY = 0x10000
+
+const MAX_IP_PAYLOAD = 65535
+
+export class Headers {
+  source: Ipv4 = 0
+  destination: Ipv4 = 0
+  protocol = 0
+  /** Bytes of the whole packet, as its header says. */
+  totalLength = 0
+  /** Where the IP header starts in the bytes. */
+  start = 0
+  /** Where the IP payload starts, and its length. */
+  transport = 0
+  transportLength = 0
+  identification = 0
+  dontFragment = false
+  moreFragments = false
+  /** In bytes; in all but the first fragment the ports are 0. */
+  fragmentOffset = 0
+  /**
+   * TCP and UDP ports. An ICMP query goes from its identifier to its type, the answer the other way, so that the answer
+   * is the query's exact reverse. Everything else is 0.
+   */
+  sourcePort = 0
+  destinationPort = 0
+  tcpFlags = 0
+  icmpType = 0
+
+  /**
+   * Reads the packet of `length` bytes at `at`. Answers why it is no sound packet, or DropReason.None. Bytes behind the
+   * total length are padding and not looked at.
+   */
+  read(bytes: Uint8Array, at: number, length: number): DropReason {
+    if (length < 20 || bytes[at]! >>> 4 !== 4) return DropReason.BadIp
+    const headerLength = (bytes[at]! & 15) * 4
+    const totalLength = (bytes[at + 2]! << 8) | bytes[at + 3]!
+    if (headerLength < 20 || headerLength > totalLength || totalLength > length) return DropReason.BadIp
+    const fragment = (bytes[at + 6]! << 8) | bytes[at + 7]!
+    this.start = at
+    this.totalLength = totalLength
+    this.identification = (bytes[at + 4]! << 8) | bytes[at + 5]!
+    this.dontFragment = (fragment & IP_DONT_FRAGMENT) !== 0
+    this.moreFragments = (fragment & IP_MORE_FRAGMENTS) !== 0
+    this.fragmentOffset = (fragment & IP_FRAGMENT_OFFSET) * 8
+    this.protocol = bytes[at + 9]!
+    this.source = readIpv4(bytes, at + 12)
+    this.destination = readIpv4(bytes, at + 16)
+    this.transport = at + headerLength
+    this.transportLength = totalLength - headerLength
+    this.tcpFlags = 0
+    this.icmpType = 0
+    this.sourcePort = 0
+    this.destinationPort = 0
+    // Nobody on either side of a VPN may choose the way a packet takes; kernels refuse these options too.
+    if (headerLength > 20 && sourceRouted(bytes, at + 20, this.transport)) return DropReason.Policy
+    // Past 65,535 bytes lies the ping of death.
+    if (this.fragmentOffset + this.transportLength > MAX_IP_PAYLOAD) return DropReason.BadIp
+    if (this.moreFragments && (this.transportLength & 7) !== 0) return DropReason.BadIp
+    if (this.fragmentOffset === 0) return this.readTransport(bytes)
+    // A second fragment that begins inside the TCP header rewrites its flags (RFC 1858 section 3, RFC 3128).
+    return this.protocol === IpProtocol.Tcp && this.fragmentOffset < 20 ? DropReason.BadIp : DropReason.None
+  }
+
+  /** The packet quoted by the ICMP error that `outer` is: only as much of it as RFC 792 promises is read. */
+  readQuoted(bytes: Uint8Array, outer: Headers): boolean {
+    const at = outer.transport + 8
+    const left = outer.transportLength - 8
+    if (left < 28 || bytes[at]! >>> 4 !== 4) return false
+    const headerLength = (bytes[at]! & 15) * 4
+    if (headerLength < 20 || left < headerLength + 8) return false
+    const fragment = (bytes[at + 6]! << 8) | bytes[at + 7]!
+    if ((fragment & IP_FRAGMENT_OFFSET) !== 0) return false
+    this.protocol = bytes[at + 9]!
+    this.source = readIpv4(bytes, at + 12)
+    this.destination = readIpv4(bytes, at + 16)
+    this.readPorts(bytes, at + headerLength)
+    return true
+  }
+
+  private readTransport(bytes: Uint8Array): DropReason {
+    const t = this.transport
+    const left = this.transportLength
+    if (this.protocol === IpProtocol.Tcp) {
+      if (left < 20) return DropReason.BadIp
+      const headerLength = (bytes[t + 12]! >>> 4) * 4
+      if (headerLength < 20 || headerLength > left) return DropReason.BadIp
+      this.tcpFlags = bytes[t + 13]!
+    } else if (this.protocol === IpProtocol.Udp || this.protocol === IpProtocol.Icmp) {
+      if (left < 8) return DropReason.BadIp
+    }
+    this.readPorts(bytes, t)
+    return DropReason.None
+  }
+
+  private readPorts(bytes: Uint8Array, t: number): void {
+    this.sourcePort = 0
+    this.destinationPort = 0
+    if (this.protocol === IpProtocol.Tcp || this.protocol === IpProtocol.Udp) {
+      this.sourcePort = (bytes[t]! << 8) | bytes[t + 1]!
+      this.destinationPort = (bytes[t + 2]! << 8) | bytes[t + 3]!
+    } else if (this.protocol === IpProtocol.Icmp) {
+      const type = bytes[t]!
+      const identifier = (bytes[t + 4]! << 8) | bytes[t + 5]!
+      this.icmpType = type
+      if (type === IcmpType.Echo || type === IcmpType.Timestamp) {
+        this.sourcePort = identifier
+        this.destinationPort = ICMP_QUERY | type
+      } else if (type === IcmpType.EchoReply || type === IcmpType.TimestampReply) {
+        this.sourcePort = ICMP_QUERY | (type === IcmpType.EchoReply ? IcmpType.Echo : IcmpType.Timestamp)
+        this.destinationPort = identifier
+      }
+    }
+  }
+
+  /** A first SYN: the only TCP packet that asks for a connection. */
+  get opensTcp(): boolean {
+    return (this.tcpFlags & (TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Rst | TcpFlag.Fin)) === TcpFlag.Syn
+  }
+
+  /** An ICMP message that quotes the packet it is about. */
+  get isIcmpError(): boolean {
+    if (this.protocol !== IpProtocol.Icmp || this.fragmentOffset !== 0) return false
+    const type = this.icmpType
+    return (
+      type === IcmpType.DestinationUnreachable || type === IcmpType.TimeExceeded || type === IcmpType.ParameterProblem
+    )
+  }
+
+  get isIcmpQuery(): boolean {
+    return this.icmpType === IcmpType.Echo || this.icmpType === IcmpType.Timestamp
+  }
+}
+
+function sourceRouted(bytes: Uint8Array, at: number, end: number): boolean {
+  while (at < end) {
+    const type = bytes[at]!
+    if (type === IpOption.End) return false
+    if (type === IpOption.LooseSourceRoute || type === IpOption.StrictSourceRoute) return true
+    if (type === IpOption.NoOperation) {
+      at++
+      continue
+    }
+    const length = at + 1 < end ? bytes[at + 1]! : 0
+    if (length < 2) return false
+    at += length
+  }
+  return false
+}

@@ -1,0 +1,124 @@
+/** The sessions as the data path sees them: rows by number, and an index from inner address to row. */
+
+import type { Millis } from '../machine.ts'
+import type { Ipv4 } from '../packet/ip.ts'
+import { MAX_SESSIONS } from '../packet/table.ts'
+import { IP_TCP_HEADERS } from './constants.ts'
+
+export interface SessionRow {
+  /** 1 to MAX_SESSIONS - 1. */
+  readonly session: number
+  /** The peer that carries it; 0 in a worker that only has to know whose the address is (see FirewallTables.install). */
+  readonly peer: number
+  /** The inner address that was assigned: the only one this session may send from. */
+  readonly address: Ipv4
+  /** Who authenticated, or '' for nobody: decides which dynamic template matches. */
+  readonly user: string
+  /** The largest inner IP packet, in bytes. */
+  readonly mtu: number
+}
+
+/** Twice the rows, so that probing stays short. A power of two. */
+const INDEX_SIZE = 2 ** Math.ceil(Math.log2(MAX_SESSIONS * 2))
+const INDEX_SHIFT = 32 - Math.log2(INDEX_SIZE)
+const INDEX_MASK = INDEX_SIZE - 1
+
+export class SessionTable {
+  readonly peer = new Uint32Array(MAX_SESSIONS)
+  /** The assigned address; 0 in a free row. */
+  readonly address = new Uint32Array(MAX_SESSIONS)
+  /** Largest inner IP packet. */
+  readonly mtu = new Uint32Array(MAX_SESSIONS)
+  /** Largest TCP segment that fits: mtu - 40. */
+  readonly maximumSegment = new Uint32Array(MAX_SESSIONS)
+  /** The zone of the ruleset in force. */
+  readonly zone = new Uint16Array(MAX_SESSIONS)
+  /** Tokens for ICMP errors to be sent about this session's packets: when the next may go. */
+  readonly nextReply: Float64Array = new Float64Array(MAX_SESSIONS)
+  private readonly users: (string | undefined)[] = new Array(MAX_SESSIONS)
+  private readonly indexAddress = new Uint32Array(INDEX_SIZE)
+  /** 0 where the index has nothing. */
+  private readonly indexSession = new Uint32Array(INDEX_SIZE)
+  /** How many rows are installed. */
+  count = 0
+
+  /** Installs or replaces a row. Where two sessions hold one address the later has it. Throws RangeError on a bad number. */
+  install(row: SessionRow, zone: number): void {
+    const s = row.session
+    if (!Number.isInteger(s) || s < 1 || s >= MAX_SESSIONS) throw new RangeError(`no session row ${s}`)
+    if (row.address === 0) throw new RangeError('a session needs an address')
+    if (this.address[s] !== 0) this.remove(s)
+    this.peer[s] = row.peer
+    this.address[s] = row.address
+    this.mtu[s] = row.mtu
+    this.maximumSegment[s] = Math.max(0, row.mtu - IP_TCP_HEADERS)
+    this.zone[s] = zone
+    this.nextReply[s] = Number.NEGATIVE_INFINITY
+    this.users[s] = row.user
+    this.enter(row.address, s)
+    this.count++
+  }
+
+  /** Removes a row; a number without one is no error. */
+  remove(session: number): void {
+    const address = this.address[session]
+    if (!address) return
+    if (this.ofAddress(address) === session) this.leave(address)
+    this.address[session] = 0
+    this.peer[session] = 0
+    this.mtu[session] = 0
+    this.maximumSegment[session] = 0
+    this.zone[session] = 0
+    this.users[session] = undefined
+    this.count--
+  }
+
+  /** The session that holds an inner address, or 0. */
+  ofAddress(address: Ipv4): number {
+    let i = home(address)
+    while (this.indexSession[i] !== 0) {
+      if (this.indexAddress[i] === address) return this.indexSession[i]!
+      i = (i + 1) & INDEX_MASK
+    }
+    return 0
+  }
+
+  /** Whether an ICMP error may be sent about a packet for this session now: at most one every `interval`. */
+  mayReply(session: number, now: Millis, interval: Millis): boolean {
+    if (now < this.nextReply[session]!) return false
+    this.nextReply[session] = now + interval
+    return true
+  }
+
+  /** Gives every row its zone anew. */
+  rezone(zoneOfUser: (user: string) => number): void {
+    for (let s = 1; s < MAX_SESSIONS; s++) if (this.address[s] !== 0) this.zone[s] = zoneOfUser(this.users[s]!)
+  }
+
+  private enter(address: Ipv4, session: number): void {
+    let i = home(address)
+    while (this.indexSession[i] !== 0 && this.indexAddress[i] !== address) i = (i + 1) & INDEX_MASK
+    this.indexAddress[i] = address
+    this.indexSession[i] = session
+  }
+
+  /** Deletes by moving later entries of the same run into the gap, so that no tombstones gather. */
+  private leave(address: Ipv4): void {
+    let gap = home(address)
+    while (this.indexAddress[gap] !== address || this.indexSession[gap] === 0) gap = (gap + 1) & INDEX_MASK
+    for (let i = (gap + 1) & INDEX_MASK; this.indexSession[i] !== 0; i = (i + 1) & INDEX_MASK) {
+      const distance = (i - home(this.indexAddress[i]!)) & INDEX_MASK
+      if (distance < ((i - gap) & INDEX_MASK)) continue
+      this.indexAddress[gap] = this.indexAddress[i]!
+      this.indexSession[gap] = this.indexSession[i]!
+      gap = i
+    }
+    this.indexSession[gap] = 0
+    this.indexAddress[gap] = 0
+  }
+}
+
+/** Control assigns the addresses, so no adversary picks what collides; the multiplier spreads a pool's neighbours. */
+function home(address: Ipv4): number {
+  return Math.imul(address, 0x9e3779b1) >>> INDEX_SHIFT
+}

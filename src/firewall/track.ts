@@ -1,0 +1,72 @@
+/** What a packet does to the flow it belongs to: coarse connection states, and the timeouts that follow from them. */
+
+import type { Millis } from '../machine.ts'
+import { IpProtocol } from '../packet/ip.ts'
+import { SIP_PORT, TcpFlag, Timeout, UDP_PROOF_PACKETS } from './constants.ts'
+import { FlowState, type FlowTable } from './flow.ts'
+import type { Headers } from './headers.ts'
+import type { Ruleset } from './ruleset.ts'
+
+/** What a TCP flow remembers: the answer came, who has said FIN, and that somebody said RST. */
+const Mark = { Answered: 1, FinForward: 2, FinReverse: 4, Reset: 8 } as const
+
+/** Counts the packet, moves the flow's state and sets when it expires. */
+export function track(
+  flows: FlowTable,
+  row: number,
+  reversed: boolean,
+  h: Headers,
+  ruleset: Ruleset,
+  policy: number,
+  now: Millis,
+): void {
+  const forward = flows.packetsForward[row]!
+  const reverse = flows.packetsReverse[row]!
+  flows.seen[row] = now
+  if (reversed) flows.packetsReverse[row] = reverse + 1
+  else flows.packetsForward[row] = forward + 1
+
+  if (h.protocol === IpProtocol.Tcp) {
+    flows.expires[row] = now + trackTcp(flows, row, reversed, h.tcpFlags, ruleset.tcpTimeout(policy))
+    return
+  }
+  if (reversed) flows.state[row] = FlowState.Established
+  if (h.protocol === IpProtocol.Udp) {
+    const configured = ruleset.udpTimeout(policy)
+    const proven =
+      forward >= UDP_PROOF_PACKETS ||
+      reverse >= UDP_PROOF_PACKETS ||
+      h.sourcePort === SIP_PORT ||
+      h.destinationPort === SIP_PORT
+    flows.expires[row] = now + (proven ? configured : Math.min(configured, Timeout.udpUnproven))
+  } else {
+    flows.expires[row] = now + (h.protocol === IpProtocol.Icmp ? Timeout.icmp : ruleset.otherTimeout(policy))
+  }
+}
+
+/**
+ * Sequence numbers are not followed, so a RST may be forged: it only shortens the flow's life, and a later segment of
+ * either end, which a true reset would have silenced, takes that back.
+ */
+function trackTcp(flows: FlowTable, row: number, reversed: boolean, flags: number, configured: Millis): Millis {
+  let marks = flows.marks[row]!
+  const syn = (flags & TcpFlag.Syn) !== 0
+  if (syn && !reversed && (flags & TcpFlag.Ack) === 0 && flows.state[row] === FlowState.Closing) {
+    // The client uses its port again.
+    marks = 0
+    flows.state[row] = FlowState.Opening
+  }
+  if ((flags & TcpFlag.Rst) !== 0) marks |= Mark.Reset
+  else if (!syn) marks &= ~Mark.Reset
+  if ((flags & TcpFlag.Fin) !== 0) marks |= reversed ? Mark.FinReverse : Mark.FinForward
+  if (reversed && (flags & TcpFlag.Ack) !== 0 && (flags & TcpFlag.Rst) === 0) marks |= Mark.Answered
+  flows.marks[row] = marks
+
+  const bothFins = Mark.FinForward | Mark.FinReverse
+  if ((marks & Mark.Reset) !== 0 || (marks & bothFins) === bothFins) flows.state[row] = FlowState.Closing
+  else if ((marks & Mark.Answered) === 0) flows.state[row] = FlowState.Opening
+  else if (!reversed || flows.state[row] === FlowState.Closing) flows.state[row] = FlowState.Established
+
+  if (flows.state[row] === FlowState.Established) return configured
+  return flows.state[row] === FlowState.Closing ? Timeout.tcpClosing : Math.min(configured, Timeout.tcpOpening)
+}
