@@ -84,30 +84,30 @@ int LoadTunProgram(int map, uint32_t workers) {
   constexpr int kMove = BPF_ALU64 | BPF_MOV;
   constexpr int kDestinationAddress = 16;  // in the IPv4 header
   constexpr int kKey = -4;                 // on the stack
+  // The distance from the jump at place `at` to the end, where 0 is answered.
+  constexpr auto to_zero = [](int at) { return 18 - (at + 1); };
   const bpf_insn code[] = {
       Instruction(BPF_LDX | BPF_MEM | BPF_W, 2, 1, offsetof(__sk_buff, protocol), 0),
-      Instruction(BPF_JMP | BPF_JNE | BPF_K, 2, 0, 17, htons(ETH_P_IP)),
+      Instruction(BPF_JMP | BPF_JNE | BPF_K, 2, 0, to_zero(1), htons(ETH_P_IP)),
       Instruction(kMove | BPF_K, 2, 0, 0, kDestinationAddress),
       Instruction(kMove | BPF_X, 3, 10, 0, 0),
       Instruction(BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, kKey),
       Instruction(kMove | BPF_K, 4, 0, 0, sizeof(uint32_t)),
       Instruction(kMove | BPF_K, 5, 0, 0, BPF_HDR_START_NET),
       Instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes_relative),
-      Instruction(BPF_JMP | BPF_JNE | BPF_K, 0, 0, 10, 0),
+      Instruction(BPF_JMP | BPF_JNE | BPF_K, 0, 0, to_zero(8), 0),
       Instruction(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, map),
       Instruction(0, 0, 0, 0, 0),  // the upper half of the 64-bit load
       Instruction(kMove | BPF_X, 2, 10, 0, 0),
       Instruction(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, kKey),
       Instruction(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
-      Instruction(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 4, 0),
+      Instruction(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, to_zero(14), 0),
       Instruction(BPF_LDX | BPF_MEM | BPF_W, 0, 0, 0, 0),
-      Instruction(BPF_JMP | BPF_JGE | BPF_K, 0, 0, 1, static_cast<int32_t>(workers)),
+      Instruction(BPF_JMP | BPF_JGE | BPF_K, 0, 0, to_zero(16), static_cast<int32_t>(workers)),
       Instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
       Instruction(kMove | BPF_K, 0, 0, 0, 0),
       Instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
   };
-  static_assert(sizeof code / sizeof code[0] == 20,
-                "every jump above goes to instruction 18, or the exit before it");
   bpf_attr attributes = {};
   attributes.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
   attributes.insns = Pointer(code);
