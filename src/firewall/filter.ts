@@ -19,7 +19,7 @@ import { FlowState } from './flow.ts'
 import type { Headers } from './headers.ts'
 import { clampMss } from './mss.ts'
 import { replyTooBig, split } from './oversize.ts'
-import { Kind } from './ruleset.ts'
+import { Kind, kindOf, matchRule, policyOf, zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 import { track } from './track.ts'
 
@@ -72,7 +72,7 @@ function receive(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
   if (h.destination === assigned || !forwardable(h.destination)) return DropReason.Policy
 
   const other = sessions.ofAddress(h.destination)
-  const to = other !== 0 ? sessions.zone[other]! : ruleset.zoneOfAddress(h.destination)
+  const to = other !== 0 ? sessions.zone[other]! : zoneOfAddress(ruleset, h.destination)
   const reason = admit(batch.bytes, tables, h, session, true, sessions.zone[session]!, to, now)
   if (reason === DropReason.None) clamp(batch.bytes, h, sessions.maximumSegment[session]!)
   return reason
@@ -93,7 +93,7 @@ function deliver(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
   if (h.source === h.destination || !forwardable(h.source)) return DropReason.Spoofed
 
   const other = sessions.ofAddress(h.source)
-  const from = other !== 0 ? sessions.zone[other]! : ruleset.zoneOfAddress(h.source)
+  const from = other !== 0 ? sessions.zone[other]! : zoneOfAddress(ruleset, h.source)
   const reason = admit(batch.bytes, tables, h, session, false, from, sessions.zone[session]!, now)
   if (reason !== DropReason.None) return reason
   clamp(batch.bytes, h, sessions.maximumSegment[session]!)
@@ -139,7 +139,7 @@ function admit(
 ): DropReason {
   const { ruleset } = tables
   if (!ruleset.enabled) return DropReason.None
-  const kind = ruleset.kind(from, to)
+  const kind = kindOf(ruleset, from, to)
   if (kind === Kind.Free) return DropReason.None
   let reason: DropReason
   if (kind === Kind.None) reason = refuse(tables, h, session, fromClient, 0, now)
@@ -148,7 +148,7 @@ function admit(
   } else if (h.isIcmpError) {
     reason = related(bytes, tables, h, now) ? DropReason.None : DropReason.Policy
   } else {
-    reason = connect(tables, h, session, fromClient, kind, ruleset.policy(from, to), from, now)
+    reason = connect(tables, h, session, fromClient, kind, policyOf(ruleset, from, to), from, now)
   }
   if (reason === DropReason.None && h.moreFragments && h.fragmentOffset === 0) tables.fragments.record(h, now)
   return reason
@@ -185,7 +185,7 @@ function connect(
     flows.remove(known)
   }
 
-  const rule = ruleset.match(policy, from, h)
+  const rule = matchRule(ruleset, policy, from, h)
   const allowed = rule ? rule.allow : kind === Kind.Outward
   const number = rule ? rule.number : 0
   if (!allowed) return refuse(tables, h, session, fromClient, number, now)

@@ -37,14 +37,14 @@ export interface Surroundings {
 export const Zone = { None: 0, Self: 1 } as const
 
 export const Kind = { None: 0, Free: 1, Outward: 2, Inward: 3 } as const
-const kinds: Record<Relation, number> = {
+const kindOfRelation: Record<Relation, number> = {
   none: Kind.None,
   free: Kind.Free,
   outward: Kind.Outward,
   inward: Kind.Inward,
 }
 
-interface CompiledRule {
+export interface CompiledRule {
   readonly number: number
   readonly allow: boolean
   readonly protocol: number
@@ -61,110 +61,109 @@ interface CompiledRule {
   readonly sourceLast: number
 }
 
-export class Ruleset {
+/** Plain data: control builds it, and it travels to the workers by message. */
+export interface Ruleset {
   /** False: everything passes (but a false inner source address). */
   readonly enabled: boolean
   /** Names of the zones by number. */
   readonly zones: readonly string[]
-  private readonly firewall: Firewall
-  private readonly kinds: Uint8Array
-  private readonly policies: Uint16Array
-  /** By policy and zone the packet enters by. */
-  private readonly rules: readonly (readonly CompiledRule[])[]
-  private readonly tcpTimeouts: Float64Array
-  private readonly udpTimeouts: Float64Array
-  private readonly otherTimeouts: Float64Array
-  private readonly own: ReadonlySet<Ipv4>
-  private readonly networks: Uint32Array
-  private readonly masks: Uint32Array
-  private readonly networkZones: Uint16Array
-  /** Where addresses are that lie in no known network. */
-  private readonly elsewhere: number
+  readonly firewall: Firewall
+  /** Kind and policy by zone entered and zone left. */
+  readonly kinds: Uint8Array
+  readonly policies: Uint16Array
+  /** By policy and zone entered, in the order of their numbers. */
+  readonly rules: readonly (readonly CompiledRule[])[]
+  /** Timeouts in milliseconds by policy. */
+  readonly tcpTimeouts: Float64Array
+  readonly udpTimeouts: Float64Array
+  readonly otherTimeouts: Float64Array
+  /** The gateway's own addresses. */
+  readonly own: Uint32Array
+  /** Known networks, the longest first. */
+  readonly networks: Uint32Array
+  readonly masks: Uint32Array
+  readonly networkZones: Uint16Array
+  /** The zone of addresses that lie in no known network. */
+  readonly elsewhere: number
+}
 
-  constructor(firewall: Firewall, surroundings: Surroundings) {
-    this.firewall = firewall
-    this.enabled = firewall.enabled && firewall.policies.length > 0
-    this.zones = zoneNames(firewall, surroundings)
-    const n = this.zones.length
-    this.kinds = new Uint8Array(n * n)
-    this.policies = new Uint16Array(n * n)
-    for (let from = 1; from < n; from++) {
-      for (let to = 1; to < n; to++) {
-        const base = relate(firewall, this.zones[from]!, this.zones[to]!)
-        this.kinds[from * n + to] = kinds[base.relation]
-        this.policies[from * n + to] = base.policy ? firewall.policies.indexOf(base.policy) : 0
-      }
+export function buildRuleset(firewall: Firewall, surroundings: Surroundings): Ruleset {
+  const zones = zoneNames(firewall, surroundings)
+  const n = zones.length
+  const kinds = new Uint8Array(n * n)
+  const policies = new Uint16Array(n * n)
+  for (let from = 1; from < n; from++) {
+    for (let to = 1; to < n; to++) {
+      const base = relate(firewall, zones[from]!, zones[to]!)
+      kinds[from * n + to] = kindOfRelation[base.relation]
+      policies[from * n + to] = base.policy ? firewall.policies.indexOf(base.policy) : 0
     }
-    this.rules = firewall.policies.flatMap(p => this.zones.map(zone => compileRules(p, zone)))
-    this.tcpTimeouts = Float64Array.from(firewall.policies, p => timeout(p.tcpTimeoutSeconds))
-    this.udpTimeouts = Float64Array.from(firewall.policies, p => timeout(p.udpTimeoutSeconds))
-    this.otherTimeouts = Float64Array.from(firewall.policies, p => timeout(p.otherTimeoutSeconds))
-
-    const interfaces = surroundings.interfaces.filter(i => i.address !== 0)
-    this.own = new Set([...interfaces.map(i => i.address), ...(surroundings.own ?? [])])
-    const networks = [
-      ...interfaces.map(i => ({ network: i.address, mask: i.mask, zone: this.zoneOf(i.name) })),
-      ...(surroundings.routes ?? []).map(r => ({ network: r.network, mask: r.mask, zone: this.zoneOf(r.interface) })),
-    ].sort((a, b) => (maskPrefix(b.mask) ?? 0) - (maskPrefix(a.mask) ?? 0))
-    this.networks = Uint32Array.from(networks, x => (x.network & x.mask) >>> 0)
-    this.masks = Uint32Array.from(networks, x => x.mask)
-    this.networkZones = Uint16Array.from(networks, x => x.zone)
-    const outside = firewall.policies.flatMap(p => p.interfaces).find(i => i.type === 'public' && !isDynamic(i.name))
-    this.elsewhere = outside ? this.zoneOf(outside.name) : Zone.None
   }
-
-  /** The zone of a session whose user authenticated by this name, or as nobody (''). */
-  zoneOfUser(user: string): number {
-    const name = interfaceOfUser(this.firewall, user)
-    return name === undefined ? Zone.None : this.zoneOf(name)
+  const interfaces = surroundings.interfaces.filter(i => i.address !== 0)
+  const networks = [
+    ...interfaces.map(i => ({ network: i.address, mask: i.mask, zone: zoneOf(zones, i.name) })),
+    ...(surroundings.routes ?? []).map(r => ({ ...r, zone: zoneOf(zones, r.interface) })),
+  ].sort((a, b) => (maskPrefix(b.mask) ?? 0) - (maskPrefix(a.mask) ?? 0))
+  const outside = firewall.policies.flatMap(p => p.interfaces).find(i => i.type === 'public' && !isDynamic(i.name))
+  return {
+    enabled: firewall.enabled && firewall.policies.length > 0,
+    zones,
+    firewall,
+    kinds,
+    policies,
+    rules: firewall.policies.flatMap(p => zones.map(zone => compileRules(p, zone))),
+    tcpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.tcpTimeoutSeconds)),
+    udpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.udpTimeoutSeconds)),
+    otherTimeouts: Float64Array.from(firewall.policies, p => timeout(p.otherTimeoutSeconds)),
+    own: Uint32Array.from([...interfaces.map(i => i.address), ...(surroundings.own ?? [])]),
+    networks: Uint32Array.from(networks, x => (x.network & x.mask) >>> 0),
+    masks: Uint32Array.from(networks, x => x.mask),
+    networkZones: Uint16Array.from(networks, x => x.zone),
+    elsewhere: outside ? zoneOf(zones, outside.name) : Zone.None,
   }
+}
 
-  /** Where an address lies that no session holds: the gateway itself, the longest network that has it, or outside. */
-  zoneOfAddress(address: Ipv4): number {
-    if (this.own.has(address)) return Zone.Self
-    for (let i = 0; i < this.networks.length; i++) {
-      if ((address & this.masks[i]!) >>> 0 === this.networks[i]) return this.networkZones[i]!
-    }
-    return this.elsewhere
-  }
+/** What a worker goes by before control has told it anything: nothing passes. */
+export function closedRuleset(): Ruleset {
+  return { ...buildRuleset({ enabled: true, policies: [] }, { interfaces: [] }), enabled: true }
+}
 
-  /** What may pass from zone to zone: one of Kind. */
-  kind(from: number, to: number): number {
-    return this.kinds[from * this.zones.length + to]!
-  }
+/** The zone of a session whose user authenticated by this name, or as nobody (''). */
+export function zoneOfUser(ruleset: Ruleset, user: string): number {
+  const name = interfaceOfUser(ruleset.firewall, user)
+  return name === undefined ? Zone.None : zoneOf(ruleset.zones, name)
+}
 
-  /** The policy that joins two zones; means something only where their kind is not None. */
-  policy(from: number, to: number): number {
-    return this.policies[from * this.zones.length + to]!
+/** Where an address lies that no session holds: the gateway itself, the longest network that has it, or outside. */
+export function zoneOfAddress(ruleset: Ruleset, address: Ipv4): number {
+  const { own, networks, masks } = ruleset
+  for (let i = 0; i < own.length; i++) if (own[i] === address) return Zone.Self
+  for (let i = 0; i < networks.length; i++) {
+    if ((address & masks[i]!) >>> 0 === networks[i]) return ruleset.networkZones[i]!
   }
+  return ruleset.elsewhere
+}
 
-  /** The first rule of the policy, by number, for a packet that enters by `zone`; undefined where none matches. */
-  match(policy: number, zone: number, h: Headers): CompiledRule | undefined {
-    const rules = this.rules[policy * this.zones.length + zone]!
-    for (let i = 0; i < rules.length; i++) if (matches(rules[i]!, h)) return rules[i]
-    return undefined
-  }
+/** What may pass from zone to zone: one of Kind. */
+export function kindOf(ruleset: Ruleset, from: number, to: number): number {
+  return ruleset.kinds[from * ruleset.zones.length + to]!
+}
 
-  tcpTimeout(policy: number): Millis {
-    return this.tcpTimeouts[policy]!
-  }
+/** The policy that joins two zones; means something only where their kind is not None. */
+export function policyOf(ruleset: Ruleset, from: number, to: number): number {
+  return ruleset.policies[from * ruleset.zones.length + to]!
+}
 
-  udpTimeout(policy: number): Millis {
-    return this.udpTimeouts[policy]!
-  }
+/** The first rule of the policy, by number, for a packet that enters by `zone`; undefined where none matches. */
+export function matchRule(ruleset: Ruleset, policy: number, zone: number, h: Headers): CompiledRule | undefined {
+  const rules = ruleset.rules[policy * ruleset.zones.length + zone]!
+  for (let i = 0; i < rules.length; i++) if (matches(rules[i]!, h)) return rules[i]
+  return undefined
+}
 
-  otherTimeout(policy: number): Millis {
-    return this.otherTimeouts[policy]!
-  }
-
-  policyName(policy: number): string {
-    return this.firewall.policies[policy]?.name ?? ''
-  }
-
-  private zoneOf(name: string): number {
-    const zone = this.zones.findIndex(z => sameName(z, name))
-    return zone < 0 ? Zone.None : zone
-  }
+function zoneOf(zones: readonly string[], name: string): number {
+  const zone = zones.findIndex(z => sameName(z, name))
+  return zone < 0 ? Zone.None : zone
 }
 
 function zoneNames(firewall: Firewall, surroundings: Surroundings): string[] {

@@ -5,7 +5,7 @@ import { FirewallEvents } from './events.ts'
 import { FlowTable, type FlowTableSize } from './flow.ts'
 import { FragmentTable } from './fragments.ts'
 import { Headers } from './headers.ts'
-import type { Ruleset } from './ruleset.ts'
+import { closedRuleset, type Ruleset, zoneOfUser } from './ruleset.ts'
 import { type SessionRow, SessionTable } from './sessions.ts'
 
 export class FirewallTables {
@@ -21,11 +21,10 @@ export class FirewallTables {
   /** The packet at hand, and the one that an ICMP error quotes. */
   readonly headers = new Headers()
   readonly quoted = new Headers()
-  private current: Ruleset
+  private current = closedRuleset()
 
-  /** `seed`: 32 random bits, for the flow table's hash. */
-  constructor(ruleset: Ruleset, seed: number, size?: FlowTableSize) {
-    this.current = ruleset
+  /** `seed`: 32 random bits, for the flow table's hash. Nothing passes before setRuleset. */
+  constructor(seed: number, size?: FlowTableSize) {
     this.flows = new FlowTable(seed, size)
   }
 
@@ -39,7 +38,7 @@ export class FirewallTables {
    */
   install(row: SessionRow): void {
     this.remove(row.session)
-    this.sessions.install(row, this.current.zoneOfUser(row.user))
+    this.sessions.install(row, zoneOfUser(this.current, row.user))
   }
 
   /** Removes a session and its flows. */
@@ -52,6 +51,6 @@ export class FirewallTables {
   /** Puts another ruleset in force, between two packets. Flows that passed go on; only new ones meet the new rules. */
   setRuleset(ruleset: Ruleset): void {
     this.current = ruleset
-    this.sessions.rezone(user => ruleset.zoneOfUser(user))
+    this.sessions.rezone(user => zoneOfUser(ruleset, user))
   }
 }

@@ -27,12 +27,12 @@ export function track(
   else flows.packetsForward[row] = forward + 1
 
   if (h.protocol === IpProtocol.Tcp) {
-    flows.expires[row] = now + trackTcp(flows, row, reversed, h.tcpFlags, ruleset.tcpTimeout(policy))
+    flows.expires[row] = now + trackTcp(flows, row, reversed, h.tcpFlags, ruleset.tcpTimeouts[policy]!)
     return
   }
   if (reversed) flows.state[row] = FlowState.Established
   if (h.protocol === IpProtocol.Udp) {
-    const configured = ruleset.udpTimeout(policy)
+    const configured = ruleset.udpTimeouts[policy]!
     const proven =
       forward >= UDP_PROOF_PACKETS ||
       reverse >= UDP_PROOF_PACKETS ||
@@ -40,7 +40,7 @@ export function track(
       h.destinationPort === SIP_PORT
     flows.expires[row] = now + (proven ? configured : Math.min(configured, Timeout.udpUnproven))
   } else {
-    flows.expires[row] = now + (h.protocol === IpProtocol.Icmp ? Timeout.icmp : ruleset.otherTimeout(policy))
+    flows.expires[row] = now + (h.protocol === IpProtocol.Icmp ? Timeout.icmp : ruleset.otherTimeouts[policy]!)
   }
 }
 
