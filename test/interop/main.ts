@@ -1,0 +1,172 @@
+/**
+ * Runs the gateway against real clients: strongSwan, xl2tpd and pppd on Linux kernels of their own.
+ *
+ *   npm run interop                      every scenario
+ *   npm run interop -- NAME...           some of them
+ *   npm run interop -- --list            what there is
+ *   npm run interop -- --reference ...   against strongSwan and xl2tpd in the gateway's place, to test the lab itself
+ *
+ * Ends with "N passed, N failed"; the exit status is 1 when a scenario failed, and 0 with a reason when this host
+ * cannot have guests.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { Client } from './client.ts'
+import { accounts, Floatgate, type Gateway } from './gateway.ts'
+import { Reference } from './reference.ts'
+import { requireHost, requireProgram, requireRootfs, Unavailable } from './rootfs.ts'
+import { type Scenario, type Stage, scenarios } from './scenarios.ts'
+import { World } from './world.ts'
+
+interface Result {
+  readonly name: string
+  readonly outcome: 'passed' | 'failed' | 'skipped'
+  readonly seconds: number
+  readonly text: string
+}
+
+const say = (line: string): void => {
+  process.stdout.write(`interop: ${line}\n`)
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { list: { type: 'boolean' }, reference: { type: 'boolean' } },
+  })
+  if (values.list) {
+    for (const { name, about } of scenarios) process.stdout.write(`${name.padEnd(20)} ${about}\n`)
+    return 0
+  }
+  const unknown = positionals.filter(name => !scenarios.some(scenario => scenario.name === name))
+  if (unknown.length > 0) {
+    process.stderr.write(`interop: no such scenario: ${unknown.join(', ')} (see --list)\n`)
+    return 2
+  }
+  const chosen = scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+
+  let world: World | undefined
+  const leave = (signal: NodeJS.Signals) => {
+    say(`${signal}: removing what was made`)
+    void (world?.remove() ?? Promise.resolve()).finally(() => process.exit(130))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, leave)
+
+  let results: Result[]
+  try {
+    requireHost()
+    await requireProgram('ip', 'iproute2', say)
+    await requireProgram('nft', 'nftables', say)
+    world = new World(await requireRootfs(say))
+    results = await playAll(world, chosen, values.reference === true)
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+    say(`no guest can be had here: ${error.message}`)
+    process.stdout.write(`0 passed, 0 failed, ${chosen.length} skipped\n`)
+    return 0
+  } finally {
+    await world?.remove()
+  }
+  return summarize(results)
+}
+
+async function playAll(world: World, chosen: readonly Scenario[], reference: boolean): Promise<Result[]> {
+  const gateway: Gateway = reference ? new Reference(world) : new Floatgate(world)
+  await world.raise(reference ? 'guest' : 'program')
+  const c1 = await world.addGuest('c1', 'nat1', [{ tap: 'c1', address: '10.1.0.11/24', bridge: 'br0' }])
+  const c2 = await world.addGuest('c2', 'nat1', [{ tap: 'c2', address: '10.1.0.12/24', bridge: 'br0' }])
+  const c3 = await world.addGuest('c3', 'pub', [{ tap: 'c3', address: '203.0.113.50/24', bridge: 'br0' }])
+  const stage: Stage = {
+    world,
+    gateway,
+    c1: new Client(c1, accounts.dialin1),
+    c2: new Client(c2, accounts.dialin2),
+    c3: new Client(c3, accounts.dialin1),
+  }
+  const begin = Date.now()
+  try {
+    await Promise.all([c1, c2, c3].map(guest => guest.boot()))
+  } catch (error) {
+    throw new Unavailable((error as Error).message)
+  }
+  const { status, output } = await c1.run('ping -n -c 2 -i 0.2 -W 3 203.0.113.50')
+  if (status !== 0) throw new Error(`the lab's own wires do not work: ${output}`)
+  say(`three guests booted in ${((Date.now() - begin) / 1000).toFixed(1)} s; against ${gateway.name}`)
+
+  const results: Result[] = []
+  for (const scenario of chosen) {
+    if (reference && scenario.beyondReference !== undefined) {
+      results.push({ name: scenario.name, outcome: 'skipped', seconds: 0, text: scenario.beyondReference })
+    } else {
+      results.push(await play(scenario, stage))
+    }
+    const { name, outcome, seconds, text } = results.at(-1)!
+    say(`${outcome} ${name} (${seconds.toFixed(1)} s) ${text.split('\n')[0]}`)
+  }
+  await gateway.stop()
+  return results
+}
+
+async function play(scenario: Scenario, stage: Stage): Promise<Result> {
+  const { gateway } = stage
+  const begin = Date.now()
+  const elapsed = () => (Date.now() - begin) / 1000
+  let mark = 0
+  try {
+    if (!gateway.alive) await gateway.start()
+    mark = (await gateway.log()).length
+    const text = await scenario.play(stage)
+    if (!gateway.alive) throw new Error('the gateway ended')
+    return { name: scenario.name, outcome: 'passed', seconds: elapsed(), text }
+  } catch (error) {
+    const seconds = elapsed()
+    const kept = await keepLogs(scenario, stage, mark)
+    await tidyUp(stage)
+    const text = error instanceof Error ? error.message : String(error)
+    return { name: scenario.name, outcome: 'failed', seconds, text: `${text}\nlogs: ${kept}` }
+  }
+}
+
+/** Saves what everybody wrote, for whoever looks into a failure. */
+async function keepLogs(scenario: Scenario, stage: Stage, mark: number): Promise<string> {
+  const directory = `/tmp/floatgate-interop/${stage.world.id}-${scenario.name}`
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(`${directory}/gateway.log`, (await stage.gateway.log()).slice(mark))
+  for (const client of [stage.c1, stage.c2, stage.c3]) {
+    if (client.guest.alive) writeFileSync(`${directory}/${client.name}.log`, await client.logs())
+  }
+  if (stage.gateway.command && stage.gateway.alive) {
+    for (const what of ['session', 'attempt', 'isakmp sa', 'ipsec sa', 'l2tp tunnel', 'counter', 'log']) {
+      const text = await stage.gateway.command('show', ...what.split(' ')).catch(error => String(error))
+      writeFileSync(`${directory}/show-${what.replace(' ', '-')}.txt`, text)
+    }
+  }
+  return directory
+}
+
+/** After a failure: whatever state the clients are in, the next scenario finds them disconnected. */
+async function tidyUp({ c1, c2, c3 }: Stage): Promise<void> {
+  await Promise.all(
+    [c1, c2, c3].map(async ({ guest }) => {
+      const left = guest.alive && (await guest.run('exec bash /floatgate/client down')).output.includes('clean')
+      if (left) return
+      await guest.cutPower()
+      await guest.boot()
+    }),
+  )
+}
+
+function summarize(results: readonly Result[]): number {
+  process.stdout.write('\n')
+  for (const { name, outcome, seconds, text } of results) {
+    const [first, ...more] = text.split('\n')
+    process.stdout.write(`${outcome.padEnd(8)}${name.padEnd(20)}${seconds.toFixed(1).padStart(6)} s  ${first}\n`)
+    for (const line of more) process.stdout.write(`${' '.repeat(38)}${line}\n`)
+  }
+  const count = (outcome: Result['outcome']) => results.filter(result => result.outcome === outcome).length
+  const skipped = count('skipped') > 0 ? `, ${count('skipped')} skipped` : ''
+  process.stdout.write(`\n${count('passed')} passed, ${count('failed')} failed${skipped}\n`)
+  return count('failed') > 0 ? 1 : 0
+}
+
+process.exitCode = await main()

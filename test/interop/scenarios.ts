@@ -1,0 +1,360 @@
+/** The scenarios. Each starts with every client disconnected; what it returns is printed beside its name. */
+import { createHash } from 'node:crypto'
+import type { AttemptState, SessionState } from '../../src/alliedware/show/state.ts'
+import { Capture, type Reading } from './capture.ts'
+import { aes128, type Client, type Connection, NoConnection, preSharedKey, type Settings, tripleDes } from './client.ts'
+import { sleep, until } from './command.ts'
+import { accounts, type Gateway } from './gateway.ts'
+import { pattern } from './pattern.ts'
+import { gatewayPublic, lanHost, type World } from './world.ts'
+
+export interface Stage {
+  readonly world: World
+  readonly gateway: Gateway
+  /** Behind the NAT; dialin1 and dialin2. */
+  readonly c1: Client
+  readonly c2: Client
+  /** On the public segment itself; dialin1. */
+  readonly c3: Client
+}
+
+export interface Scenario {
+  readonly name: string
+  readonly about: string
+  readonly play: (stage: Stage) => Promise<string>
+  /** Why the reference gateway cannot pass it, where that is known. */
+  readonly beyondReference?: string
+}
+
+// ---------------------------------------------------------------------------------------------------- building blocks
+
+function expect(condition: boolean, otherwise: string): asserts condition {
+  if (!condition) throw new Error(otherwise)
+}
+
+async function expectPings(client: Client, count = 5, options = ''): Promise<number> {
+  const { sent, received, averageMillis } = await client.ping(count, options)
+  expect(sent === count && received === count, `${client.name}: ${received} of ${count} pings ${options} came back`)
+  return averageMillis
+}
+
+/** Fetches `bytes` from the LAN host and compares; Mbit/s as the client's curl saw it. */
+async function download(client: Client, bytes: number): Promise<number> {
+  const url = `http://${lanHost}/${bytes}`
+  const command = `curl -sS -m 60 -o /run/vpn/got -w '%{speed_download}\\n' ${url} && sha256sum </run/vpn/got`
+  const [speed, digest] = (await client.must(command, 70_000)).split(/\s+/)
+  const wanted = createHash('sha256').update(pattern(bytes)).digest('hex')
+  expect(digest === wanted, `${client.name}: ${bytes} bytes arrived damaged`)
+  return (Number(speed) * 8) / 1e6
+}
+
+/** Sends what `download` fetched back to the LAN host and compares; Mbit/s. */
+async function upload(client: Client, bytes: number): Promise<number> {
+  const command = `curl -sS -m 60 -T /run/vpn/got -H Expect: -w ' %{speed_upload}' http://${lanHost}/`
+  const [digest, speed] = (await client.must(command, 70_000)).split(' ')
+  const wanted = createHash('sha256').update(pattern(bytes)).digest('hex')
+  expect(digest === wanted, `${client.name}: ${bytes} bytes reached the LAN host damaged`)
+  return (Number(speed) * 8) / 1e6
+}
+
+/** Asks the gateway for a list; undefined from one that cannot be asked. */
+async function ask<T>(gateway: Gateway, what: string): Promise<readonly T[] | undefined> {
+  if (!gateway.command) return undefined
+  const answer: unknown = JSON.parse(await gateway.command('--json', ...what.split(' ')))
+  if (Array.isArray(answer)) return answer
+  const list = Object.values(answer as object).find(Array.isArray)
+  if (!list) throw new Error(`vpnctl --json ${what} gave no list`)
+  return list
+}
+
+const sessionsOf = (gateway: Gateway) => ask<SessionState>(gateway, 'show session')
+
+async function expectSessions(gateway: Gateway, ...users: string[]): Promise<void> {
+  const seen = async () => (await sessionsOf(gateway))?.map(session => session.user).sort()
+  const wanted = users.sort().join()
+  // A client is connected a moment before the gateway has taken notice of it.
+  const asWanted = await until(async () => [undefined, wanted].includes((await seen())?.join()), 3000, 200)
+  expect(asWanted, `show session lists [${await seen()}], not [${wanted}]`)
+}
+
+/** Waits for the gateway's word on the newest failed attempt; it has to match. */
+async function expectVerdict(gateway: Gateway, seen: number, pattern: RegExp): Promise<string> {
+  if (!gateway.command) return 'not asked'
+  const failed = async () => {
+    const attempts = (await ask<AttemptState>(gateway, 'show attempt')) ?? []
+    return attempts.filter(attempt => attempt.id > seen && attempt.outcome === 'failed')
+  }
+  await until(async () => (await failed()).some(attempt => pattern.test(attempt.text)), 5000, 250)
+  const texts = (await failed()).map(attempt => `${attempt.text} [${attempt.remedy}]`)
+  const text = texts.find(text => pattern.test(text))
+  expect(text !== undefined, `show attempt has no failure like ${pattern}, but ${JSON.stringify(texts)}`)
+  return text
+}
+
+/** The newest attempt the gateway knows of. */
+async function newestAttempt(gateway: Gateway): Promise<number> {
+  const attempts = await ask<AttemptState>(gateway, 'show attempt')
+  return Math.max(0, ...(attempts ?? []).map(attempt => attempt.id))
+}
+
+async function expectRefusal(client: Client, stage: string, settings: Partial<Settings>): Promise<NoConnection> {
+  try {
+    await client.connect(settings)
+  } catch (error) {
+    if (!(error instanceof NoConnection)) throw error
+    expect(error.stage === stage, `was to be refused in ${stage}, but: ${error.message}`)
+    return error
+  }
+  throw new Error(`${client.name} connected although it should have been refused`)
+}
+
+const up = (connection: Connection) => `up ${connection.seconds} s (IKE ${connection.ikeSeconds})`
+
+/** Connect, ping, fetch, leave. */
+async function visit(stage: Stage, client: Client, settings: Partial<Settings>, cipher: string, natted: boolean) {
+  const connection = await client.connect(settings)
+  expect(connection.ciphers.join() === cipher, `the cipher is ${connection.ciphers}, not ${cipher}`)
+  expect(connection.udpEncapsulated === natted, `UDP encapsulation is ${connection.udpEncapsulated}`)
+  const millis = await expectPings(client)
+  const greeting = await client.must(`curl -sS -m 10 http://${lanHost}/`, 15_000)
+  expect(greeting.includes(connection.address), `the LAN host saw "${greeting.trim()}", not ${connection.address}`)
+  await expectSessions(stage.gateway, client.account.user)
+  const clean = await client.disconnect()
+  expect(clean, 'the client could not leave cleanly')
+  await expectSessions(stage.gateway)
+  return `${up(connection)}, ${connection.address}, ping ${millis} ms`
+}
+
+// ---------------------------------------------------------------------------------------------------------- scenarios
+
+/** One client behind NAT with Windows XP's usual proposal: ESP in UDP 4500. */
+async function natTripleDes(stage: Stage): Promise<string> {
+  return await visit(stage, stage.c1, tripleDes, 'cbc(des3_ede)', true)
+}
+
+/** The same with AES. */
+async function natAes(stage: Stage): Promise<string> {
+  return await visit(stage, stage.c1, aes128, 'cbc(aes)', true)
+}
+
+/** A client that no NAT hides: ESP is an IP protocol of its own. */
+async function bareTripleDes(stage: Stage): Promise<string> {
+  return await visit(stage, stage.c3, tripleDes, 'cbc(des3_ede)', false)
+}
+
+/** Two clients share one public address; both connect and work at the same time; one leaves, the other stays. */
+async function twoBehindOneNat(stage: Stage): Promise<string> {
+  const { c1, c2, gateway } = stage
+  const [one, two] = await Promise.all([c1.connect(), c2.connect(aes128)])
+  expect(one.address === accounts.dialin1.address, `dialin1 got ${one.address}`)
+  expect(/^192\.168\.8\.1\d\d$/.test(two.address), `dialin2 got ${two.address}, which is not of the pool`)
+  await expectSessions(gateway, 'dialin1', 'dialin2')
+  await Promise.all([expectPings(c1, 10), expectPings(c2, 10)])
+  const rates = await Promise.all([download(c1, 1_500_000), download(c2, 1_500_000)])
+  const [left] = await Promise.all([c1.disconnect(), expectPings(c2, 10)])
+  expect(left, 'c1 could not leave cleanly')
+  await expectSessions(gateway, 'dialin2')
+  const again = await c1.connect()
+  await Promise.all([expectPings(c1), expectPings(c2)])
+  await Promise.all([c1.disconnect(), c2.disconnect()])
+  await expectSessions(gateway)
+  return `up ${one.seconds} and ${two.seconds} s, ${rates.map(rate => rate.toFixed(0)).join(' + ')} Mbit/s, again ${again.seconds} s`
+}
+
+/** The key is wrong: the client gets nothing, the operator gets a line, and the right key works at once. */
+async function wrongKey(stage: Stage): Promise<string> {
+  const { c1, gateway } = stage
+  const seen = await newestAttempt(gateway)
+  const refusal = await expectRefusal(c1, 'ike', { preSharedKey: `${preSharedKey}4`, ikePatienceSeconds: 6 })
+  const verdict = await expectVerdict(gateway, seen, /pre-?shared|PSK|wrong key|key (is|does|differ)|secret/i)
+  const connection = await c1.connect()
+  await expectPings(c1)
+  await c1.disconnect()
+  return `gave up after ${refusal.seconds} s, then ${up(connection)}; verdict: ${verdict}`
+}
+
+/** The password is wrong: CHAP says so, PPP is taken down, the operator gets a line, and the right one works at once. */
+async function wrongPassword(stage: Stage): Promise<string> {
+  const { c1, gateway } = stage
+  const seen = await newestAttempt(gateway)
+  const account = { ...accounts.dialin1, password: 'enemy1' }
+  const refusal = await expectRefusal(c1, 'authentication', { account })
+  expect(refusal.terminated, 'PPP stayed up although the user was refused')
+  await c1.disconnect()
+  const verdict = await expectVerdict(gateway, seen, /password|CHAP|authentication/i)
+  await expectSessions(gateway)
+  const connection = await c1.connect()
+  await expectPings(c1)
+  await c1.disconnect()
+  return `refused after ${refusal.seconds} s, then ${up(connection)}; verdict: ${verdict}`
+}
+
+/** Leave and come back, three times: nothing is left behind, and nothing gets slower. */
+async function reconnect(stage: Stage): Promise<string> {
+  const { c1, gateway } = stage
+  const seconds: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const connection = await c1.connect()
+    seconds.push(connection.seconds)
+    await expectPings(c1, 3)
+    expect(await c1.disconnect(), `the client could not leave cleanly in round ${round + 1}`)
+    await expectSessions(gateway)
+  }
+  if (gateway.command) {
+    const answer: unknown = JSON.parse(await gateway.command('--json', 'show', 'isakmp', 'sa'))
+    expect(
+      !JSON.stringify(answer).includes('"remote"'),
+      `an ISAKMP SA was left: ${JSON.stringify(answer).slice(0, 300)}`,
+    )
+  }
+  return `up ${seconds.join(', ')} s`
+}
+
+/** The client loses its power in mid-session and comes back: the gateway lets it in at the first try. */
+async function powerCut(stage: Stage): Promise<string> {
+  const { c1, gateway } = stage
+  const first = await c1.connect()
+  await expectPings(c1, 3)
+  await c1.guest.cutPower()
+  await c1.guest.boot()
+  const second = await c1.connect()
+  await expectPings(c1)
+  await expectSessions(gateway, 'dialin1')
+  expect(second.address === first.address, `the client got ${second.address} after ${first.address}`)
+  expect(await c1.disconnect(), 'the client could not leave cleanly')
+  await expectSessions(gateway)
+  return `first ${first.seconds} s, after the cut ${second.seconds} s`
+}
+
+/** The client renews quick mode while it pings: hardly a ping is lost. */
+async function rekey(stage: Stage): Promise<string> {
+  const { c1, gateway } = stage
+  const connection = await c1.connect({ lifeSeconds: 24, rekeySeconds: 10 })
+  const { sent, received } = await c1.ping(150)
+  const log = await c1.must('grep -E "CHILD_SA l2tp.* established" /run/vpn/charon.log')
+  const quickModes = log.trim().split('\n').length
+  await expectPings(c1, 3)
+  await expectSessions(gateway, 'dialin1')
+  expect(await c1.disconnect(), 'the client could not leave cleanly')
+  await expectSessions(gateway)
+  expect(quickModes >= 3, `only ${quickModes} quick modes took place`)
+  expect(sent - received <= 2, `${sent - received} of ${sent} pings were lost`)
+  return `${up(connection)}, ${quickModes} quick modes, ${sent - received} of ${sent} pings lost`
+}
+
+/** The largest packet that fits unfragmented, and one that has to be fragmented on its way in and out. */
+async function largePings(stage: Stage): Promise<string> {
+  const { c1 } = stage
+  const connection = await c1.connect()
+  await expectPings(c1, 5, '-M do -s 1372')
+  await expectPings(c1, 5, '-M dont -s 4000')
+  await c1.disconnect()
+  return `${up(connection)}, 1372 bytes unfragmented, 4000 in fragments`
+}
+
+/** A few megabytes in each direction and with each way of carrying ESP, compared by SHA-256. */
+async function transfer(stage: Stage): Promise<string> {
+  const figures: string[] = []
+  const ways = [
+    { client: stage.c1, settings: aes128, way: 'AES in UDP' },
+    { client: stage.c3, settings: tripleDes, way: '3DES bare' },
+  ]
+  for (const { client, settings, way } of ways) {
+    await client.connect(settings)
+    const down = await download(client, 5_000_000)
+    const upward = await upload(client, 5_000_000)
+    await client.disconnect()
+    figures.push(`${way} ${down.toFixed(0)} down, ${upward.toFixed(0)} up`)
+  }
+  return `Mbit/s: ${figures.join('; ')}`
+}
+
+/** Wireshark, given the client's keys, reads every message of a session and finds nothing malformed. */
+async function wireshark(stage: Stage): Promise<string> {
+  const readings: string[] = []
+  for (const [settings, label] of [
+    [tripleDes, '3DES'],
+    [aes128, 'AES'],
+  ] as const) {
+    readings.push(`${label}: ${describe(await captured(stage, settings))}`)
+  }
+  return readings.join('; ')
+}
+
+async function captured({ world, c1 }: Stage, settings: Partial<Settings>): Promise<Reading> {
+  const capture = await Capture.start(world)
+  try {
+    const connection = await c1.connect({ ...settings, revealKeys: true })
+    await expectPings(c1)
+    await c1.must(`curl -sS -m 10 http://${lanHost}/20000 -o /dev/null`, 15_000)
+    const keys = { ike: await c1.ikeKeys(), esp: connection.espKeys }
+    await c1.disconnect()
+    await sleep(500)
+    await capture.stop()
+    const reading = await capture.read(keys)
+    expect(reading.malformed.length === 0, `malformed: ${reading.malformed.slice(0, 3).join(', ')}`)
+    expect(reading.ikeEncrypted > 0 && reading.ikeRead === reading.ikeEncrypted, `IKE: ${describe(reading)}`)
+    expect(
+      reading.esp > 0 && reading.espGood === reading.esp && reading.l2tp === reading.esp,
+      `ESP: ${describe(reading)}`,
+    )
+    for (const name of ['icmp', 'tcp']) expect(reading.inside.includes(name), `no ${name} in ${reading.inside}`)
+    return reading
+  } finally {
+    await capture.stop()
+  }
+}
+
+const describe = (reading: Reading) =>
+  `IKE ${reading.ikeRead}/${reading.ikeEncrypted} read, ESP ${reading.espGood}/${reading.esp} good, ${reading.l2tp} with L2TP`
+
+/** Without a tunnel there is no way in: not to the LAN, and not to L2TP. */
+async function closedDoor(stage: Stage): Promise<string> {
+  const { c3 } = stage
+  const { output } = await c3.guest.run(
+    `ip route replace ${lanHost} via ${gatewayPublic}
+     curl -s -m 3 http://${lanHost}/ && echo LAN reached
+     ip route delete ${lanHost}
+     # An L2TP Start-Control-Connection-Request in the clear: no answer may come.
+     exec 5<>/dev/udp/${gatewayPublic}/1701
+     printf '\\xc8\\x02\\x00\\x3c\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00' >&5
+     printf '\\x80\\x08\\x00\\x00\\x00\\x00\\x00\\x01\\x80\\x08\\x00\\x00\\x00\\x02\\x01\\x00' >&5
+     timeout 3 head -c 1 <&5 | wc -c | grep -q 1 && echo L2TP answered
+     true`,
+    20_000,
+  )
+  expect(!output.includes('LAN reached'), 'the LAN can be reached without a tunnel')
+  expect(!output.includes('L2TP answered'), 'L2TP in the clear was answered')
+  return 'LAN and L2TP unreachable without IPsec'
+}
+
+export const scenarios: readonly Scenario[] = [
+  { name: 'nat-3des', about: '3DES-SHA1 behind NAT, ESP in UDP 4500', play: natTripleDes },
+  { name: 'nat-aes', about: 'AES128-SHA1 behind NAT', play: natAes },
+  { name: 'bare-3des', about: '3DES-SHA1 without NAT, ESP on IP protocol 50', play: bareTripleDes },
+  {
+    name: 'two-behind-one-nat',
+    about: 'two clients behind one NAT at the same time',
+    play: twoBehindOneNat,
+    beyondReference: 'a Linux kernel cannot tell the two clients apart',
+  },
+  { name: 'wrong-key', about: 'a wrong pre-shared key, then the right one', play: wrongKey },
+  { name: 'wrong-password', about: 'a wrong password, then the right one', play: wrongPassword },
+  { name: 'reconnect', about: 'leave and come back, nothing is left', play: reconnect },
+  {
+    name: 'power-cut',
+    about: 'vanish without a word and come back at the first try',
+    play: powerCut,
+    beyondReference: 'it waits for the lost session to time out',
+  },
+  { name: 'rekey', about: 'quick mode renewed by the client under a running ping', play: rekey },
+  { name: 'large-pings', about: '1372 bytes unfragmented, 4000 bytes in fragments', play: largePings },
+  { name: 'transfer', about: 'megabytes both ways, compared by SHA-256', play: transfer },
+  { name: 'wireshark', about: 'tshark decrypts the whole session, nothing malformed', play: wireshark },
+  {
+    name: 'closed-door',
+    about: 'no way into the LAN or to L2TP without IPsec',
+    play: closedDoor,
+    beyondReference: 'it has no firewall',
+  },
+]
