@@ -4,9 +4,7 @@
 #include <node_api.h>
 
 #include "batch.h"
-#if __has_include("esp.h")
 #include "esp.h"
-#endif
 #include "files.h"
 #include "poll.h"
 #include "raw_esp.h"
@@ -19,12 +17,8 @@ namespace {
 
 using Register = napi_status (*)(napi_env, napi_value);
 
-constexpr Register kRooms[] = {
-    RegisterBatch, RegisterFiles, RegisterUdp, RegisterRawEsp, RegisterTun, RegisterSteering, RegisterPoll,
-#if __has_include("esp.h")
-    RegisterEsp,
-#endif
-};
+constexpr Register kRooms[] = {RegisterBatch, RegisterFiles,    RegisterUdp,  RegisterRawEsp,
+                               RegisterTun,   RegisterSteering, RegisterPoll, RegisterEsp};
 
 }  // namespace
 }  // namespace floatgate
