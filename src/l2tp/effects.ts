@@ -18,6 +18,8 @@ export type L2tpInput =
     }
   /** The peer has no SA left or started anew: its tunnels end without a word. */
   | { readonly kind: 'peerGone'; readonly peer: number; readonly reason: string }
+  /** Data came through this session lately: its tunnel is alive, and needs no HELLO. Optional, as often as one likes. */
+  | { readonly kind: 'heard'; readonly session: number }
   /** End one session with a CDN (RFC 2661 section 4.4.2 result code), and its tunnel when it was the last. */
   | { readonly kind: 'closeSession'; readonly session: number; readonly resultCode: number; readonly reason: string }
   /** End every tunnel with a StopCCN. */
@@ -37,7 +39,7 @@ export interface L2tpSessionIds {
   readonly template: number
   /** Host Name AVP. */
   readonly hostName: string
-  /** Whether data messages we send carry sequence numbers (the peer asked: Sequencing Required AVP). */
+  /** Whether data messages we send carry sequence numbers: false at first, see `sessionConnected`. */
   readonly sequencing: boolean
 }
 
@@ -53,8 +55,16 @@ export type L2tpEffect =
   /** ICRP goes out: data may come from now on; start PPP. */
   | { readonly kind: 'sessionUp'; readonly ids: L2tpSessionIds }
   /** ICCN came: the call is established. */
-  | { readonly kind: 'sessionConnected'; readonly session: number; readonly connectSpeed: number | undefined }
+  | {
+      readonly kind: 'sessionConnected'
+      readonly session: number
+      readonly connectSpeed: number | undefined
+      /** The peer wants sequence numbers in data messages, which only now it could say (Sequencing Required AVP). */
+      readonly sequencing: boolean
+    }
+  /** Once for each sessionUp; the row number may be given to another session at once. */
   | { readonly kind: 'sessionDown'; readonly session: number; readonly peer: number; readonly reason: string }
+  /** SCCCN came: the tunnel is established. Each one has its tunnelDown, once. */
   | { readonly kind: 'tunnelUp'; readonly peer: number; readonly localTunnelId: number; readonly hostName: string }
   | {
       readonly kind: 'tunnelDown'
@@ -71,7 +81,7 @@ export interface L2tpConfig {
   /** ADD L2TP IP: first matching range wins; a peer in none is refused. */
   readonly ranges: readonly { readonly first: Ipv4; readonly last: Ipv4; readonly template: number }[]
   readonly hostName: string
-  /** SET L2TP PASSWORD: tunnel authentication secret, undefined for none. */
+  /** Silence of the peer after which a HELLO is sent; 0 for never. */
   readonly helloSeconds: number
   readonly receiveWindow: number
   readonly maxTunnelsPerPeer: number

@@ -1,0 +1,121 @@
+/** The data path's L2TP sessions: found by (peer, tunnel, session) on the way in, by row on the way out. */
+
+import { MAX_SESSIONS } from '../packet/table.ts'
+import type { L2tpSessionIds } from './effects.ts'
+
+/**
+ * Columns by session row, and an open-addressed index over them: nothing allocates after construction. The peer is part
+ * of the key, so that equal IDs of two peers never meet. Peer 0 marks a free row.
+ */
+export class L2tpTable {
+  readonly peer: Uint32Array
+  readonly localTunnelId: Uint16Array
+  readonly localSessionId: Uint16Array
+  readonly remoteTunnelId: Uint16Array
+  readonly remoteSessionId: Uint16Array
+  readonly localPort: Uint16Array
+  readonly remotePort: Uint16Array
+  /** 1 where data messages that we send carry sequence numbers. */
+  readonly sequencing: Uint8Array
+  /** Sequence number of the next such message. */
+  readonly ns: Uint16Array
+  /** Session rows where their key hashes to, or behind it; 0 is free. At most half full. */
+  private readonly index: Uint32Array
+  private readonly mask: number
+
+  /** `size` is one more than the highest session row. */
+  constructor(size: number = MAX_SESSIONS) {
+    this.peer = new Uint32Array(size)
+    this.localTunnelId = new Uint16Array(size)
+    this.localSessionId = new Uint16Array(size)
+    this.remoteTunnelId = new Uint16Array(size)
+    this.remoteSessionId = new Uint16Array(size)
+    this.localPort = new Uint16Array(size)
+    this.remotePort = new Uint16Array(size)
+    this.sequencing = new Uint8Array(size)
+    this.ns = new Uint16Array(size)
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(2, size * 2)))
+    this.index = new Uint32Array(slots)
+    this.mask = slots - 1
+  }
+
+  /**
+   * Puts a session into its row. Installing the same session again changes its ports or `sequencing` and goes on counting.
+   * Throws RangeError for a row or peer that cannot be: a caller's mistake.
+   */
+  install(ids: L2tpSessionIds): void {
+    const row = ids.session
+    if (row < 1 || row >= this.peer.length || ids.peer < 1) throw new RangeError(`no such row: session ${row}`)
+    const there = this.find(ids.peer, ids.localTunnelId, ids.localSessionId)
+    if (there !== row) {
+      this.remove(there)
+      this.remove(row)
+      this.peer[row] = ids.peer
+      this.localTunnelId[row] = ids.localTunnelId
+      this.localSessionId[row] = ids.localSessionId
+      this.ns[row] = 0
+      let slot = this.home(ids.peer, ids.localTunnelId, ids.localSessionId)
+      while (this.index[slot] !== 0) slot = (slot + 1) & this.mask
+      this.index[slot] = row
+    }
+    this.remoteTunnelId[row] = ids.remoteTunnelId
+    this.remoteSessionId[row] = ids.remoteSessionId
+    this.localPort[row] = ids.localPort
+    this.remotePort[row] = ids.remotePort
+    this.sequencing[row] = ids.sequencing ? 1 : 0
+  }
+
+  /** From now on what we send in this session is numbered; nothing where the row is free. */
+  requireSequencing(session: number): void {
+    if (this.has(session)) this.sequencing[session] = 1
+  }
+
+  /** Takes a session out; nothing where the row is free. */
+  remove(session: number): void {
+    if (!this.has(session)) return
+    const { index, mask } = this
+    let hole = this.homeOf(session)
+    while (index[hole] !== session) hole = (hole + 1) & mask
+    // Those behind the hole move up, unless their search does not come by it: no search is ever cut short.
+    for (let next = (hole + 1) & mask; index[next] !== 0; next = (next + 1) & mask) {
+      const home = this.homeOf(index[next]!)
+      if (((next - home) & mask) < ((next - hole) & mask)) continue
+      index[hole] = index[next]!
+      hole = next
+    }
+    index[hole] = 0
+    this.peer[session] = 0
+  }
+
+  has(session: number): boolean {
+    return session > 0 && session < this.peer.length && this.peer[session] !== 0
+  }
+
+  /** The session's row, or 0. */
+  find(peer: number, localTunnelId: number, localSessionId: number): number {
+    const { index, mask } = this
+    let slot = this.home(peer, localTunnelId, localSessionId)
+    for (;;) {
+      const row = index[slot]!
+      if (row === 0) return 0
+      if (
+        this.localSessionId[row] === localSessionId &&
+        this.localTunnelId[row] === localTunnelId &&
+        this.peer[row] === peer
+      ) {
+        return row
+      }
+      slot = (slot + 1) & mask
+    }
+  }
+
+  private homeOf(row: number): number {
+    return this.home(this.peer[row]!, this.localTunnelId[row]!, this.localSessionId[row]!)
+  }
+
+  /** The slot where the search for a key begins: multiplicative hashing, high bits folded down. */
+  private home(peer: number, tunnel: number, session: number): number {
+    const h = Math.imul(peer, 0x9e3779b1) ^ Math.imul((tunnel << 16) | session, 0x85ebca6b)
+    return (h ^ (h >>> 15)) & this.mask
+  }
+}
