@@ -36,12 +36,17 @@ export type RejectReason = 'unknown-user' | 'wrong-password' | 'pool-empty' | 'n
 export type PppEffect =
   /** A PPP frame from the protocol field on, with FF 03 before it where the link has not agreed to leave it out. */
   | { readonly kind: 'send'; readonly bytes: Uint8Array }
-  /** Ask AAA: CHAP-MD5 (RFC 1994) with `identifier`, our challenge and the peer's response. */
+  /**
+   * Ask AAA, which answers with an `authenticated` input of the same `request`. `chap-md5` (RFC 1994): `identifier`, our
+   * challenge and the peer's response. `none`: the template asks for no authentication, so `name` and the three are
+   * empty, and only an address is to be assigned. LCP may be renegotiated on a link that is up: then the same link
+   * asks once more, and should be given the address that it has.
+   */
   | {
       readonly kind: 'authenticate'
       readonly request: number
       readonly name: string
-      readonly method: 'chap-md5'
+      readonly method: 'chap-md5' | 'none'
       readonly identifier: number
       readonly challenge: Uint8Array
       readonly response: Uint8Array
@@ -58,6 +63,8 @@ export type PppEffect =
       readonly compressAddress: boolean
       readonly compressProtocol: boolean
     }
+  /** LCP or IPCP is being negotiated anew: forward nothing until the next `networkUp`, or `down`. */
+  | { readonly kind: 'networkDown' }
   /** The link is finished; nothing more comes. `detail` carries Microsoft's Terminate reason in words where there was one. */
   | { readonly kind: 'down'; readonly cause: PppDownCause; readonly detail: string }
   /** Something to tell in a log line. */

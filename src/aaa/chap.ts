@@ -1,0 +1,20 @@
+/** The arithmetic of CHAP with MD5 (RFC 1994 section 4.1). */
+
+import { createHash } from 'node:crypto'
+import type { Secret } from '../packet/bytes.ts'
+import { equalSecret } from '../packet/bytes.ts'
+
+/** MD5 over identifier, secret and challenge: the value of a Response, 16 bytes. */
+export function chapMd5(identifier: number, secret: Secret, challenge: Uint8Array): Uint8Array {
+  return createHash('md5').update(Uint8Array.of(identifier)).update(secret.reveal()).update(challenge).digest()
+}
+
+/** Whether `response` proves knowledge of `secret`; its time does not depend on how much of it is right. */
+export function verifyChapMd5(
+  identifier: number,
+  secret: Secret,
+  challenge: Uint8Array,
+  response: Uint8Array,
+): boolean {
+  return equalSecret(chapMd5(identifier, secret, challenge), response)
+}

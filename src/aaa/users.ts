@@ -1,0 +1,40 @@
+/** The user authentication facility's list: names in any case, as the router takes them. */
+
+import type { DialInUser } from './authenticator.ts'
+
+export class Users {
+  private readonly byName: ReadonlyMap<string, DialInUser>
+
+  /** A later user of the same name replaces an earlier one. */
+  constructor(users: Iterable<DialInUser>) {
+    this.byName = new Map([...users].map(u => [fold(u.name), u]))
+  }
+
+  /**
+   * The user that a client means by `name`: the name itself, or, where nobody bears it, what is left without the logon
+   * domain or realm that clients put around it by themselves (DOMAIN\user, user@realm).
+   */
+  lookup(name: string): DialInUser | undefined {
+    return this.byName.get(fold(name)) ?? this.byName.get(fold(bareName(name)))
+  }
+
+  get size(): number {
+    return this.byName.size
+  }
+
+  [Symbol.iterator](): IterableIterator<DialInUser> {
+    return this.byName.values()
+  }
+}
+
+/** `name` without DOMAIN\ before it or @realm behind it. */
+export function bareName(name: string): string {
+  const backslash = name.lastIndexOf('\\')
+  if (backslash >= 0) return name.slice(backslash + 1)
+  const at = name.lastIndexOf('@')
+  return at > 0 ? name.slice(0, at) : name
+}
+
+function fold(name: string): string {
+  return name.toLowerCase()
+}
