@@ -1,0 +1,32 @@
+/** Modules of the router that the gateway has not: their commands are held unchecked and written back. */
+
+import { type CommandEntry, hold, type Section } from '../grammar.ts'
+import { text } from '../value.ts'
+
+const verbs = ['add', 'create', 'delete', 'destroy', 'disable', 'enable', 'purge', 'set'] as const
+
+const modules: readonly (readonly [notation: string, section: Section])[] = [
+  ['LOG', 'LOG'],
+  ['SNmp', 'SNMP'],
+  ['LOAder', 'LOAD'],
+  ['ASYn', 'OTHER'],
+  ['BOOTp', 'OTHER'],
+  ['BRIdge', 'OTHER'],
+  ['DHcp', 'OTHER'],
+  ['ETH', 'OTHER'],
+  ['FEAture', 'OTHER'],
+  ['HTtp', 'OTHER'],
+  ['MAIL', 'OTHER'],
+  ['NTP', 'OTHER'],
+  ['POrt', 'OTHER'],
+  ['SCript', 'OTHER'],
+  ['SWItch', 'OTHER'],
+  ['TELnet', 'OTHER'],
+  ['TRIgger', 'OTHER'],
+  ['TTY', 'OTHER'],
+  ['VLAN', 'OTHER'],
+]
+
+export const neighbourCommands: readonly CommandEntry[] = modules.flatMap(([notation, section]) =>
+  verbs.map(verb => hold({ verb, path: `${notation}=?`, of: text(0, 128), free: true, section })),
+)

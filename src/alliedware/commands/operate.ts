@@ -1,0 +1,179 @@
+/** Commands to the running gateway: SHOW, RESET, debugging, files, logging in and out. Nothing of them is configuration. */
+
+import { type CommandEntry, operate } from '../grammar.ts'
+import {
+  address,
+  addressRange,
+  bool,
+  either,
+  fileName,
+  flag,
+  identifier,
+  listOf,
+  name,
+  number,
+  oneOf,
+  optional,
+  text,
+  type ValueType,
+} from '../value.ts'
+
+const count = { COUNter: flag, COUNT: flag } as const
+const countSynonym = { count: 'counter' }
+const line = text(1, 256)
+const policyName = name(24)
+
+const show = <T>(path: string, of?: ValueType<T>, parameters: Readonly<Record<string, ValueType<unknown>>> = {}) =>
+  operate({
+    verb: 'show',
+    path,
+    ...(of && { of }),
+    parameters,
+    ...('COUNT' in parameters && { synonyms: countSynonym }),
+  })
+
+const logParameters = {
+  TAIl: optional(number(1, 10000)),
+  REVerse: optional(number(1, 10000)),
+  MODule: text(1, 16),
+  SEVerity: text(1, 8),
+  TYPe: text(1, 16),
+}
+
+const shows: readonly CommandEntry[] = [
+  show('ISAkmp'),
+  show('ISAkmp SA=?', number(0, 0xffffffff)),
+  show('ISAkmp EXChange=?', number(0, 65535)),
+  show('ISAkmp POLicy=?', policyName),
+  show(
+    'ISAkmp COUNter=?',
+    oneOf(
+      'AGgressive',
+      'GENeral',
+      'HEartbeat',
+      'INfo',
+      'IPsec',
+      'MAin',
+      'NETwork',
+      'QUick',
+      'SAD',
+      'SPD',
+      'TRansaction',
+      'XDb',
+    ),
+  ),
+  show('IPSec'),
+  show('IPSec SA=?', number(0, 0xffffffff), count),
+  show('IPSec POLicy=?', policyName, { ...count, SABundle: flag }),
+  show('IPSec SASpecification=?', number(0, 255)),
+  show('IPSec BUNDlespecification=?', number(0, 255)),
+  show('IPSec COUNter=?', text(1, 16)),
+  show('L2TP'),
+  show('L2TP TUNnel=?', number(0, 65535), count),
+  show('L2TP CALL=?', number(0, 65535), count),
+  show('L2TP IP'),
+  show('L2TP COUNter'),
+  show('PPP=?', number(0, 511), { ...count, CONFIguration: flag, NAMEservers: flag, IDletimer: flag, LIMits: flag }),
+  show('PPP TEMplate=?', number(0, 31)),
+  show('IP'),
+  show('IP POOL=?', name(15)),
+  show('IP INTerface=?', text(1, 31)),
+  show('IP ROUte=?', address),
+  show('USEr=?', name(64), { CONFIguration: flag }),
+  show('LOG=?', oneOf('Temporary', 'Permanent'), logParameters),
+  show('SESsion=?', number(0, 0xffffffff), { USer: name(64), ...count }),
+  show('ATTempt=?', number(0, 0xffffffff), { TAIl: optional(number(1, 10000)), USer: name(64), PEer: address }),
+  show('FIREwall'),
+  show('FIREwall POLIcy=?', identifier(15), { ...count, SUMmary: flag, RULe: optional(number(1, 1000)) }),
+  show('FIREwall EVEnt=?', oneOf('ALLow', 'DEny', 'NOtify'), {
+    POLIcy: identifier(15),
+    REVerse: optional(number(1, 10000)),
+    TAIl: optional(number(1, 10000)),
+  }),
+  show('FIREwall SESsion=?', text(1, 16), {
+    ...count,
+    IP: addressRange,
+    POrt: number(0, 65535),
+    PROTocol: text(1, 8),
+    SUMmary: flag,
+    POLIcy: identifier(15),
+  }),
+  show('ENCo'),
+  show('ENCo KEy=?', number(0, 65535)),
+  show('CONFig', undefined, { DYNamic: optional(text(1, 128)), INErt: flag, HELd: flag, FAUlts: flag }),
+  show('SYStem'),
+  show('ALIas=?', text(1, 32)),
+  show('DEBug', undefined, { ACTive: optional(text(1, 16)) }),
+  show('COUNter=?', text(1, 32)),
+  show('FILe=?', fileName),
+  show('TIMe'),
+  show('SSH=?', text(1, 16), { USer: flag, SESsions: flag }),
+  show('RADius'),
+]
+
+const debugModes = listOf('ALL', 'DEFault', 'PACket', 'PKTraw', 'STAte', 'TRACE', 'TRACEMore')
+const policyDebugModes = listOf('ALL', 'FILter', 'PACket', 'TRAce')
+
+const debugging: readonly CommandEntry[] = ['enable', 'disable'].flatMap(verb => [
+  operate({
+    verb,
+    path: 'ISAkmp',
+    parameters: { DEBug: optional(debugModes) },
+    needs: ['debug'],
+    selector: 'debug',
+  }),
+  operate({
+    verb,
+    path: 'IPSec POLicy=?',
+    of: policyName,
+    parameters: { DEBug: optional(policyDebugModes) },
+    needs: ['debug'],
+  }),
+  operate({ verb, path: 'L2TP', parameters: { DEBug: optional(text(1, 64)) }, needs: ['debug'], selector: 'debug' }),
+  operate({
+    verb,
+    path: 'PPP TEMplate=',
+    of: number(0, 31),
+    parameters: {
+      DEBug: optional(listOf('ALL', 'AUTh', 'DEMand', 'LCP', 'NCP', 'PKT', 'UTIlisation')),
+      TIMEOut: either(oneOf('NONE'), number(1, 4_000_000)),
+      NUMpkts: either(oneOf('CONT'), number(1, 4_000_000)),
+    },
+    needs: ['debug'],
+  }),
+  operate({ verb, path: 'SYStem SECurity' }),
+])
+
+const resets: readonly CommandEntry[] = [
+  operate({ verb: 'reset', path: 'SESsion=', of: number(0, 0xffffffff) }),
+  operate({ verb: 'reset', path: 'USEr=?', of: name(64), parameters: { COUNter: optional(text(1, 16)) } }),
+  operate({ verb: 'reset', path: 'ISAkmp POLicy=?', of: policyName }),
+  operate({ verb: 'reset', path: 'ISAkmp SA=', of: number(0, 0xffffffff) }),
+  operate({ verb: 'reset', path: 'ISAkmp COUNter=?', of: text(1, 16) }),
+  operate({ verb: 'reset', path: 'IPSec POLicy=?', of: policyName }),
+  operate({ verb: 'reset', path: 'IPSec COUNter=?', of: text(1, 16) }),
+  operate({ verb: 'reset', path: 'L2TP TUNnel=', of: number(0, 65535) }),
+  operate({ verb: 'reset', path: 'L2TP COUNter' }),
+  operate({ verb: 'reset', path: 'PPP=?', of: number(0, 511) }),
+  operate({ verb: 'reset', path: 'LOG' }),
+  operate({ verb: 'delete', path: 'FIREwall SESsion=', of: text(1, 16) }),
+]
+
+const files: readonly CommandEntry[] = [
+  operate({ verb: 'create', path: 'CONFig=', of: fileName }),
+  operate({ verb: 'set', path: 'CONFig=', of: either(oneOf('NONE'), fileName) }),
+  operate({ verb: 'activate', path: 'SCRipt=', of: fileName }),
+  operate({ verb: 'restart', path: 'ROUTer', parameters: { CONFig: fileName } }),
+  operate({ verb: 'restart', path: 'REBoot' }),
+]
+
+const terminal: readonly CommandEntry[] = [
+  operate({ verb: 'help', path: '', of: line, free: true }),
+  operate({ verb: 'login', path: '', of: line, free: true }),
+  operate({ verb: 'logoff', path: '' }),
+  operate({ verb: 'ping', path: '', of: line, free: true }),
+  operate({ verb: 'set', path: 'TIMe', free: true }),
+  operate({ verb: 'set', path: 'ASYn', parameters: { PAGe: either(bool, number(5, 1000)) }, selector: 'page' }),
+]
+
+export const operations: readonly CommandEntry[] = [...debugging, ...shows, ...resets, ...files, ...terminal]

@@ -1,0 +1,49 @@
+/** The command table: everything that the parser, HELP and the scripts know of. */
+
+import { aliasCommands } from './commands/alias.ts'
+import { encoCommands } from './commands/enco.ts'
+import { firewallCommands } from './commands/firewall.ts'
+import { ipCommands } from './commands/ip.ts'
+import { ipsecCommands } from './commands/ipsec.ts'
+import { isakmpCommands } from './commands/isakmp.ts'
+import { l2tpCommands } from './commands/l2tp.ts'
+import { neighbourCommands } from './commands/neighbours.ts'
+import { operations } from './commands/operate.ts'
+import { pppCommands } from './commands/ppp.ts'
+import { sshCommands } from './commands/ssh.ts'
+import { systemCommands } from './commands/system.ts'
+import { userCommands } from './commands/user.ts'
+import type { CommandEntry } from './grammar.ts'
+
+/** Where several entries share verb and path, the first whose selector was typed is meant; so those stand first. */
+export const commandTable: readonly CommandEntry[] = bySelector([
+  ...systemCommands,
+  ...userCommands,
+  ...encoCommands,
+  ...pppCommands,
+  ...l2tpCommands,
+  ...ipCommands,
+  ...firewallCommands,
+  ...sshCommands,
+  ...ipsecCommands,
+  ...isakmpCommands,
+  ...operations,
+  ...neighbourCommands,
+  ...aliasCommands,
+])
+
+function bySelector(entries: readonly CommandEntry[]): CommandEntry[] {
+  return [...entries.filter(e => e.selector !== undefined), ...entries.filter(e => e.selector === undefined)]
+}
+
+const byVerb = new Map<string, CommandEntry[]>()
+for (const entry of commandTable) {
+  const entries = byVerb.get(entry.verb)
+  if (entries) entries.push(entry)
+  else byVerb.set(entry.verb, [entry])
+}
+
+/** The entries of a verb, which is written out in lower case. */
+export function entriesOf(verb: string): readonly CommandEntry[] {
+  return byVerb.get(verb) ?? []
+}

@@ -1,0 +1,301 @@
+/**
+ * A configuration back to a script that builds the same one: sections with three `#` lines, lower case, CREATE then SET.
+ * ENCO keys are never in it. Passwords are, as they are: CHAP (RFC 1994) needs them, so the file must be kept private.
+ */
+
+import type { FirewallPolicy, PortRange } from '../firewall/policy.ts'
+import type { Secret } from '../packet/bytes.ts'
+import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import { nextPosition } from './commands/ipsec.ts'
+import { isakmpPolicyDefaults } from './commands/isakmp.ts'
+import type { Configuration, IpsecPolicy, IsakmpPolicyConfig, User } from './config.ts'
+import { emptyConfiguration } from './draft.ts'
+import { type Section, sections } from './grammar.ts'
+import { parseCommand } from './parse.ts'
+import { quote } from './token.ts'
+import { formatRange } from './value.ts'
+
+const titles: Readonly<Record<Section, string>> = {
+  SYSTEM: 'SYSTEM',
+  LOAD: 'LOAD',
+  USER: 'USER',
+  PPP: 'PPP templates',
+  L2TP: 'L2TP',
+  IP: 'IP',
+  FIREWALL: 'FIREWALL',
+  SSH: 'SSH',
+  IPSEC: 'IPSEC',
+  LOG: 'LOG',
+  SNMP: 'SNMP',
+  OTHER: 'OTHER modules',
+  ALIAS: 'ALIAS',
+}
+
+const writers: Readonly<Record<Section, (c: Configuration) => string[]>> = {
+  SYSTEM: c => [
+    ...(c.systemName === undefined ? [] : [line('set system', { name: always(c.systemName) })]),
+    ...(c.helpFile === undefined ? [] : [`set help=${c.helpFile}`]),
+  ],
+  LOAD: () => [],
+  USER: c => [
+    ...(c.secureDelaySeconds === emptyConfiguration.secureDelaySeconds
+      ? []
+      : [`set user securedelay=${c.secureDelaySeconds}`]),
+    ...c.users.flatMap(writeUser),
+  ],
+  PPP: writePpp,
+  L2TP: c => [
+    ...when(c.l2tp.enabled, 'enable l2tp'),
+    ...when(c.l2tp.server !== 'off', `enable l2tp server=${c.l2tp.server}`),
+    ...c.l2tp.ranges.map(r => `add l2tp ip=${formatRange(r)} ppptemplate=${r.pppTemplate}`),
+  ],
+  IP: writeIp,
+  FIREWALL: c => [...when(c.firewall.enabled, 'enable firewall'), ...c.firewall.policies.flatMap(writeFirewallPolicy)],
+  SSH: () => [],
+  IPSEC: writeIpsec,
+  LOG: () => [],
+  SNMP: () => [],
+  OTHER: () => [],
+  ALIAS: c => c.aliases.map(a => `add alias=${a.name} string=${always(a.string)}`),
+}
+
+/**
+ * The script. `readScript` of it gives the configuration again, but for its ENCO keys and line numbers; held and inert
+ * commands stand at the end of their sections, the inert ones as they were typed.
+ */
+export function writeScript(configuration: Configuration): string {
+  const extra = new Map<string, string[]>()
+  const add = (section: string, text: string) => extra.set(section, [...(extra.get(section) ?? []), text])
+  for (const held of configuration.held) add(held.section, held.text)
+  for (const inert of configuration.inert) {
+    const result = parseCommand(inert.text)
+    if (result.kind === 'faults') add('OTHER', inert.text)
+    else if (result.command.entry.kind !== 'ENCO key') add(result.command.entry.section, inert.text)
+  }
+  return sections
+    .map(section => {
+      const commands = [...writers[section](configuration), ...(extra.get(section) ?? [])]
+      return [`#\n# ${titles[section]} configuration\n#\n`, ...commands.map(command => `${command}\n`)].join('')
+    })
+    .join('\n')
+}
+
+type Value = string | number | boolean | undefined
+
+/** A command with those parameters that have a value; texts must be quoted already where they need it. */
+function line(head: string, parameters: Readonly<Record<string, Value>>): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined)
+  return [head, ...given.map(([name, value]) => `${name}=${typeof value === 'boolean' ? onOff(value) : value}`)].join(
+    ' ',
+  )
+}
+
+/** The same, but no line at all where no parameter has a value. */
+function lineIfAny(head: string, parameters: Readonly<Record<string, Value>>): string[] {
+  return Object.values(parameters).some(value => value !== undefined) ? [line(head, parameters)] : []
+}
+
+/** In quotes, as the router writes names. */
+function always(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`
+}
+
+const when = (condition: boolean, command: string) => (condition ? [command] : [])
+const unless = <T>(value: T, usual: T): T | undefined => (value === usual ? undefined : value)
+const ip = (address: Ipv4 | undefined) => (address === undefined ? undefined : formatIpv4(address))
+const range = (r: { first: Ipv4; last: Ipv4 } | undefined) => r && formatRange(r)
+const onOff = (value: boolean) => (value ? 'on' : 'off')
+const quoted = (text: string | undefined) => (text === undefined ? undefined : always(text))
+
+function plain(secret: Secret): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(secret.reveal())
+}
+
+function writeUser(user: User): string[] {
+  const head = `user=${quote(user.name)}`
+  return [
+    line(`add ${head}`, {
+      password: quote(plain(user.password)),
+      privilege: unless(user.privilege, 'user'),
+      login: user.login ? 'yes' : 'no',
+      telnet: user.telnet ? 'yes' : undefined,
+      ipaddress: ip(user.ipAddress),
+      netmask: ip(user.netmask),
+      mtu: user.mtu,
+    }),
+    ...lineIfAny(`set ${head}`, { description: quoted(user.description) }),
+  ]
+}
+
+function writePpp(c: Configuration): string[] {
+  return [
+    ...c.pppTemplates.map(t =>
+      line(`create ppp template=${t.template}`, {
+        bap: t.bap,
+        ippool: quoted(t.ipPool),
+        authentication: unless(t.authentication, 'none'),
+        echo: t.echoSeconds,
+        lqr: t.lqrSeconds ?? 'off',
+        mru: t.mru,
+        mtu: t.mtu,
+        mssheader: t.mssHeader,
+        idle: t.idleSeconds,
+      }),
+    ),
+    ...lineIfAny('set ppp', {
+      dnsprimary: ip(c.ppp.dnsPrimary),
+      dnssecondary: ip(c.ppp.dnsSecondary),
+      winsprimary: ip(c.ppp.winsPrimary),
+      winssecondary: ip(c.ppp.winsSecondary),
+    }),
+  ]
+}
+
+function writeIp(c: Configuration): string[] {
+  return [
+    ...when(c.ip.enabled, 'enable ip'),
+    ...c.ip.interfaces.map(i =>
+      line(`add ip interface=${i.name}`, {
+        ipaddress: ip(i.address),
+        mask: i.classful ? undefined : ip(i.mask),
+      }),
+    ),
+    ...c.ip.routes.map(r =>
+      line(`add ip route=${formatIpv4(r.network)}`, {
+        mask: ip(r.mask),
+        interface: r.interface,
+        nexthop: ip(r.nextHop),
+      }),
+    ),
+    ...c.ip.pools.map(p => `create ip pool=${always(p.name)} ip=${formatRange(p)}`),
+    ...lineIfAny('set ip local', { ipaddress: ip(c.ip.localAddress) }),
+  ]
+}
+
+const ports = (r: PortRange | undefined) => r && (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)
+
+function writeFirewallPolicy(p: FirewallPolicy): string[] {
+  const head = `firewall policy=${p.name}`
+  const minutes = (seconds: number, usual: number) => (seconds === usual ? undefined : Math.floor(seconds / 60))
+  return [
+    `create ${head}`,
+    ...lineIfAny(`set ${head}`, {
+      tcptimeout: minutes(p.tcpTimeoutSeconds, 3600),
+      udptimeout: minutes(p.udpTimeoutSeconds, 1200),
+      othertimeout: minutes(p.otherTimeoutSeconds, 1200),
+    }),
+    ...p.dynamics.flatMap(d => [
+      `create ${head} dynamic=${d.name}`,
+      ...[...when(d.any, 'ANY'), ...when(d.none, 'NONE'), ...d.users.map(quote)].map(
+        user => `add ${head} dynamic=${d.name} user=${user}`,
+      ),
+    ]),
+    ...p.interfaces.map(i =>
+      line(`add ${head}`, { interface: i.name, type: i.type, method: unless(i.method, 'dynamic') }),
+    ),
+    ...p.nats.map(n =>
+      line(`add ${head}`, {
+        nat: n.kind,
+        interface: n.interface,
+        ip: range(n.ip),
+        gblinterface: n.globalInterface,
+        gblip: range(n.globalIp),
+      }),
+    ),
+    ...p.rules.map(r =>
+      line(`add ${head}`, {
+        rule: r.number,
+        interface: r.interface,
+        action: r.action,
+        protocol: r.protocol ?? 'all',
+        ip: range(r.ip),
+        port: ports(r.port),
+        gblip: range(r.globalIp),
+        gblport: ports(r.globalPort),
+        remoteip: range(r.remoteIp),
+        sourceport: ports(r.sourcePort),
+        encapsulation: r.encapsulation,
+      }),
+    ),
+  ]
+}
+
+function writeIpsec(c: Configuration): string[] {
+  return [
+    ...c.ipsec.saSpecifications.map(s =>
+      line(`create ipsec saspecification=${s.id}`, {
+        keymanagement: s.keyManagement,
+        protocol: s.protocol,
+        encalg: s.encryption,
+        hashalg: s.hash,
+        mode: s.mode,
+        antireplayenabled: s.antiReplay,
+        replaywindowsize: s.replayWindow,
+      }),
+    ),
+    ...c.ipsec.bundles.map(b =>
+      line(`create ipsec bundlespecification=${b.id}`, {
+        keymanagement: b.keyManagement,
+        string: always(b.string),
+        expirykbytes: b.expiryKilobytes,
+        expiryseconds: b.expirySeconds,
+      }),
+    ),
+    ...c.ipsec.policies.flatMap((policy, index) => writeIpsecPolicy(policy, c.ipsec.policies.slice(0, index))),
+    ...when(c.ipsec.enabled, 'enable ipsec'),
+    ...c.isakmp.policies.flatMap(writeIsakmpPolicy),
+    ...when(c.isakmp.enabled, 'enable isakmp'),
+  ]
+}
+
+function writeIpsecPolicy(p: IpsecPolicy, before: readonly IpsecPolicy[]): string[] {
+  const head = `ipsec policy=${always(p.name)}`
+  return [
+    line(`create ${head}`, {
+      interface: p.interface,
+      action: p.action,
+      position: unless(p.position, nextPosition(before, p.interface)),
+      keymanagement: p.keyManagement,
+      bundlespecification: p.bundle,
+      isakmppolicy: quoted(p.isakmpPolicy),
+      peeraddress: typeof p.peer === 'number' ? ip(p.peer) : p.peer,
+    }),
+    ...lineIfAny(`set ${head}`, {
+      laddress: range(p.localAddress),
+      lport: unless(p.localPort, 'any'),
+      raddress: range(p.remoteAddress),
+      rport: unless(p.remotePort, 'any'),
+      transportprotocol: unless(p.transportProtocol, 'any'),
+      usepfskey: p.usePfsKey ? 'true' : undefined,
+      group: p.group,
+    }),
+  ]
+}
+
+function writeIsakmpPolicy(p: IsakmpPolicyConfig): string[] {
+  const head = `isakmp policy=${always(p.name)}`
+  const usual = isakmpPolicyDefaults
+  return [
+    line(`create ${head}`, {
+      peer: typeof p.peer === 'number' ? ip(p.peer) : p.peer,
+      key: p.key,
+      authtype: unless(p.authType, usual.authType),
+      encalg: p.encryption,
+      hashalg: p.hash,
+      group: p.group,
+      mode: unless(p.mode, usual.mode),
+    }),
+    // NATTRAVERSAL is always said: releases differ in what holds where it is not.
+    line(`set ${head}`, {
+      nattraversal: p.natTraversal,
+      senddeletes: unless(p.sendDeletes, usual.sendDeletes),
+      sendnotify: unless(p.sendNotify, usual.sendNotify),
+      localid: quoted(p.localId),
+      remoteid: quoted(p.remoteId),
+      expiryseconds: p.expirySeconds,
+      msgretrylimit: unless(p.msgRetryLimit, usual.msgRetryLimit),
+      msgtimeout: unless(p.msgTimeoutSeconds, usual.msgTimeoutSeconds),
+      msgbackoff: unless(p.msgBackoff, usual.msgBackoff),
+    }),
+  ]
+}
