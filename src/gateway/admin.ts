@@ -1,0 +1,126 @@
+/** The control socket: one JSON line asks, one JSON line answers. No TCP; who asks is known by the kernel (SO_PEERCRED). */
+
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import type { Native } from './native.ts'
+
+export interface AdminRequest {
+  readonly command: string
+  readonly json: boolean
+}
+
+export interface AdminAnswer {
+  /** What vpnctl exits with: 0 done, 1 refused or failed, 2 not understood. */
+  readonly exit: 0 | 1 | 2
+  /** For a person. */
+  readonly text: string
+  /** For a program, with --json. */
+  readonly data?: unknown
+}
+
+export interface Caller {
+  readonly uid: number
+  readonly pid: number
+}
+
+export type AdminHandler = (request: AdminRequest, caller: Caller) => Promise<AdminAnswer> | AdminAnswer
+
+/** The longest request: a command line is far shorter. */
+const MAX_REQUEST = 16_384
+const IDLE_MILLIS = 30_000
+
+export class AdminSocket {
+  private readonly server: Server
+  private readonly path: string
+  private readonly native: Native
+  private readonly handler: AdminHandler
+  private readonly open = new Set<Socket>()
+
+  constructor(path: string, native: Native, handler: AdminHandler) {
+    this.path = path
+    this.native = native
+    this.handler = handler
+    this.server = createServer({ allowHalfOpen: true }, socket => this.serve(socket))
+  }
+
+  /** Listens with mode 0660. A socket that nobody answers on is an earlier run's and is replaced; a live one is an error. */
+  async listen(): Promise<void> {
+    mkdirSync(dirname(this.path), { recursive: true, mode: 0o755 })
+    if (await answers(this.path)) throw new Error(`${this.path}: a gateway is already serving there`)
+    rmSync(this.path, { force: true })
+    const mask = process.umask(0o117)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.server.once('error', reject)
+        this.server.listen(this.path, resolve)
+      })
+      chmodSync(this.path, 0o660)
+    } finally {
+      process.umask(mask)
+    }
+  }
+
+  close(): void {
+    this.server.close()
+    for (const s of this.open) s.destroy()
+    rmSync(this.path, { force: true })
+  }
+
+  private serve(socket: Socket): void {
+    this.open.add(socket)
+    let buffered = ''
+    let caller: Caller
+    try {
+      caller = this.caller(socket)
+    } catch {
+      socket.destroy()
+      return
+    }
+    socket.setTimeout(IDLE_MILLIS, () => socket.destroy())
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.open.delete(socket))
+    socket.on('data', data => {
+      buffered += data.toString('utf8')
+      const end = buffered.indexOf('\n')
+      if (end < 0 && buffered.length > MAX_REQUEST) socket.destroy()
+      if (end < 0) return
+      const line = buffered.slice(0, end)
+      buffered = buffered.slice(end + 1)
+      void this.answer(line, caller).then(a => socket.end(`${JSON.stringify(a)}\n`))
+    })
+  }
+
+  private async answer(line: string, caller: Caller): Promise<AdminAnswer> {
+    let request: AdminRequest
+    try {
+      const parsed = JSON.parse(line) as Partial<AdminRequest>
+      if (typeof parsed.command !== 'string') throw new Error('no command')
+      request = { command: parsed.command, json: parsed.json === true }
+    } catch {
+      return { exit: 2, text: 'not a request' }
+    }
+    try {
+      return await this.handler(request, caller)
+    } catch (e) {
+      return { exit: 1, text: `internal error: ${e instanceof Error ? e.message : String(e)}` }
+    }
+  }
+
+  private caller(socket: Socket): Caller {
+    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle
+    const { uid, pid } = this.native.peerCredentials(fd)
+    return { uid, pid }
+  }
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = createConnection(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,254 @@
+/**
+ * Control: the one writer. It owns the configuration and the machines, carries their effects to each other and to the
+ * data path, and takes what the workers hand up. Nothing here opens a socket: see ports.ts for its view of the world.
+ */
+
+import type { Configuration } from '../alliedware/config.ts'
+import type { EngineEvent } from '../esp/engine.ts'
+import { buildRuleset, type Surroundings } from '../firewall/ruleset.ts'
+import type { IkeEffect, IkeInput } from '../ike/effects.ts'
+import { IkeEndpoint } from '../ike/endpoint.ts'
+import type { L2tpEffect, L2tpInput } from '../l2tp/effects.ts'
+import { L2tpEndpoint } from '../l2tp/endpoint.ts'
+import type { Dice } from '../machine.ts'
+import type { Endpoint, Ipv4 } from '../packet/ip.ts'
+import { MAX_PEERS, MAX_SESSIONS, RowNumbers } from '../packet/table.ts'
+import { PuntReason } from '../packet/verdict.ts'
+import { Attempts } from './attempts.ts'
+import type { Clock } from './deadlines.ts'
+import { Deadlines } from './deadlines.ts'
+import { Driver } from './driver.ts'
+import { type Log, Severity } from './log.ts'
+import type { FromWorker } from './messages.ts'
+import { Peers } from './peers.ts'
+import type { DataPath, HostNetwork, IkeSockets } from './ports.ts'
+import { Residents } from './residents.ts'
+import type { SecretStore } from './secret-store.ts'
+import { Sessions } from './sessions.ts'
+import { IKE_NAT_PORT } from './sockets.ts'
+import type { Stats } from './stats.ts'
+import { ikeConfig, l2tpConfig, pppTemplate } from './translate.ts'
+
+/** UDP header before an L2TP control message. */
+const UDP_HEADER = 8
+const EXPIRY_CHECK_MILLIS = 5000
+
+export interface ControlWorld {
+  readonly clock: Clock
+  readonly wall: () => Date
+  readonly dice: Dice
+  readonly log: Log
+  readonly sockets: IkeSockets
+  readonly data: DataPath
+  readonly network: HostNetwork
+  readonly stats: Stats
+  readonly secrets: SecretStore
+  readonly publicAddress: Ipv4 | undefined
+  /** The networks around us under this configuration, for the firewall. */
+  readonly surroundings: (configuration: Configuration) => Surroundings
+}
+
+export class Control {
+  readonly peers: Peers
+  readonly sessions: Sessions
+  readonly attempts = new Attempts()
+  readonly residents = new Residents()
+  readonly ike: IkeEndpoint
+  readonly l2tp: L2tpEndpoint
+  readonly world: ControlWorld
+  /** Errors that are nobody's protocol error. */
+  bugs = 0
+  private current: Configuration
+  private readonly deadlines: Deadlines
+  private readonly ikeDriver: Driver<IkeInput, IkeEffect>
+  private readonly l2tpDriver: Driver<L2tpInput, L2tpEffect>
+
+  constructor(world: ControlWorld, configuration: Configuration) {
+    this.world = world
+    this.current = configuration
+    const { clock, dice, log } = world
+    this.deadlines = new Deadlines(clock)
+    const now = () => clock.now()
+
+    this.peers = new Peers({
+      sockets: world.sockets,
+      data: world.data,
+      stats: world.stats,
+      log,
+      attempts: this.attempts,
+      now,
+      wall: world.wall,
+      peerGone: (peer, reason) => this.l2tpDriver.handle({ kind: 'peerGone', peer, reason }),
+    })
+    this.ike = new IkeEndpoint({
+      config: this.ikeConfig(),
+      dice,
+      spi: peer => this.peers.chooseSpi(peer, dice),
+      rows: new RowNumbers(MAX_PEERS),
+    })
+    this.l2tp = new L2tpEndpoint({ config: l2tpConfig(configuration), dice, rows: new RowNumbers(MAX_SESSIONS) })
+    this.ikeDriver = new Driver<IkeInput, IkeEffect>(this.ike, {
+      carryOut: effect => this.peers.carryOut(effect),
+      bug: (error, input) => this.bug(error, `IKE, input ${input.kind}`),
+      clock,
+      deadlines: this.deadlines,
+    })
+    this.l2tpDriver = new Driver<L2tpInput, L2tpEffect>(this.l2tp, {
+      carryOut: effect => this.sessions.carryOut(effect),
+      bug: (error, input) => this.bug(error, `L2TP, input ${input.kind}`),
+      clock,
+      deadlines: this.deadlines,
+    })
+    this.sessions = new Sessions({
+      data: world.data,
+      network: world.network,
+      residents: this.residents,
+      stats: world.stats,
+      log,
+      attempts: this.attempts,
+      clock,
+      deadlines: this.deadlines,
+      wall: world.wall,
+      dice,
+      workerOf: peer => this.peers.workerOf(peer),
+      currentSa: peer => this.peers.current(peer),
+      template: (template, pathMru) => pppTemplate(this.current, template, pathMru),
+      l2tp: input => this.l2tpDriver.handle(input),
+      closePeer: (peer, reason) => this.ikeDriver.handle({ kind: 'closePeer', peer, reason }),
+      bug: (error, where) => this.bug(error, where),
+    })
+    this.residents.configure(configuration, world.secrets.allUsers())
+    this.watchAttempts()
+  }
+
+  get configuration(): Configuration {
+    return this.current
+  }
+
+  /** Compiles the firewall's rules and sends them to every worker, which let nothing pass before. */
+  publishRules(): void {
+    const ruleset = buildRuleset(this.current.firewall, this.world.surroundings(this.current))
+    for (let w = 0; w < this.world.data.workers; w++) this.world.data.post(w, { kind: 'setRuleset', ruleset })
+  }
+
+  /** Takes another configuration into use: sessions that it does not concern go on. */
+  configure(configuration: Configuration): void {
+    this.current = configuration
+    this.ike.configure(this.ikeConfig())
+    this.l2tp.configure(l2tpConfig(configuration))
+    this.residents.configure(configuration, this.world.secrets.allUsers())
+    this.publishRules()
+  }
+
+  /** An IKE datagram, without the non-ESP marker. */
+  datagram(local: Endpoint, remote: Endpoint, bytes: Uint8Array): void {
+    this.ikeDriver.handle({ kind: 'datagram', local, remote, bytes })
+  }
+
+  fromWorker(worker: number, m: FromWorker): void {
+    switch (m.kind) {
+      case 'punt':
+        return this.punt(m)
+      case 'engine':
+        for (const event of m.events) this.engineEvent(event)
+        return
+      case 'bug':
+        this.bugs++
+        return this.world.log.add({
+          severity: Severity.Critical,
+          module: 'SYS',
+          text: `Worker ${worker}: ${m.text}`,
+        })
+      case 'stopped':
+        return
+    }
+  }
+
+  closeSession(session: number, reason: string): boolean {
+    return this.sessions.close(session, reason)
+  }
+
+  closePeer(peer: number, reason: string): boolean {
+    const known = this.peers.all.has(peer)
+    if (known) this.ikeDriver.handle({ kind: 'closePeer', peer, reason })
+    return known
+  }
+
+  /** Says good-bye to everybody: StopCCN to every tunnel, DELETE for every SA. */
+  shutdown(): void {
+    for (const session of [...this.sessions.all.keys()]) this.closeSession(session, 'the gateway is shutting down')
+    this.l2tpDriver.handle({ kind: 'shutdown' })
+    this.ikeDriver.handle({ kind: 'shutdown' })
+    this.deadlines.clear()
+  }
+
+  private ikeConfig() {
+    return ikeConfig(this.current, id => this.world.secrets.key(id), this.world.publicAddress)
+  }
+
+  private punt(m: Extract<FromWorker, { kind: 'punt' }>): void {
+    switch (m.reason) {
+      case PuntReason.Ike:
+        return this.datagram(
+          { address: m.local, port: IKE_NAT_PORT },
+          { address: m.address, port: m.port },
+          m.bytes.subarray(4),
+        )
+      case PuntReason.L2tpControl: {
+        const peer = this.peers.all.get(m.peer)
+        if (!peer) return
+        return this.l2tpDriver.handle({
+          kind: 'message',
+          peer: m.peer,
+          sa: m.sa,
+          remote: peer.remote.address,
+          remotePort: (m.bytes[0]! << 8) | m.bytes[1]!,
+          localPort: (m.bytes[2]! << 8) | m.bytes[3]!,
+          bytes: m.bytes.subarray(UDP_HEADER),
+        })
+      }
+      case PuntReason.PppControl:
+        return this.sessions.frame(m.session, m.bytes)
+    }
+  }
+
+  private engineEvent(e: EngineEvent): void {
+    switch (e.kind) {
+      case 'first':
+        return this.ikeDriver.handle({ kind: 'saUsed', spi: e.spi })
+      case 'moved':
+        return this.ikeDriver.handle({
+          kind: 'peerMoved',
+          peer: e.peer,
+          local: e.local,
+          remote: { address: e.remote, port: e.port },
+        })
+      case 'hard':
+        return this.ikeDriver.handle({ kind: 'saExhausted', peer: e.peer, spi: e.spi, inbound: e.inbound })
+      case 'soft':
+        // The client rekeys (Windows does so at its own soft limit); we are a pure responder.
+        return this.world.log.add({
+          severity: Severity.Detail,
+          module: 'IPSE',
+          text: `SA ${e.spi.toString(16)} nears its byte limit`,
+          fields: { peer: e.peer },
+        })
+    }
+  }
+
+  private watchAttempts(): void {
+    this.deadlines.set(this.attempts, this.world.clock.now() + EXPIRY_CHECK_MILLIS, () => {
+      this.attempts.expire(this.world.clock.now())
+      this.watchAttempts()
+    })
+  }
+
+  private bug(error: unknown, where: string): void {
+    this.bugs++
+    this.world.log.add({
+      severity: Severity.Critical,
+      module: 'SYS',
+      text: `Bug in ${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    })
+  }
+}

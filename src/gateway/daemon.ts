@@ -1,0 +1,309 @@
+/** One gateway on this host, from the sockets up: opens everything, runs control and the workers, and takes it all down. */
+
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import type { Configuration } from '../alliedware/config.ts'
+import { nftablesTable } from '../firewall/nftables.ts'
+import { Control } from './control.ts'
+import { systemClock } from './deadlines.ts'
+import { udpPortHolder } from './host.ts'
+import { Leavings } from './leavings.ts'
+import { type Log, Severity } from './log.ts'
+import { loadNative, type Native } from './native.ts'
+import { Network } from './network.ts'
+import type { SecretStore } from './secret-store.ts'
+import type { Site } from './site.ts'
+import { type Devices, findDevices, proxyDevice, surroundings } from './site-devices.ts'
+import { ControlSockets, IKE_NAT_PORT, IKE_PORT } from './sockets.ts'
+import { Stats } from './stats.ts'
+import { Workers } from './workers.ts'
+
+/** How many addresses the TUN steering map holds. */
+const STEERING_CAPACITY = 16_384
+/** The TUN device carries what the largest session takes; each session's route says how much that is. */
+const TUN_MTU = 1400
+/** How long good-byes may take to leave before the sockets close. */
+const FAREWELL_MILLIS = 250
+
+export interface DaemonOptions {
+  readonly configuration: Configuration
+  readonly site: Site
+  readonly state: string
+  readonly secrets: SecretStore
+  readonly log: Log
+}
+
+interface Parts {
+  readonly control: Control
+  readonly site: Site
+  readonly log: Log
+  readonly native: Native
+  readonly network: Network
+  readonly sockets: ControlSockets
+  readonly workers: Workers
+  /** Descriptors that outlive the sockets and the workers. */
+  readonly closeLater: readonly number[]
+  readonly devices: Devices
+  readonly tun: string
+  readonly warnings: string[]
+}
+
+export class Daemon {
+  readonly control: Control
+  /** What is odd about the host or the configuration, for the operator. */
+  readonly warnings: string[] = []
+  readonly listening: readonly string[]
+  readonly tun: string
+  readonly crypto: string
+  private readonly site: Site
+  private readonly log: Log
+  private readonly native: Native
+  private readonly network: Network
+  private readonly sockets: ControlSockets
+  private readonly workers: Workers
+  private readonly closeLater: readonly number[]
+  private devices: Devices
+
+  private constructor(parts: Parts) {
+    this.control = parts.control
+    this.site = parts.site
+    this.log = parts.log
+    this.native = parts.native
+    this.network = parts.network
+    this.sockets = parts.sockets
+    this.workers = parts.workers
+    this.closeLater = parts.closeLater
+    this.devices = parts.devices
+    this.tun = parts.tun
+    this.warnings = parts.warnings
+    this.listening = [`UDP ${IKE_PORT}`, `UDP ${IKE_NAT_PORT}`, 'IP protocol 50']
+    const versions = parts.native.versions()
+    this.crypto = [versions.ipsecMb && `libipsec-mb ${versions.ipsecMb}`, `OpenSSL ${versions.openssl}`]
+      .filter(Boolean)
+      .join(', ')
+  }
+
+  /** Brings a gateway up. Throws an Error with a plain message where the host does not allow it; nothing stays behind. */
+  static async start(o: DaemonOptions): Promise<Daemon> {
+    const native = loadNative()
+    const undo: (() => void)[] = []
+    try {
+      return await bringUp(native, o, undo, parts => new Daemon(parts))
+    } catch (e) {
+      for (const f of undo.reverse()) f()
+      throw e
+    }
+  }
+
+  /** Applies the firewall to what the kernel forwards; answers what is wrong, where something is. */
+  async applyFirewall(): Promise<string | undefined> {
+    const { firewall } = this.control.configuration
+    const name = tableName(this.tun)
+    const text = nftablesTable({
+      firewall,
+      tableName: name,
+      interfaces: surroundings(this.control.configuration, this.devices).interfaces,
+      devices: this.devices.byName,
+      tunDevice: this.tun,
+      ports: [IKE_PORT, IKE_NAT_PORT],
+    })
+    if (text === undefined) {
+      await this.network.removeTable()
+      return undefined
+    }
+    const refusal = await this.network.applyTable(name, text)
+    return refusal === undefined ? undefined : `the firewall's nftables table was refused: ${refusal}`
+  }
+
+  /** Takes another configuration into use while serving. */
+  async configure(configuration: Configuration): Promise<string[]> {
+    this.devices = findDevices(configuration, this.site)
+    this.control.configure(configuration)
+    const refusal = await this.applyFirewall()
+    return [...this.devices.warnings, ...(refusal === undefined ? [] : [refusal])]
+  }
+
+  counters(): Record<string, Record<string, number>> {
+    return { sockets: { ...this.sockets.counters } }
+  }
+
+  /** Says good-bye to every client and removes everything that was made. */
+  async stop(): Promise<void> {
+    this.control.shutdown()
+    await new Promise(resolve => setTimeout(resolve, FAREWELL_MILLIS))
+    await this.workers.stop()
+    this.sockets.close()
+    await this.network.tearDown()
+    for (const fd of this.closeLater) this.native.close(fd)
+    this.log.add({ severity: Severity.Notice, module: 'SYS', text: 'Gateway stopped' })
+  }
+
+  /** The devices as control's callbacks see them: the latest. */
+  get current(): Devices {
+    return this.devices
+  }
+}
+
+async function bringUp(
+  native: Native,
+  o: DaemonOptions,
+  undo: (() => void)[],
+  make: (parts: Parts) => Daemon,
+): Promise<Daemon> {
+  const warnings: string[] = []
+  const devices = findDevices(o.configuration, o.site)
+  warnings.push(...devices.warnings)
+  const opened = (fd: number) => {
+    undo.push(() => native.close(fd))
+    return fd
+  }
+
+  const fd500 = opened(bind(native, IKE_PORT, false))
+  const leavings = new Leavings(o.state)
+  const network = new Network(leavings, o.log)
+  await network.cleanUp()
+
+  let workerCount = o.site.workers ?? Math.max(1, availableParallelism() - 1)
+  const control4500 = opened(bind(native, IKE_NAT_PORT, true))
+  const udpFds = Array.from({ length: workerCount }, () => opened(bind(native, IKE_NAT_PORT, true)))
+  let steered = true
+  try {
+    native.steerUdp(control4500, workerCount)
+  } catch (e) {
+    steered = false
+    warnings.push(`this host refuses socket steering (${(e as Error).message}): one data worker serves`)
+  }
+
+  const tun = openTun(native, steered ? workerCount : 1)
+  for (const fd of tun.fds) opened(fd)
+  let steering: number | undefined
+  if (steered && workerCount > 1) {
+    try {
+      steering = opened(native.steerTun(tun.fds[0]!, workerCount, STEERING_CAPACITY))
+    } catch (e) {
+      steered = false
+      warnings.push(`this host refuses TUN steering (${(e as Error).message}): one data worker serves`)
+    }
+  }
+  if (!steered) workerCount = 1
+  // Without steering one socket must be alone on its port: then the worker hands IKE up, and control only writes there.
+  const single = !steered
+  const sharedFd = single ? udpFds[0]! : control4500
+  if (single) for (const fd of [control4500, ...udpFds.slice(1)]) native.close(fd)
+
+  await network.setUp(tun.name, TUN_MTU)
+  const stats = Stats.forWorkers(workerCount)
+  const workers = new Workers(native, steering)
+  const sockets = new ControlSockets(native, fd500, sharedFd)
+  const late: { daemon?: Daemon } = {}
+  const current = () => late.daemon?.current ?? devices
+  const control = new Control(
+    {
+      clock: systemClock,
+      wall: () => new Date(),
+      dice: length => new Uint8Array(randomBytes(length)),
+      log: o.log,
+      sockets,
+      data: workers,
+      stats,
+      secrets: o.secrets,
+      publicAddress: o.site.publicAddress,
+      surroundings: c => surroundings(c, current()),
+      network: {
+        addSession: (address, mtu, device) => network.addSession(address, mtu, device),
+        removeSession: address => network.removeSession(address),
+        proxyDevice: address => proxyDevice(current(), address),
+        get publicMtu() {
+          return current().publicMtu
+        },
+        get localAddress() {
+          return current().localAddress
+        },
+      },
+    },
+    o.configuration,
+  )
+  for (let w = 0; w < workerCount; w++) {
+    const rawFd = openRaw(native, w, workerCount, warnings)
+    if (rawFd >= 0) opened(rawFd)
+    workers.start(
+      {
+        worker: w,
+        udpFd: udpFds[w]!,
+        rawFd,
+        tunFd: tun.fds[w]!,
+        stats: stats.memory,
+        seed: randomBytes(4).readUInt32BE(0),
+      },
+      (worker, m) => control.fromWorker(worker, m),
+    )
+  }
+  control.publishRules()
+  sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), !single)
+  const closeLater = [
+    ...udpFds.slice(single ? 1 : 0, workerCount),
+    ...tun.fds,
+    ...(steering === undefined ? [] : [steering]),
+  ]
+  late.daemon = make({
+    control,
+    site: o.site,
+    log: o.log,
+    native,
+    network,
+    sockets,
+    workers,
+    closeLater,
+    devices,
+    tun: tun.name,
+    warnings,
+  })
+  const refusal = await late.daemon.applyFirewall()
+  if (refusal !== undefined) warnings.push(refusal)
+  return late.daemon
+}
+
+function bind(native: Native, port: number, shared: boolean): number {
+  try {
+    return native.udpSocket(0, port, shared)
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code
+    if (code !== 'EADDRINUSE') throw new Error(`UDP port ${port} cannot be opened: ${(e as Error).message}`)
+    const holder = udpPortHolder(port) ?? 'another process'
+    throw new Error(
+      `UDP port ${port} is taken by ${holder}: stop that first (for example "systemctl stop strongswan-starter")`,
+    )
+  }
+}
+
+function openTun(native: Native, queues: number): { name: string; fds: number[] } {
+  try {
+    return native.tunOpen('fg%d', queues)
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code
+    if (code === 'ENOENT') {
+      throw new Error(
+        '/dev/net/tun is missing: run "modprobe tun", or in a container "mkdir -p /dev/net && mknod /dev/net/tun c 10 200"',
+      )
+    }
+    throw new Error(`the TUN device cannot be made: ${(e as Error).message}`)
+  }
+}
+
+function openRaw(native: Native, worker: number, workers: number, warnings: string[]): number {
+  try {
+    return native.rawEspSocket(worker, workers)
+  } catch (e) {
+    if (worker === 0) {
+      warnings.push(
+        `no raw socket (${(e as Error).message}): clients without NAT, which use IP protocol 50, cannot connect`,
+      )
+    }
+    return -1
+  }
+}
+
+/** One table a gateway: several gateways can run in one network namespace, each with its own TUN device. */
+function tableName(tun: string): string {
+  return `floatgate_${tun}`
+}

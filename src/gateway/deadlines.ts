@@ -1,0 +1,105 @@
+/** One timer for all machines: a binary heap of deadlines, where an entry that was set anew leaves a stale one behind. */
+
+import type { Millis } from '../machine.ts'
+
+export interface Clock {
+  now(): Millis
+  /** Calls `then` once after `delay` milliseconds; answers how to cancel. */
+  after(delay: Millis, then: () => void): () => void
+}
+
+export const systemClock: Clock = {
+  now: () => Number(process.hrtime.bigint() / 1_000_000n),
+  after(delay, then) {
+    const timer = setTimeout(then, delay)
+    return () => clearTimeout(timer)
+  },
+}
+
+interface Entry {
+  readonly at: Millis
+  readonly key: object
+  readonly run: () => void
+}
+
+export class Deadlines {
+  private readonly clock: Clock
+  private readonly heap: Entry[] = []
+  private readonly current = new Map<object, Entry>()
+  private armed: Millis | undefined
+  private cancel: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  /** Sets, moves or (with undefined) clears the deadline of `key`. `run` is called once when it has come. */
+  set(key: object, at: Millis | undefined, run: () => void): void {
+    const before = this.current.get(key)
+    if (at === undefined) {
+      if (before) this.current.delete(key)
+      return
+    }
+    if (before?.at === at) return
+    const entry = { at, key, run }
+    this.current.set(key, entry)
+    push(this.heap, entry)
+    this.arm()
+  }
+
+  /** Forgets every deadline and cancels the timer. */
+  clear(): void {
+    this.heap.length = 0
+    this.current.clear()
+    this.cancel?.()
+    this.cancel = undefined
+    this.armed = undefined
+  }
+
+  private arm(): void {
+    const first = this.heap[0]
+    if (!first || (this.armed !== undefined && this.armed <= first.at)) return
+    this.cancel?.()
+    this.armed = first.at
+    this.cancel = this.clock.after(Math.max(0, first.at - this.clock.now()), () => this.fire())
+  }
+
+  private fire(): void {
+    this.armed = undefined
+    this.cancel = undefined
+    const now = this.clock.now()
+    for (let first = this.heap[0]; first && first.at <= now; first = this.heap[0]) {
+      pop(this.heap)
+      if (this.current.get(first.key) !== first) continue
+      this.current.delete(first.key)
+      first.run()
+    }
+    this.arm()
+  }
+}
+
+function push(heap: Entry[], entry: Entry): void {
+  let i = heap.push(entry) - 1
+  while (i > 0) {
+    const parent = (i - 1) >> 1
+    if (heap[parent]!.at <= entry.at) break
+    heap[i] = heap[parent]!
+    i = parent
+  }
+  heap[i] = entry
+}
+
+function pop(heap: Entry[]): void {
+  const last = heap.pop()!
+  if (heap.length === 0) return
+  let i = 0
+  for (;;) {
+    let child = 2 * i + 1
+    if (child >= heap.length) break
+    if (child + 1 < heap.length && heap[child + 1]!.at < heap[child]!.at) child++
+    if (heap[child]!.at >= last.at) break
+    heap[i] = heap[child]!
+    i = child
+  }
+  heap[i] = last
+}

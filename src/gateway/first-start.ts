@@ -1,0 +1,72 @@
+/** The first start without secrets: a random key and one user, and what to type into the client. */
+
+import type { Dice } from '../machine.ts'
+import { Secret } from '../packet/bytes.ts'
+import type { SecretStore } from './secret-store.ts'
+
+/** Letters and digits that nobody mistakes for another: Windows wants the key alphanumeric, and people type it. */
+const ALPHABET = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789'
+
+export interface FirstSecrets {
+  readonly key: string
+  readonly user: string
+  readonly password: string
+}
+
+/** Makes what is missing and stores it; undefined where both a key `keyId` and a user exist already. */
+export function makeFirstSecrets(
+  store: SecretStore,
+  keyId: number,
+  haveUser: boolean,
+  dice: Dice,
+): FirstSecrets | undefined {
+  if (store.key(keyId) !== undefined && (haveUser || store.allUsers().length > 0)) return undefined
+  let key = store.key(keyId)
+  if (key === undefined) {
+    key = Secret.fromText(randomText(20, dice))
+    store.setKey(keyId, 'general', key)
+  }
+  const existing = store.allUsers()[0]
+  const user = existing ?? { name: 'dialin1', password: Secret.fromText(randomText(12, dice)), ipAddress: undefined }
+  if (!existing && !haveUser) store.setUser(user)
+  return {
+    key: Buffer.from(key.reveal()).toString('utf8'),
+    user: user.name,
+    password: Buffer.from(user.password.reveal()).toString('utf8'),
+  }
+}
+
+/** Text of `length` characters, each equally likely. */
+export function randomText(length: number, dice: Dice): string {
+  const limit = 256 - (256 % ALPHABET.length)
+  let text = ''
+  while (text.length < length) {
+    for (const byte of dice(length)) if (byte < limit && text.length < length) text += ALPHABET[byte % ALPHABET.length]
+  }
+  return text
+}
+
+/** What a person types into Windows XP and Windows 10. */
+export function clientInstructions(address: string, s: FirstSecrets): string {
+  return `
+  What to type into the client
+  ----------------------------
+    address          ${address}
+    pre-shared key   ${s.key}
+    user name        ${s.user}
+    password         ${s.password}
+
+  Windows XP: Network Connections > Create a new connection > Connect to the network at my workplace > VPN; enter the
+  address. In its Properties: Security > IPSec Settings > use pre-shared key; Networking > type "L2TP IPSec VPN";
+  Security > Advanced > Settings: tick "Challenge Handshake Authentication Protocol (CHAP)" and set data encryption to
+  "Optional encryption" (IPsec encrypts everything). Then connect with the user name and the password.
+
+  Windows 10 and 11: Settings > Network & Internet > VPN > Add: provider "Windows (built-in)", type "L2TP/IPsec with
+  pre-shared key", the address, the key, the user name and the password. Then in the adapter's Properties > Security:
+  allow these protocols: CHAP; data encryption: optional. In PowerShell, all in one:
+    Add-VpnConnection -Name Office -ServerAddress ${address} -TunnelType L2tp -L2tpPsk ${s.key} \`
+      -AuthenticationMethod Chap -EncryptionLevel Optional -Force
+
+  The secrets are kept outside the script, mode 0600; "vpnctl add user=NAME password=... login=no" adds more users.
+`
+}

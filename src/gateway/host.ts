@@ -1,0 +1,103 @@
+/** What this host has and lacks: each lack in one line with the command that mends it. */
+
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import { type Ipv4, parseIpv4, readIpv4 } from '../packet/ip.ts'
+
+export interface DeviceAddress {
+  readonly device: string
+  readonly address: Ipv4
+  readonly mask: Ipv4
+}
+
+/** The IPv4 addresses of every device that is up. */
+export function deviceAddresses(): DeviceAddress[] {
+  const found: DeviceAddress[] = []
+  for (const [device, entries] of Object.entries(networkInterfaces())) {
+    for (const e of entries ?? []) {
+      const address = e.family === 'IPv4' ? parseIpv4(e.address) : undefined
+      const mask = e.family === 'IPv4' ? parseIpv4(e.netmask) : undefined
+      if (address !== undefined && mask !== undefined) found.push({ device, address, mask })
+    }
+  }
+  return found
+}
+
+export function deviceExists(device: string): boolean {
+  return existsSync(`/sys/class/net/${device}`)
+}
+
+/** The device's MTU in bytes, or 1500 where it cannot be read. */
+export function deviceMtu(device: string): number {
+  try {
+    return Number(readFileSync(`/sys/class/net/${device}/mtu`, 'utf8')) || 1500
+  } catch {
+    return 1500
+  }
+}
+
+/** The device and gateway of the default route, where there is one. */
+export function defaultRoute(): { device: string; gateway: Ipv4 } | undefined {
+  for (const line of readLines('/proc/net/route').slice(1)) {
+    const [device, destination, gateway, , , , , mask] = line.split('\t')
+    if (destination === '00000000' && mask === '00000000' && device !== undefined && gateway !== undefined) {
+      return { device, gateway: readIpv4(Uint8Array.from(Buffer.from(gateway, 'hex').reverse())) }
+    }
+  }
+  return undefined
+}
+
+/** Lines for the operator: what is missing in the host and how to mend it. */
+export function hostLacks(programs: readonly string[]): string[] {
+  const lacks: string[] = []
+  if (readText('/proc/sys/net/ipv4/ip_forward').trim() !== '1') {
+    lacks.push(
+      'IPv4 forwarding is off, so clients reach nothing behind this host: run "sysctl -w net.ipv4.ip_forward=1"',
+    )
+  }
+  if (programs.includes('nft') && !onPath('nft')) {
+    lacks.push('nft is missing, so neither NAT nor the firewall works: run "apt-get install nftables"')
+  }
+  return lacks
+}
+
+export function onPath(program: string): boolean {
+  const directories = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`.split(':')
+  return directories.some(d => d !== '' && existsSync(`${d}/${program}`))
+}
+
+/** Who holds a UDP port, as "name (pid N)", or undefined where it cannot be told. */
+export function udpPortHolder(port: number): string | undefined {
+  const inodes = new Set<string>()
+  for (const file of ['/proc/net/udp', '/proc/net/udp6']) {
+    for (const line of readLines(file).slice(1)) {
+      const fields = line.trim().split(/\s+/)
+      if (Number.parseInt(fields[1]?.split(':')[1] ?? '', 16) === port && fields[9]) inodes.add(`socket:[${fields[9]}]`)
+    }
+  }
+  if (inodes.size === 0) return undefined
+  for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
+    try {
+      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+        if (inodes.has(readlinkSync(`/proc/${pid}/fd/${fd}`))) {
+          return `${readText(`/proc/${pid}/comm`).trim()} (pid ${pid})`
+        }
+      }
+    } catch {
+      // The process ended or is not ours to look into.
+    }
+  }
+  return 'another process'
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function readLines(path: string): string[] {
+  return readText(path).split('\n').filter(Boolean)
+}

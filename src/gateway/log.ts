@@ -1,0 +1,74 @@
+/** The log: a ring for SHOW LOG in the router's words, and one structured line an event on standard error. */
+
+import type { LogState } from '../alliedware/show/state.ts'
+
+/** The router's severities: the higher, the worse. */
+export const Severity = {
+  Debug: 0,
+  Trivial: 1,
+  Detail: 2,
+  Info: 3,
+  Notice: 4,
+  Important: 5,
+  Urgent: 6,
+  Critical: 7,
+} as const
+
+export interface LogEntry {
+  readonly severity: number
+  /** Four letters, as in the router's Mod column: `ISAK`, `IPSE`, `L2TP`, `PPP`, `USER`, `FIRE`, `SYS`. */
+  readonly module: string
+  readonly type?: string
+  readonly subtype?: string
+  /** The router's text. */
+  readonly text: string
+  /** What a program reads: written as key=value behind the text on standard error. */
+  readonly fields?: Readonly<Record<string, string | number | undefined>>
+}
+
+const RING = 1000
+
+export class Log {
+  private readonly ring: LogState[] = []
+  private readonly write: (line: string) => void
+  private readonly wall: () => Date
+  private readonly threshold: number
+
+  constructor(write: (line: string) => void, wall: () => Date = () => new Date(), threshold: number = Severity.Info) {
+    this.write = write
+    this.wall = wall
+    this.threshold = threshold
+  }
+
+  add(entry: LogEntry): void {
+    if (entry.severity < this.threshold) return
+    const time = this.wall().toISOString()
+    this.ring.push({
+      time,
+      severity: entry.severity,
+      module: entry.module,
+      type: entry.type ?? 'MSG',
+      subtype: entry.subtype ?? '',
+      text: entry.text,
+    })
+    if (this.ring.length > RING) this.ring.shift()
+    this.write(structured(time, entry))
+  }
+
+  entries(): readonly LogState[] {
+    return this.ring
+  }
+}
+
+/** `time=... level=3 module=ISAK msg="..." peer=...`: values with anything but plain characters are quoted. */
+function structured(time: string, entry: LogEntry): string {
+  let line = `time=${time} level=${entry.severity} module=${entry.module} msg=${quote(entry.text)}`
+  for (const [key, value] of Object.entries(entry.fields ?? {})) {
+    if (value !== undefined) line += ` ${key}=${quote(String(value))}`
+  }
+  return line
+}
+
+function quote(text: string): string {
+  return /^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text)
+}

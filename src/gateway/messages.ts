@@ -1,0 +1,85 @@
+/** What control and the workers say to each other. Keys travel as plain bytes, transferred, and are zeroed on arrival. */
+
+import type { EngineEvent } from '../esp/engine.ts'
+import type { Suite } from '../esp/sa.ts'
+import type { Ruleset } from '../firewall/ruleset.ts'
+import type { SessionRow } from '../firewall/sessions.ts'
+import type { L2tpSessionIds } from '../l2tp/effects.ts'
+import type { StatsMemory } from './stats.ts'
+
+export interface SaMessage {
+  readonly spi: number
+  readonly peer: number
+  readonly suite: Suite
+  readonly encryptionKey: Uint8Array
+  readonly integrityKey: Uint8Array
+  readonly replayWindow: number
+  readonly softBytes: number
+  readonly hardBytes: number
+}
+
+/** Control to worker. */
+export type ToWorker =
+  | {
+      readonly kind: 'setPath'
+      readonly peer: number
+      readonly local: number
+      readonly remote: number
+      readonly port: number
+    }
+  | { readonly kind: 'installInbound'; readonly sa: SaMessage }
+  | { readonly kind: 'installOutbound'; readonly sa: SaMessage }
+  | {
+      readonly kind: 'removeSa'
+      readonly peer: number
+      readonly inboundSpi: number
+      readonly outboundSpi: number
+    }
+  | { readonly kind: 'removePeer'; readonly peer: number }
+  /** The call is there: frames of it are known from now on. */
+  | { readonly kind: 'installSession'; readonly ids: L2tpSessionIds }
+  /** IPCP is open: forward. To workers that do not carry the session the row has peer 0. */
+  | {
+      readonly kind: 'networkUp'
+      readonly row: SessionRow
+      readonly compressAddress: boolean
+      readonly compressProtocol: boolean
+    }
+  | { readonly kind: 'networkDown'; readonly session: number }
+  | { readonly kind: 'removeSession'; readonly session: number }
+  | { readonly kind: 'setRuleset'; readonly ruleset: Ruleset }
+  /** Bytes from the inner UDP header on, to seal for the peer as they are. */
+  | { readonly kind: 'inject'; readonly peer: number; readonly bytes: Uint8Array }
+  /** A PPP frame, to encapsulate in the session's L2TP and seal. */
+  | { readonly kind: 'injectFrame'; readonly peer: number; readonly session: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'stop' }
+
+/** Worker to control. */
+export type FromWorker =
+  | {
+      readonly kind: 'punt'
+      readonly reason: number
+      readonly peer: number
+      readonly session: number
+      readonly sa: number
+      readonly local: number
+      readonly address: number
+      readonly port: number
+      readonly bytes: Uint8Array
+    }
+  | { readonly kind: 'engine'; readonly events: readonly EngineEvent[] }
+  /** Something thrown that nobody expected: the worker goes on with the next batch. */
+  | { readonly kind: 'bug'; readonly text: string }
+  | { readonly kind: 'stopped' }
+
+/** What a worker thread is started with. */
+export interface WorkerStart {
+  readonly worker: number
+  readonly udpFd: number
+  readonly rawFd: number
+  readonly tunFd: number
+  readonly wakeFd: number
+  readonly stats: StatsMemory
+  /** 32 random bits for the flow table's hash. */
+  readonly seed: number
+}

@@ -1,0 +1,111 @@
+/** What the gateway makes in the host's network: the TUN device, a route and a proxy ARP entry a session, one nftables table. */
+
+import { nftablesDelete } from '../firewall/nftables.ts'
+import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import type { Leavings } from './leavings.ts'
+import { type Log, Severity } from './log.ts'
+import { CommandQueue, type RunResult, run } from './run.ts'
+
+export class Network {
+  private readonly queue = new CommandQueue()
+  private readonly leavings: Leavings
+  private readonly log: Log
+  private readonly proxies = new Map<Ipv4, string>()
+  private tun = ''
+  private table: string | undefined
+
+  constructor(leavings: Leavings, log: Log) {
+    this.leavings = leavings
+    this.log = log
+  }
+
+  /** Removes what a run that was killed left behind. */
+  async cleanUp(): Promise<void> {
+    const earlier = this.leavings.earlier()
+    if (!earlier) return
+    for (const p of earlier.proxies) await run('ip', ['neigh', 'del', 'proxy', p.address, 'dev', p.device])
+    if (earlier.table !== undefined) await run('nft', ['-f', '-'], nftablesDelete(earlier.table))
+    this.leavings.clear()
+    this.log.add({
+      severity: Severity.Notice,
+      module: 'SYS',
+      text: `Removed what an earlier run left: ${earlier.proxies.length} proxy ARP entries${earlier.table ? `, table ${earlier.table}` : ''}`,
+    })
+  }
+
+  /** Takes the TUN device into use. Throws where `ip` cannot do it: without it nothing works. */
+  async setUp(tun: string, mtu: number): Promise<void> {
+    this.tun = tun
+    for (const args of [
+      ['link', 'set', 'dev', tun, 'addrgenmode', 'none'],
+      ['link', 'set', 'dev', tun, 'mtu', String(mtu), 'txqueuelen', '1000'],
+      ['link', 'set', 'dev', tun, 'up'],
+    ]) {
+      const result = await run('ip', args)
+      // A kernel without IPv6 knows no addrgenmode: the device serves as well.
+      if (result.status !== 0 && !args.includes('addrgenmode'))
+        throw new Error(`ip ${args.join(' ')}: ${result.output}`)
+    }
+  }
+
+  /** The way to a session: a route of its own (with its MTU, so that the kernel fragments or says "too big") and, where
+   * the LAN asks for the address by ARP, an answer on `proxyDevice`. */
+  addSession(address: Ipv4, mtu: number, proxyDevice: string | undefined): void {
+    const text = formatIpv4(address)
+    this.ip(['route', 'replace', `${text}/32`, 'dev', this.tun, 'mtu', String(mtu)])
+    if (proxyDevice === undefined) return
+    this.proxies.set(address, proxyDevice)
+    this.leavings.addProxy({ device: proxyDevice, address: text })
+    this.ip(['neigh', 'replace', 'proxy', text, 'dev', proxyDevice])
+  }
+
+  removeSession(address: Ipv4): void {
+    const text = formatIpv4(address)
+    this.ip(['route', 'del', `${text}/32`, 'dev', this.tun])
+    const device = this.proxies.get(address)
+    if (device === undefined) return
+    this.proxies.delete(address)
+    this.ip(['neigh', 'del', 'proxy', text, 'dev', device])
+    this.leavings.removeProxy({ device, address: text })
+  }
+
+  /** Loads our table, in one transaction; the one before goes with it. Answers what nft said where it refused. */
+  async applyTable(name: string, text: string): Promise<string | undefined> {
+    this.leavings.setTable(name)
+    const result = await this.queue.add(() => run('nft', ['-f', '-'], text))
+    if (result.status === 0) {
+      this.table = name
+      return undefined
+    }
+    return result.status === 127 ? 'nft is not installed: run "apt-get install nftables"' : result.output
+  }
+
+  async removeTable(): Promise<void> {
+    if (this.table === undefined) return
+    const table = this.table
+    this.table = undefined
+    await this.queue.add(() => run('nft', ['-f', '-'], nftablesDelete(table)))
+  }
+
+  /** Undoes everything that is left; the TUN device goes when its descriptors are closed. */
+  async tearDown(): Promise<void> {
+    for (const address of [...this.proxies.keys()]) this.removeSession(address)
+    await this.removeTable()
+    await this.queue.idle()
+    this.leavings.clear()
+  }
+
+  private ip(args: string[]): void {
+    void this.queue
+      .add(() => run('ip', args))
+      .then((result: RunResult) => {
+        if (result.status !== 0) {
+          this.log.add({
+            severity: Severity.Important,
+            module: 'IPG',
+            text: `ip ${args.join(' ')} failed: ${result.output}`,
+          })
+        }
+      })
+  }
+}

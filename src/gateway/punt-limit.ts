@@ -1,0 +1,21 @@
+/** A bound on what one peer may send to the control thread, so that a flood from one cannot starve the others. */
+
+import type { Millis } from '../machine.ts'
+import { MAX_PEERS } from '../packet/table.ts'
+
+/** Punts a second that one peer may make; a connecting client needs about twenty. */
+const PER_SECOND = 200
+
+export class PuntLimit {
+  private readonly used = new Uint16Array(MAX_PEERS)
+  private windowStart: Millis = 0
+
+  /** Whether `peer` may punt one more packet in this second. */
+  allows(peer: number, now: Millis): boolean {
+    if (now - this.windowStart >= 1000) {
+      this.used.fill(0)
+      this.windowStart = now
+    }
+    return this.used[peer]!++ < PER_SECOND
+  }
+}

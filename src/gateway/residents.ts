@@ -1,0 +1,100 @@
+/** Who may come in and where they live: the users, pools and leases of AAA's room under the configuration in force. */
+
+import { authenticateChap, type ChapMd5Request } from '../aaa/authenticator.ts'
+import { Leases } from '../aaa/leases.ts'
+import { AddressPool } from '../aaa/pool.ts'
+import { Users } from '../aaa/users.ts'
+import type { Configuration } from '../alliedware/config.ts'
+import type { IpPoolState } from '../alliedware/show/state.ts'
+import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import type { StoredUser } from './secret-store.ts'
+
+export type Admission =
+  | {
+      readonly kind: 'accepted'
+      /** Empty where the template asks for no authentication. */
+      readonly user: string
+      readonly address: Ipv4
+      /** The session that held the user's own address until now: it is to be closed. */
+      readonly displaced: number | undefined
+    }
+  | { readonly kind: 'rejected'; readonly reason: 'unknown-user' | 'wrong-password' | 'pool-empty' }
+
+type Addresses = readonly [Ipv4 | undefined, Ipv4 | undefined]
+
+export class Residents {
+  private users = new Users([])
+  private templatePools = new Map<number, string>()
+  private readonly pools = new Map<string, AddressPool>()
+  private readonly leases = new Leases()
+  dns: Addresses = [undefined, undefined]
+  wins: Addresses = [undefined, undefined]
+
+  /** Takes a configuration into use; addresses that are out stay out. The script's users come before stored ones. */
+  configure(c: Configuration, stored: readonly StoredUser[]): void {
+    const scripted = c.users.map(u => ({ name: u.name, password: u.password, address: u.ipAddress }))
+    const kept = stored.map(u => ({ name: u.name, password: u.password, address: u.ipAddress }))
+    this.users = new Users([...kept, ...scripted])
+    this.templatePools = new Map(
+      c.pppTemplates.flatMap(t => (t.ipPool === undefined ? [] : [[t.template, t.ipPool.toLowerCase()]])),
+    )
+    this.configurePools(c)
+    this.dns = [c.ppp.dnsPrimary, c.ppp.dnsSecondary]
+    this.wins = [c.ppp.winsPrimary, c.ppp.winsSecondary]
+  }
+
+  /** Decides about a client that shows this response, and gives it an address. */
+  admit(request: ChapMd5Request, at: { session: number; template: number }): Admission {
+    const decision = authenticateChap(this.users, request)
+    if (decision.kind === 'rejected') return decision
+    return this.accommodate(at, decision.user.name, decision.user.address, decision.user.name.toLowerCase())
+  }
+
+  /** An address for a client of a template that asks nobody who they are. */
+  admitAnyone(at: { session: number; template: number; peer: number }): Admission {
+    return this.accommodate(at, '', undefined, `peer ${at.peer}`)
+  }
+
+  release(session: number): void {
+    this.leases.release(session)
+  }
+
+  poolStates(): IpPoolState[] {
+    return [...this.pools.values()].map(p => {
+      const s = p.snapshot()
+      return {
+        name: s.name,
+        first: formatIpv4(s.first),
+        last: formatIpv4(s.last),
+        size: s.last - s.first + 1,
+        free: s.free,
+        used: s.holders.map(h => ({ address: formatIpv4(h.address), user: h.key })),
+      }
+    })
+  }
+
+  private accommodate(
+    at: { session: number; template: number },
+    user: string,
+    fixed: Ipv4 | undefined,
+    key: string,
+  ): Admission {
+    const pool = this.pools.get(this.templatePools.get(at.template) ?? '')
+    const lease = this.leases.lease({ session: at.session, fixed, pool, key })
+    if (lease.kind !== 'leased') return { kind: 'rejected', reason: 'pool-empty' }
+    return { kind: 'accepted', user, address: lease.address, displaced: lease.displaced }
+  }
+
+  private configurePools(c: Configuration): void {
+    const reserved = [...this.users].flatMap(u => (u.address === undefined ? [] : [u.address]))
+    const named = new Set<string>()
+    for (const p of c.ip.pools) {
+      const name = p.name.toLowerCase()
+      named.add(name)
+      const old = this.pools.get(name)
+      if (old && old.first === p.first && old.last === p.last) old.reserve(reserved)
+      else this.pools.set(name, new AddressPool({ name: p.name, first: p.first, last: p.last, reserved }))
+    }
+    for (const name of [...this.pools.keys()]) if (!named.has(name)) this.pools.delete(name)
+  }
+}

@@ -1,0 +1,41 @@
+/** Runs other programs: `ip` and `nft`. One at a time and in order, so that what one made the next one finds. */
+
+import { spawn } from 'node:child_process'
+
+export interface RunResult {
+  readonly status: number
+  readonly output: string
+}
+
+/** Runs one program with `input` on its standard input; never throws: a missing program is status 127. */
+export function run(program: string, args: readonly string[], input = ''): Promise<RunResult> {
+  return new Promise(resolve => {
+    let output = ''
+    const child = spawn(program, [...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+    const take = (data: Buffer) => {
+      if (output.length < 65_536) output += data.toString('utf8')
+    }
+    child.stdout.on('data', take)
+    child.stderr.on('data', take)
+    child.stdin.on('error', () => undefined)
+    child.on('error', e => resolve({ status: 127, output: e.message }))
+    child.on('close', status => resolve({ status: status ?? 1, output: output.trim() }))
+    child.stdin.end(input)
+  })
+}
+
+/** A queue of commands: each starts when the one before has ended. */
+export class CommandQueue {
+  private tail: Promise<unknown> = Promise.resolve()
+
+  add<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.tail.then(work)
+    this.tail = result.catch(() => undefined)
+    return result
+  }
+
+  /** Resolves when everything added so far has ended. */
+  idle(): Promise<void> {
+    return this.tail.then(() => undefined)
+  }
+}

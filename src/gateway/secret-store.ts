@@ -1,0 +1,108 @@
+/**
+ * Secrets that live outside the script: ENCO keys and users made at run time, in one file of mode 0600 under the state
+ * directory, replaced as a whole so that a crash leaves the old one or the new one.
+ */
+
+import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Secret } from '../packet/bytes.ts'
+import { formatIpv4, type Ipv4, parseIpv4 } from '../packet/ip.ts'
+
+export interface StoredUser {
+  readonly name: string
+  readonly password: Secret
+  readonly ipAddress: Ipv4 | undefined
+}
+
+interface StoreFile {
+  keys: Record<string, { type: string; value: string }>
+  users: { name: string; password: string; ip?: string }[]
+}
+
+export class SecretStore {
+  readonly path: string
+  private readonly keys = new Map<number, { type: string; value: Secret }>()
+  private readonly users = new Map<string, StoredUser>()
+  /** What was odd about the file, for the log. */
+  readonly warnings: string[] = []
+
+  /** Opens the store in `directory`, which is made with mode 0700 where it is missing. Throws where it cannot be read. */
+  constructor(directory: string) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    this.path = join(directory, 'secrets.json')
+    let text: string
+    try {
+      text = readFileSync(this.path, 'utf8')
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code === 'ENOENT') return
+      throw e
+    }
+    if ((statSync(this.path).mode & 0o077) !== 0) {
+      this.warnings.push(`${this.path} could be read by others: its mode is 0600 again`)
+      chmodSync(this.path, 0o600)
+    }
+    const file = JSON.parse(text) as StoreFile
+    for (const [id, key] of Object.entries(file.keys ?? {})) {
+      this.keys.set(Number(id), { type: key.type, value: new Secret(new Uint8Array(Buffer.from(key.value, 'base64'))) })
+    }
+    for (const u of file.users ?? []) {
+      this.users.set(u.name.toLowerCase(), {
+        name: u.name,
+        password: Secret.fromText(u.password),
+        ipAddress: u.ip === undefined ? undefined : parseIpv4(u.ip),
+      })
+    }
+  }
+
+  key(id: number): Secret | undefined {
+    return this.keys.get(id)?.value
+  }
+
+  keyIds(): { id: number; type: string; length: number }[] {
+    return [...this.keys].map(([id, k]) => ({ id, type: k.type, length: k.value.reveal().length }))
+  }
+
+  setKey(id: number, type: string, value: Secret): void {
+    this.keys.set(id, { type, value })
+    this.save()
+  }
+
+  removeKey(id: number): boolean {
+    const was = this.keys.delete(id)
+    if (was) this.save()
+    return was
+  }
+
+  allUsers(): StoredUser[] {
+    return [...this.users.values()]
+  }
+
+  setUser(user: StoredUser): void {
+    this.users.set(user.name.toLowerCase(), user)
+    this.save()
+  }
+
+  removeUser(name: string): boolean {
+    const was = this.users.delete(name.toLowerCase())
+    if (was) this.save()
+    return was
+  }
+
+  private save(): void {
+    const file: StoreFile = { keys: {}, users: [] }
+    for (const [id, k] of this.keys) {
+      file.keys[id] = { type: k.type, value: Buffer.from(k.value.reveal()).toString('base64') }
+    }
+    for (const u of this.users.values()) {
+      file.users.push({
+        name: u.name,
+        password: Buffer.from(u.password.reveal()).toString('utf8'),
+        ...(u.ipAddress === undefined ? {} : { ip: formatIpv4(u.ipAddress) }),
+      })
+    }
+    const next = `${this.path}.new`
+    writeFileSync(next, `${JSON.stringify(file, null, 1)}\n`, { mode: 0o600 })
+    chmodSync(next, 0o600)
+    renameSync(next, this.path)
+  }
+}

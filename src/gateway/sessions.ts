@@ -1,0 +1,352 @@
+/** The L2TP and PPP side of control: one record a session, from ICRP to the last word, with its user and inner address. */
+
+import { innerMtu } from '../esp/overhead.ts'
+import type { ChildSa } from '../ike/effects.ts'
+import type { L2tpEffect, L2tpInput, L2tpSessionIds } from '../l2tp/effects.ts'
+import type { Dice } from '../machine.ts'
+import { emitUdp, formatIpv4 } from '../packet/ip.ts'
+import type { AuthenticationResult, PppDownCause, PppEffect, PppInput, PppTemplate } from '../ppp/effects.ts'
+import { PppLink } from '../ppp/link.ts'
+import type { Attempts } from './attempts.ts'
+import type { Clock, Deadlines } from './deadlines.ts'
+import { Driver } from './driver.ts'
+import { type Log, Severity } from './log.ts'
+import type { DataPath, HostNetwork } from './ports.ts'
+import type { Admission, Residents } from './residents.ts'
+import type { Stats } from './stats.ts'
+
+/** CDN result codes of RFC 2661 section 4.4.2. */
+const CdnResult = { LostCarrier: 1, GeneralError: 2, Administrative: 3 } as const
+
+export interface Session {
+  readonly ids: L2tpSessionIds
+  readonly worker: number
+  /** `ppp0`, `ppp1`, ...: the dynamic PPP interface's name. */
+  readonly name: string
+  readonly link: PppLink
+  readonly driver: Driver<PppInput, PppEffect>
+  readonly started: Date
+  admission: Admission | undefined
+  /** The network phase: since when, with which address. */
+  since: Date | undefined
+  mtu: number
+  /** Packets are forwarded. */
+  networkUp: boolean
+  /** How many packets had come when we last looked. */
+  packetsSeen: number
+}
+
+const LISTEN_MILLIS = 10_000
+
+export class Sessions {
+  readonly all = new Map<number, Session>()
+  /** What the router counts by user. */
+  readonly authentications = new Map<string, { good: number; bad: number }>()
+  private pppNumber = 0
+
+  private readonly to: {
+    readonly data: DataPath
+    readonly network: HostNetwork
+    readonly residents: Residents
+    readonly stats: Stats
+    readonly log: Log
+    readonly attempts: Attempts
+    readonly clock: Clock
+    readonly deadlines: Deadlines
+    readonly wall: () => Date
+    readonly dice: Dice
+    readonly workerOf: (peer: number) => number
+    /** The SA that seals for the peer now. */
+    readonly currentSa: (peer: number) => ChildSa | undefined
+    readonly template: (template: number, pathMru: number) => PppTemplate
+    readonly l2tp: (input: L2tpInput) => void
+    readonly closePeer: (peer: number, reason: string) => void
+    readonly bug: (error: unknown, where: string) => void
+  }
+
+  constructor(to: Sessions['to']) {
+    this.to = to
+    this.listen()
+  }
+
+  carryOut(effect: L2tpEffect): void {
+    const { data, attempts, log } = this.to
+    switch (effect.kind) {
+      case 'send':
+        return data.post(this.to.workerOf(effect.peer), {
+          kind: 'inject',
+          peer: effect.peer,
+          bytes: emitUdp(effect.localPort, effect.remotePort, effect.bytes),
+        })
+      case 'tunnelUp':
+        attempts.tunnelUp(effect.peer, this.to.clock.now())
+        return log.add({
+          severity: Severity.Info,
+          module: 'L2TP',
+          text: `Tunnel ${effect.localTunnelId} up, host ${effect.hostName}`,
+          fields: { peer: effect.peer },
+        })
+      case 'sessionUp':
+        return this.open(effect.ids)
+      case 'sessionConnected':
+        return this.sequenced(effect.session, effect.sequencing)
+      case 'sessionDown':
+        return this.all.get(effect.session)?.driver.handle({ kind: 'lost', reason: effect.reason })
+      case 'tunnelDown':
+        log.add({
+          severity: Severity.Info,
+          module: 'L2TP',
+          text: `Tunnel ${effect.localTunnelId} down: ${effect.reason}`,
+          fields: { peer: effect.peer },
+        })
+        if (effect.dead) this.to.closePeer(effect.peer, effect.reason)
+        return
+      case 'discarded':
+        return log.add({
+          severity: Severity.Detail,
+          module: 'L2TP',
+          text: `Discarded a message: ${effect.reason}`,
+          fields: { peer: effect.peer },
+        })
+    }
+  }
+
+  /** A PPP frame that the data path handed up. */
+  frame(session: number, bytes: Uint8Array): void {
+    this.all.get(session)?.driver.handle({ kind: 'frame', bytes })
+  }
+
+  /** Hangs up one session from our side. */
+  close(session: number, reason: string): boolean {
+    const s = this.all.get(session)
+    s?.driver.handle({ kind: 'close', reason })
+    return s !== undefined
+  }
+
+  private open(ids: L2tpSessionIds): void {
+    const { stats, data } = this.to
+    stats.clearSession(ids.session)
+    const sa = this.to.currentSa(ids.peer)
+    const pathMru = sa ? innerMtu(sa.suite, sa.udpEncapsulated, this.to.network.publicMtu) : 1280
+    const link = new PppLink({ template: this.to.template(ids.template, pathMru), dice: this.to.dice })
+    const session: Session = {
+      ids,
+      worker: this.to.workerOf(ids.peer),
+      name: `ppp${this.pppNumber++}`,
+      link,
+      driver: new Driver<PppInput, PppEffect>(link, {
+        carryOut: effect => this.ppp(session, effect),
+        bug: error => {
+          this.to.bug(error, `PPP of session ${ids.session}`)
+          this.finish(session, 'lost', 'an internal error')
+        },
+        clock: this.to.clock,
+        deadlines: this.to.deadlines,
+      }),
+      started: this.to.wall(),
+      admission: undefined,
+      since: undefined,
+      mtu: 0,
+      networkUp: false,
+      packetsSeen: 0,
+    }
+    this.all.set(ids.session, session)
+    data.post(session.worker, { kind: 'installSession', ids })
+    session.driver.handle({ kind: 'start' })
+  }
+
+  private ppp(s: Session, effect: PppEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        return this.to.data.post(s.worker, {
+          kind: 'injectFrame',
+          peer: s.ids.peer,
+          session: s.ids.session,
+          bytes: effect.bytes,
+        })
+      case 'authenticate':
+        return this.authenticate(s, effect)
+      case 'networkUp':
+        return this.networkUp(s, effect)
+      case 'networkDown':
+        return this.networkDown(s)
+      case 'down':
+        return this.finish(s, effect.cause, effect.detail)
+      case 'event':
+        return this.to.log.add({
+          severity: Severity.Info,
+          module: 'PPP',
+          text: `${s.name}: ${effect.text}`,
+          fields: { session: s.ids.session, peer: s.ids.peer },
+        })
+    }
+  }
+
+  private authenticate(s: Session, e: Extract<PppEffect, { kind: 'authenticate' }>): void {
+    this.to.attempts.authenticating(s.ids.peer, e.name)
+    const at = { session: s.ids.session, template: s.ids.template, peer: s.ids.peer }
+    const { residents } = this.to
+    const admission = e.method === 'none' ? residents.admitAnyone(at) : residents.admit(e, at)
+    const count = this.authentications.get(e.name.toLowerCase()) ?? { good: 0, bad: 0 }
+    const accepted = admission.kind === 'accepted'
+    if (accepted) count.good++
+    else count.bad++
+    if (accepted || admission.reason !== 'unknown-user') this.authentications.set(e.name.toLowerCase(), count)
+    this.to.log.add({
+      severity: accepted ? Severity.Info : Severity.Notice,
+      module: 'USER',
+      text: accepted
+        ? `User ${admission.user} authenticated on ${s.name}`
+        : `User ${e.name} failed to authenticate: ${admission.reason}`,
+      fields: { session: s.ids.session, peer: s.ids.peer },
+    })
+    let result: AuthenticationResult
+    if (accepted) {
+      if (admission.displaced !== undefined) this.displace(admission.displaced, admission.user)
+      s.admission = admission
+      result = {
+        kind: 'accepted',
+        user: admission.user,
+        address: admission.address,
+        localAddress: this.to.network.localAddress,
+        dns: this.to.residents.dns,
+        wins: this.to.residents.wins,
+        message: 'Welcome',
+      }
+    } else {
+      this.refused(s, e.name, admission.reason)
+      result = { kind: 'rejected', reason: admission.reason, message: 'Authentication failed' }
+    }
+    s.driver.handle({ kind: 'authenticated', request: e.request, result })
+  }
+
+  private refused(s: Session, name: string, reason: Extract<Admission, { kind: 'rejected' }>['reason']): void {
+    const [text, remedy] = {
+      'unknown-user': [
+        `unknown user "${name}"`,
+        `check the name that was typed, or "add user=${name} password=... login=no"`,
+      ],
+      'wrong-password': [`wrong password for user "${name}"`, 'type the password again; upper and lower case differ'],
+      'pool-empty': [
+        `no inner address is left for user "${name}"`,
+        'enlarge the pool ("show ip pool") or end sessions that are not needed ("reset session=N")',
+      ],
+      'not-allowed': [`user "${name}" may not connect`, 'see "show user"'],
+      unavailable: [`user "${name}" could not be checked`, 'see "show log"'],
+    }[reason] as [string, string]
+    this.to.attempts.failed(s.ids.peer, text, remedy, this.to.clock.now(), this.to.wall())
+  }
+
+  /** Another session holds the address that this user owns: the newest login has it. */
+  private displace(session: number, user: string): void {
+    const old = this.all.get(session)
+    if (old) this.finish(old, 'closed', `user ${user} connected anew`)
+  }
+
+  private networkUp(s: Session, e: Extract<PppEffect, { kind: 'networkUp' }>): void {
+    const { network, data } = this.to
+    if (s.admission?.kind !== 'accepted') return
+    s.mtu = e.peerMru
+    s.since ??= this.to.wall()
+    s.networkUp = true
+    data.steer(e.address, s.worker)
+    const row = { session: s.ids.session, peer: s.ids.peer, address: e.address, user: e.user, mtu: e.peerMru }
+    const { compressAddress, compressProtocol } = e
+    // Every worker knows whose the address is; only the session's own carries it.
+    for (let w = 0; w < data.workers; w++) {
+      const here = w === s.worker ? row : { ...row, peer: 0 }
+      data.post(w, { kind: 'networkUp', row: here, compressAddress, compressProtocol })
+    }
+    network.addSession(e.address, e.peerMru, network.proxyDevice(e.address))
+    this.to.attempts.connected(s.ids.peer, e.user, formatIpv4(e.address), this.to.clock.now(), this.to.wall())
+    this.to.log.add({
+      severity: Severity.Info,
+      module: 'PPP',
+      type: 'VINT',
+      subtype: 'UP',
+      text: `${s.name}: interface is up, user ${e.user}, address ${formatIpv4(e.address)}`,
+      fields: { session: s.ids.session, peer: s.ids.peer },
+    })
+  }
+
+  /** LCP or IPCP is negotiated anew: nothing is forwarded until it is done. */
+  private networkDown(s: Session): void {
+    this.withdraw(s)
+    s.networkUp = false
+    const { data } = this.to
+    for (let w = 0; w < data.workers; w++) data.post(w, { kind: 'networkDown', session: s.ids.session })
+  }
+
+  /** Takes the session's route away. */
+  private withdraw(s: Session): void {
+    if (!s.networkUp || s.admission?.kind !== 'accepted') return
+    this.to.network.removeSession(s.admission.address)
+    this.to.data.steer(s.admission.address, undefined)
+  }
+
+  private sequenced(session: number, sequencing: boolean): void {
+    const s = this.all.get(session)
+    if (s && sequencing) this.to.data.post(s.worker, { kind: 'installSession', ids: { ...s.ids, sequencing } })
+  }
+
+  /** Tells L2TP and PPP of sessions that data came through lately: they need no Hello and no echo. */
+  private listen(): void {
+    for (const s of this.all.values()) {
+      const { packetsIn } = this.to.stats.session(s.ids.session)
+      if (packetsIn === s.packetsSeen) continue
+      s.packetsSeen = packetsIn
+      s.driver.handle({ kind: 'active' })
+      this.to.l2tp({ kind: 'heard', session: s.ids.session })
+    }
+    this.to.deadlines.set(this, this.to.clock.now() + LISTEN_MILLIS, () => this.listen())
+  }
+
+  /** The link is over, for whatever cause: everything of the session goes, and L2TP hears of it. */
+  private finish(s: Session, cause: PppDownCause, detail: string): void {
+    if (!this.all.delete(s.ids.session)) return
+    s.driver.end()
+    const { attempts, log } = this.to
+    const wasUp = s.since !== undefined
+    if (wasUp) attempts.ended(s.ids.peer, detail)
+    else attempts.failed(s.ids.peer, `PPP failed: ${detail}`, remedyOf(cause), this.to.clock.now(), this.to.wall())
+    this.leave(s)
+    const { data } = this.to
+    for (let w = 0; w < data.workers; w++) data.post(w, { kind: 'removeSession', session: s.ids.session })
+    log.add({
+      severity: Severity.Info,
+      module: 'PPP',
+      type: 'VINT',
+      subtype: 'DOWN',
+      text: `${s.name}: interface is down: ${detail}`,
+      fields: { session: s.ids.session, peer: s.ids.peer, cause },
+    })
+    this.to.l2tp({
+      kind: 'closeSession',
+      session: s.ids.session,
+      resultCode: cause === 'echo-failed' ? CdnResult.LostCarrier : CdnResult.Administrative,
+      reason: detail,
+    })
+  }
+
+  /** Gives the address back, and takes its route away. */
+  private leave(s: Session): void {
+    this.withdraw(s)
+    s.admission = undefined
+    this.to.residents.release(s.ids.session)
+  }
+}
+
+function remedyOf(cause: PppDownCause): string {
+  switch (cause) {
+    case 'lcp-failed':
+    case 'peer-refused':
+      return 'let the client allow CHAP, and no encryption beyond IPsec, in its security settings'
+    case 'ipcp-failed':
+      return 'let the client obtain its IP address automatically'
+    case 'lost':
+    case 'peer-terminated':
+      return 'see the client’s own message: it ended the connection'
+    default:
+      return ''
+  }
+}

@@ -1,0 +1,248 @@
+/** Builds what SHOW prints from control's live state: see src/alliedware/show/state.ts for the meaning of each field. */
+
+import type { IpsecPolicy } from '../alliedware/config.ts'
+import type {
+  CounterState,
+  IpPoolState,
+  IpsecPolicyState,
+  IpsecSaState,
+  IsakmpExchangeState,
+  IsakmpSaState,
+  L2tpTunnelState,
+  PppState,
+  SessionState,
+  UserState,
+} from '../alliedware/show/state.ts'
+import { formatEndpoint, formatIpv4 } from '../packet/ip.ts'
+import type { Control } from './control.ts'
+import type { Session } from './sessions.ts'
+
+export function isakmpSas(c: Control): IsakmpSaState[] {
+  const now = c.world.clock.now()
+  return c.ike.snapshot().sas.map(s => ({
+    id: s.id,
+    peer: s.peer,
+    remote: formatEndpoint(s.remote),
+    local: formatEndpoint(s.local),
+    policy: s.policy,
+    identity: s.identity,
+    client: s.client,
+    encryption: s.suite.cipher,
+    hash: s.suite.hash,
+    group: s.suite.group,
+    initiatorCookie: s.initiatorCookie,
+    responderCookie: s.responderCookie,
+    nat: s.nat,
+    natTraversal: s.natFlavour,
+    ageSeconds: seconds(now - s.established),
+    lifetimeSeconds: seconds(s.expires - s.established),
+  }))
+}
+
+export function isakmpExchanges(c: Control): IsakmpExchangeState[] {
+  return c.ike.snapshot().exchanges.map(e => ({
+    id: e.id,
+    phase: e.phase,
+    state: e.state,
+    peerAddress: formatIpv4(e.remote.address),
+    type: e.type,
+  }))
+}
+
+export function ipsecSas(c: Control): IpsecSaState[] {
+  const now = c.world.clock.now()
+  const bundles = new Map(c.configuration.ipsec.policies.map(p => [p.name, p.bundle]))
+  const out: IpsecSaState[] = []
+  for (const p of c.peers.all.values()) {
+    const current = c.peers.current(p.peer)
+    for (const { sa, installed, outbound } of p.sas.values()) {
+      out.push({
+        id: out.length,
+        policy: sa.policy,
+        bundle: bundles.get(sa.policy),
+        state: !outbound ? 'Inbound only' : sa === current ? 'Valid' : 'Replaced',
+        protocol: 'ESP',
+        inSpi: sa.inboundSpi,
+        outSpi: sa.outboundSpi,
+        peer: p.peer,
+        remote: formatEndpoint(p.remote),
+        suite: `${sa.suite.cipher}-${sa.suite.integrity}`,
+        encapsulation: sa.udpEncapsulated ? 'UDP' : 'none',
+        ageSeconds: seconds(now - installed),
+        lifetimeSeconds: sa.lifetimeSeconds,
+        lifetimeKilobytes: sa.lifetimeKilobytes,
+      })
+    }
+  }
+  return out
+}
+
+export function ipsecPolicies(c: Control): IpsecPolicyState[] {
+  return c.configuration.ipsec.policies.map(p => {
+    const t = c.peers.policyTraffic(p.name)
+    return {
+      name: p.name,
+      interface: p.interface,
+      position: p.position,
+      action: p.action.toUpperCase(),
+      keyManagement: (p.keyManagement ?? '').toUpperCase(),
+      isakmpPolicy: p.isakmpPolicy ?? '',
+      bundle: p.bundle,
+      peerAddress: peerText(p),
+      localPort: String(p.localPort).toUpperCase(),
+      remotePort: String(p.remotePort).toUpperCase(),
+      transportProtocol: protocolText(p.transportProtocol),
+      counters: {
+        outProcessStart: t.packetsOut + t.failedOut,
+        outProcessDone: t.packetsOut,
+        outProcessFail: t.failedOut,
+        outBytes: t.bytesOut,
+        inProcessStart: t.packetsIn + t.failedIn,
+        inProcessDone: t.packetsIn,
+        inProcessFail: t.failedIn,
+        inBytes: t.bytesIn,
+      },
+    }
+  })
+}
+
+function peerText(p: IpsecPolicy): string {
+  if (p.peer === undefined) return ''
+  return typeof p.peer === 'number' ? formatIpv4(p.peer) : p.peer.toUpperCase()
+}
+
+function protocolText(protocol: IpsecPolicy['transportProtocol']): string {
+  if (typeof protocol === 'string') return protocol.toUpperCase()
+  return { 1: 'ICMP', 6: 'TCP', 17: 'UDP', 47: 'GRE', 50: 'ESP' }[protocol] ?? String(protocol)
+}
+
+export function l2tpTunnels(c: Control): L2tpTunnelState[] {
+  const now = c.world.clock.now()
+  return c.l2tp.snapshot().tunnels.map(t => {
+    const peer = c.peers.all.get(t.peer)
+    return {
+      localTunnelId: t.localTunnelId,
+      remoteTunnelId: t.remoteTunnelId,
+      peer: t.peer,
+      remote: peer ? formatEndpoint(peer.remote) : '',
+      hostName: t.hostName,
+      state: t.state,
+      ageSeconds: seconds(now - t.since),
+      calls: t.sessions.map(s => ({
+        session: s.session,
+        localSessionId: s.localSessionId,
+        remoteSessionId: s.remoteSessionId,
+        state: s.state,
+        ppp: c.sessions.all.get(s.session)?.name ?? '',
+      })),
+    }
+  })
+}
+
+export function pppInterfaces(c: Control): PppState[] {
+  return [...c.sessions.all.values()].map(s => {
+    const link = s.link.snapshot()
+    return {
+      name: s.name,
+      session: s.ids.session,
+      template: s.ids.template,
+      over: `TNL-${s.ids.localTunnelId}/${s.ids.localSessionId}`,
+      user: userOf(s),
+      lcp: link.lcp,
+      ipcp: link.ipcp,
+      phase: link.phase,
+      address: addressOf(s),
+      localAddress: formatIpv4(c.world.network.localAddress),
+      peerMru: link.peerMru,
+      identification: link.identifications,
+      ageSeconds: seconds(c.world.wall().getTime() - s.started.getTime()),
+    }
+  })
+}
+
+export function ipPools(c: Control): IpPoolState[] {
+  return c.residents.poolStates()
+}
+
+export function users(c: Control): UserState[] {
+  const scripted = new Map(c.configuration.users.map(u => [u.name.toLowerCase(), u]))
+  const stored = c.world.secrets.allUsers().filter(u => !scripted.has(u.name.toLowerCase()))
+  const live = (name: string) =>
+    [...c.sessions.all.values()].filter(s => userOf(s).toLowerCase() === name.toLowerCase()).length
+  const counts = (name: string) => c.sessions.authentications.get(name.toLowerCase()) ?? { good: 0, bad: 0 }
+  return [
+    ...[...scripted.values()].map(u => ({
+      name: u.name,
+      description: u.description ?? '',
+      privilege: u.privilege,
+      login: u.login,
+      telnet: u.telnet,
+      ipAddress: u.ipAddress === undefined ? '' : formatIpv4(u.ipAddress),
+      sessions: live(u.name),
+      authentications: counts(u.name).good,
+      fails: counts(u.name).bad,
+    })),
+    ...stored.map(u => ({
+      name: u.name,
+      description: 'kept outside the script',
+      privilege: 'user',
+      login: false,
+      telnet: false,
+      ipAddress: u.ipAddress === undefined ? '' : formatIpv4(u.ipAddress),
+      sessions: live(u.name),
+      authentications: counts(u.name).good,
+      fails: counts(u.name).bad,
+    })),
+  ]
+}
+
+/** One row a client that has its inner address: everything that three daemons would tell apart. */
+export function sessions(c: Control): SessionState[] {
+  return [...c.sessions.all.values()].flatMap(s => {
+    const peer = c.peers.all.get(s.ids.peer)
+    const sa = c.peers.current(s.ids.peer)
+    if (s.since === undefined || !peer) return []
+    const traffic = c.world.stats.session(s.ids.session)
+    return [
+      {
+        id: s.ids.session,
+        user: userOf(s),
+        identity: peer.identity,
+        remote: formatEndpoint(peer.remote),
+        nat: peer.nat,
+        suite: sa ? `${sa.suite.cipher}-${sa.suite.integrity}` : 'none',
+        address: addressOf(s),
+        bytesIn: traffic.bytesIn,
+        bytesOut: traffic.bytesOut,
+        packetsIn: traffic.packetsIn,
+        packetsOut: traffic.packetsOut,
+        since: s.since.toISOString(),
+        client: peer.client,
+        hostName: s.ids.hostName,
+        mtu: s.mtu,
+      },
+    ]
+  })
+}
+
+export function counters(c: Control, more: CounterState): CounterState {
+  return {
+    ike: c.ike.snapshot().counters,
+    l2tp: c.l2tp.snapshot().counters,
+    data: c.world.stats.totals(),
+    gateway: { bugs: c.bugs, peers: c.peers.all.size, sessions: c.sessions.all.size },
+    ...more,
+  }
+}
+
+function userOf(s: Session): string {
+  return s.admission?.kind === 'accepted' ? s.admission.user : ''
+}
+
+function addressOf(s: Session): string {
+  return s.admission?.kind === 'accepted' ? formatIpv4(s.admission.address) : ''
+}
+
+function seconds(millis: number): number {
+  return Math.max(0, Math.round(millis / 1000))
+}

@@ -1,0 +1,94 @@
+/** AlliedWare's interfaces on this host: which device each is, which addresses it has, and where proxy ARP is due. */
+
+import type { Configuration } from '../alliedware/config.ts'
+import type { Surroundings } from '../firewall/ruleset.ts'
+import { formatIpv4, type Ipv4, inSubnet } from '../packet/ip.ts'
+import { type DeviceAddress, deviceAddresses, deviceExists, deviceMtu } from './host.ts'
+import type { Site } from './site.ts'
+
+/** The "dummy address" of RFC 7600: our end of the PPP links where no LAN lends its own. */
+const DUMMY_ADDRESS: Ipv4 = 0xc0000008
+
+export interface Devices {
+  /** AlliedWare name (lower case) to Linux device, for every name that the script uses and the host has. */
+  readonly byName: Readonly<Record<string, string>>
+  readonly addresses: readonly DeviceAddress[]
+  readonly privateDevices: readonly string[]
+  readonly publicDevices: readonly string[]
+  /** Our end of every PPP link. */
+  readonly localAddress: Ipv4
+  readonly publicMtu: number
+  /** What does not fit, in words. */
+  readonly warnings: readonly string[]
+}
+
+/** Looks at the host with the script's eyes. */
+export function findDevices(c: Configuration, site: Site): Devices {
+  const addresses = deviceAddresses()
+  const warnings: string[] = []
+  const byName: Record<string, string> = {}
+  for (const name of interfaceNames(c)) {
+    const device = site.interfaces[name] ?? name
+    if (deviceExists(device)) byName[name] = device
+    else if (site.interfaces[name] !== undefined) warnings.push(`interface ${name}: this host has no device ${device}`)
+    else warnings.push(`interface ${name}: no device of that name, and the site file's "interfaces" maps it to none`)
+  }
+  for (const i of c.ip.interfaces) {
+    const device = byName[i.name.toLowerCase()]
+    if (device !== undefined && !addresses.some(a => a.device === device && a.address === i.address)) {
+      warnings.push(
+        `line ${i.line}: device ${device} (${i.name}) does not have the address ${formatIpv4(i.address)}; the gateway leaves the host's addresses alone`,
+      )
+    }
+  }
+  const ofType = (type: 'private' | 'public') => [
+    ...new Set(
+      c.firewall.policies
+        .flatMap(p => p.interfaces)
+        .filter(i => i.type === type)
+        .flatMap(i => byName[i.name.toLowerCase()] ?? []),
+    ),
+  ]
+  const privateDevices = ofType('private')
+  const ipsecDevices = c.ipsec.policies.flatMap(p => byName[p.interface.toLowerCase()] ?? [])
+  const publicDevices = [...new Set([...ofType('public'), ...ipsecDevices])].filter(d => !privateDevices.includes(d))
+  const lan = addresses.find(a => privateDevices.includes(a.device))
+  return {
+    byName,
+    addresses,
+    privateDevices,
+    publicDevices,
+    localAddress: lan?.address ?? DUMMY_ADDRESS,
+    publicMtu: Math.min(1500, ...publicDevices.map(deviceMtu)),
+    warnings,
+  }
+}
+
+/** The private device whose subnet holds a session's address: whoever is there asks for it by ARP. */
+export function proxyDevice(d: Devices, address: Ipv4): string | undefined {
+  return d.addresses.find(a => d.privateDevices.includes(a.device) && inSubnet(address, a.address, a.mask))?.device
+}
+
+/** What the firewall knows about the networks around us: the device's own addresses before the script's. */
+export function surroundings(c: Configuration, d: Devices): Surroundings {
+  const interfaces = Object.entries(d.byName).flatMap(([name, device]) =>
+    d.addresses.filter(a => a.device === device).map(a => ({ name, device, address: a.address, mask: a.mask })),
+  )
+  const scripted = c.ip.interfaces
+    .filter(i => !interfaces.some(x => x.name === i.name.toLowerCase()))
+    .map(i => ({ name: i.name.toLowerCase(), address: i.address, mask: i.mask }))
+  const routes = c.ip.routes
+    .filter(r => r.mask !== 0)
+    .map(r => ({ interface: r.interface.toLowerCase(), network: r.network, mask: r.mask }))
+  return { interfaces: [...interfaces, ...scripted], routes, own: [d.localAddress] }
+}
+
+function interfaceNames(c: Configuration): Set<string> {
+  const names = [
+    ...c.ip.interfaces.map(i => i.name),
+    ...c.ip.routes.map(r => r.interface),
+    ...c.firewall.policies.flatMap(p => p.interfaces.map(i => i.name)),
+    ...c.ipsec.policies.map(p => p.interface),
+  ]
+  return new Set(names.map(n => n.toLowerCase()).filter(n => !n.startsWith('dyn-')))
+}

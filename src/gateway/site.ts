@@ -1,0 +1,91 @@
+/** The site file: what belongs to this host and not to the router's script. JSON, checked against a schema. */
+
+import { readFileSync } from 'node:fs'
+import { Ajv, type ErrorObject } from 'ajv'
+import { type Ipv4, ipv4, parseIpv4 } from '../packet/ip.ts'
+
+export interface Site {
+  /** AlliedWare interface name to Linux device. */
+  readonly interfaces: Readonly<Record<string, string>>
+  /** Placeholder text to value. */
+  readonly values: Readonly<Record<string, string>>
+  /** Our address as clients see it, where a NAT in front of us hides it. */
+  readonly publicAddress: Ipv4 | undefined
+  /** Data-path threads; undefined: one less than the processors. */
+  readonly workers: number | undefined
+}
+
+export const EMPTY_SITE: Site = { interfaces: {}, values: {}, publicAddress: undefined, workers: undefined }
+
+export const siteSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    interfaces: {
+      type: 'object',
+      propertyNames: { pattern: '^[A-Za-z]+[0-9]+(-[0-9]+)?$' },
+      additionalProperties: { type: 'string', pattern: '^[^/\\s]{1,15}$' },
+    },
+    values: { type: 'object', additionalProperties: { type: 'string' } },
+    publicAddress: { type: 'string', format: 'ipv4' },
+    workers: { type: 'integer', minimum: 1, maximum: 64 },
+  },
+} as const
+
+interface SiteFile {
+  interfaces?: Record<string, string>
+  values?: Record<string, string>
+  publicAddress?: string
+  workers?: number
+}
+
+const ajv = new Ajv({ allErrors: true })
+ajv.addFormat('ipv4', (text: string) => parseIpv4(text) !== undefined)
+const validate = ajv.compile<SiteFile>(siteSchema)
+
+/** The site in `text`, or every fault in it. */
+export function parseSite(text: string): { site: Site; faults: string[] } {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch (e) {
+    return { site: EMPTY_SITE, faults: [`not JSON: ${(e as Error).message}`] }
+  }
+  if (!validate(parsed)) return { site: EMPTY_SITE, faults: (validate.errors ?? []).map(describe) }
+  return {
+    site: {
+      interfaces: lowerKeys(parsed.interfaces ?? {}),
+      values: parsed.values ?? {},
+      publicAddress: parsed.publicAddress === undefined ? undefined : ipv4(parsed.publicAddress),
+      workers: parsed.workers,
+    },
+    faults: [],
+  }
+}
+
+/** Reads a site file; one that is missing though nobody named it is an empty one. */
+export function readSite(path: string, required: boolean): { site: Site; faults: string[] } {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' && !required) return { site: EMPTY_SITE, faults: [] }
+    return { site: EMPTY_SITE, faults: [`cannot be read: ${code ?? (e as Error).message}`] }
+  }
+  return parseSite(text)
+}
+
+function describe(e: ErrorObject): string {
+  const where = e.instancePath === '' ? 'the file' : e.instancePath.slice(1).replaceAll('/', '.')
+  if (e.keyword === 'additionalProperties') {
+    const known = Object.keys(siteSchema.properties).join(', ')
+    return `${where}: unknown key "${(e.params as { additionalProperty: string }).additionalProperty}" (known: ${known})`
+  }
+  if (e.keyword === 'format') return `${where}: expected an IPv4 address`
+  return `${where}: ${e.message ?? e.keyword}`
+}
+
+function lowerKeys(map: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(map).map(([k, v]) => [k.toLowerCase(), v]))
+}

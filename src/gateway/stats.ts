@@ -1,0 +1,139 @@
+/** Counters shared between the workers, which add once a batch, and control, which reads them without asking anyone. */
+
+import { MAX_PEERS, MAX_SESSIONS } from '../packet/table.ts'
+import { dropReasonNames, puntReasonNames } from '../packet/verdict.ts'
+
+/** Counters of one worker that belong to nobody in particular. */
+export const WorkerCounter = {
+  receivedPackets: 0,
+  receivedBytes: 1,
+  sentPackets: 2,
+  sentBytes: 3,
+  toTunPackets: 4,
+  fromTunPackets: 5,
+  batches: 6,
+  injected: 7,
+} as const
+
+const GENERAL = Object.keys(WorkerCounter).length
+const DROPS = GENERAL
+const PUNTS = DROPS + dropReasonNames.length
+const WORKER_SIZE = PUNTS + puntReasonNames.length
+
+/** Columns of a peer's or session's row. */
+export const Traffic = { packetsIn: 0, bytesIn: 1, packetsOut: 2, bytesOut: 3, failedIn: 4, failedOut: 5 } as const
+const TRAFFIC_SIZE = 6
+
+/** What is handed to a worker thread: shared memory and the worker's number. */
+export interface StatsMemory {
+  readonly workers: SharedArrayBuffer
+  readonly peers: SharedArrayBuffer
+  readonly sessions: SharedArrayBuffer
+}
+
+export class Stats {
+  readonly memory: StatsMemory
+  private readonly workers: Float64Array
+  private readonly peers: Float64Array
+  private readonly sessions: Float64Array
+
+  constructor(memory: StatsMemory) {
+    this.memory = memory
+    this.workers = new Float64Array(memory.workers)
+    this.peers = new Float64Array(memory.peers)
+    this.sessions = new Float64Array(memory.sessions)
+  }
+
+  static forWorkers(count: number): Stats {
+    return new Stats({
+      workers: new SharedArrayBuffer(8 * WORKER_SIZE * count),
+      peers: new SharedArrayBuffer(8 * TRAFFIC_SIZE * MAX_PEERS),
+      sessions: new SharedArrayBuffer(8 * TRAFFIC_SIZE * MAX_SESSIONS),
+    })
+  }
+
+  add(worker: number, counter: number, amount: number): void {
+    this.workers[worker * WORKER_SIZE + counter]! += amount
+  }
+
+  addDrop(worker: number, reason: number): void {
+    this.workers[worker * WORKER_SIZE + DROPS + reason]! += 1
+  }
+
+  addPunt(worker: number, reason: number): void {
+    this.workers[worker * WORKER_SIZE + PUNTS + reason]! += 1
+  }
+
+  addPeer(peer: number, packets: number, bytes: number, out: boolean): void {
+    const at = peer * TRAFFIC_SIZE + (out ? 2 : 0)
+    this.peers[at]! += packets
+    this.peers[at + 1]! += bytes
+  }
+
+  addPeerFailure(peer: number, out: boolean): void {
+    this.peers[peer * TRAFFIC_SIZE + (out ? Traffic.failedOut : Traffic.failedIn)]! += 1
+  }
+
+  addSession(session: number, packets: number, bytes: number, out: boolean): void {
+    const at = session * TRAFFIC_SIZE + (out ? 2 : 0)
+    this.sessions[at]! += packets
+    this.sessions[at + 1]! += bytes
+  }
+
+  peer(peer: number): TrafficCounts {
+    return traffic(this.peers, peer)
+  }
+
+  session(session: number): TrafficCounts {
+    return traffic(this.sessions, session)
+  }
+
+  /** Zeroes a row that is about to be used by another peer. */
+  clearPeer(peer: number): void {
+    this.peers.fill(0, peer * TRAFFIC_SIZE, (peer + 1) * TRAFFIC_SIZE)
+  }
+
+  clearSession(session: number): void {
+    this.sessions.fill(0, session * TRAFFIC_SIZE, (session + 1) * TRAFFIC_SIZE)
+  }
+
+  /** All workers' counters added up, by name. */
+  totals(): Record<string, number> {
+    const out: Record<string, number> = {}
+    const workers = this.workers.length / WORKER_SIZE
+    const sum = (column: number) => {
+      let total = 0
+      for (let w = 0; w < workers; w++) total += this.workers[w * WORKER_SIZE + column]!
+      return total
+    }
+    for (const [name, column] of Object.entries(WorkerCounter)) out[name] = sum(column)
+    dropReasonNames.forEach((name, i) => {
+      if (i > 0) out[`drop${name}`] = sum(DROPS + i)
+    })
+    puntReasonNames.forEach((name, i) => {
+      if (i > 0) out[`punt${name}`] = sum(PUNTS + i)
+    })
+    return out
+  }
+}
+
+export interface TrafficCounts {
+  readonly packetsIn: number
+  readonly bytesIn: number
+  readonly packetsOut: number
+  readonly bytesOut: number
+  readonly failedIn: number
+  readonly failedOut: number
+}
+
+function traffic(rows: Float64Array, row: number): TrafficCounts {
+  const at = row * TRAFFIC_SIZE
+  return {
+    packetsIn: rows[at]!,
+    bytesIn: rows[at + 1]!,
+    packetsOut: rows[at + 2]!,
+    bytesOut: rows[at + 3]!,
+    failedIn: rows[at + 4]!,
+    failedOut: rows[at + 5]!,
+  }
+}

@@ -1,0 +1,70 @@
+/** The worker threads as control sees them: where to post, how to wake, and what comes up. */
+
+import { Worker } from 'node:worker_threads'
+import type { Ipv4 } from '../packet/ip.ts'
+import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
+import type { Native } from './native.ts'
+import type { DataPath } from './ports.ts'
+
+interface Thread {
+  readonly worker: Worker
+  readonly wakeFd: number
+  readonly stopped: Promise<void>
+}
+
+export class Workers implements DataPath {
+  private readonly native: Native
+  private readonly threads: Thread[] = []
+  private readonly steering: number | undefined
+
+  /** `steering` is the map of steerTun, undefined where one worker gets everything. */
+  constructor(native: Native, steering: number | undefined) {
+    this.native = native
+    this.steering = steering
+  }
+
+  get workers(): number {
+    return this.threads.length
+  }
+
+  start(start: Omit<WorkerStart, 'wakeFd'>, on: (worker: number, message: FromWorker) => void): void {
+    const wakeFd = this.native.eventFd()
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { ...start, wakeFd } satisfies WorkerStart,
+      name: `data-${start.worker}`,
+    })
+    const stopped = new Promise<void>(resolve => {
+      worker.on('exit', () => resolve())
+    })
+    worker.on('message', (m: FromWorker) => on(start.worker, m))
+    worker.on('error', e => on(start.worker, { kind: 'bug', text: e.stack ?? e.message }))
+    this.threads.push({ worker, wakeFd, stopped })
+  }
+
+  post(worker: number, message: ToWorker): void {
+    const thread = this.threads[worker]
+    if (!thread) return
+    thread.worker.postMessage(message, transferable(message))
+    this.native.signal(thread.wakeFd)
+  }
+
+  steer(address: Ipv4, worker: number | undefined): void {
+    if (this.steering === undefined) return
+    if (worker === undefined) this.native.steerTunDelete(this.steering, address)
+    else this.native.steerTunSet(this.steering, address, worker)
+  }
+
+  /** Ends every thread after it has carried out what was posted before. */
+  async stop(): Promise<void> {
+    for (let i = 0; i < this.threads.length; i++) this.post(i, { kind: 'stop' })
+    await Promise.all(this.threads.map(t => t.stopped))
+    for (const t of this.threads) this.native.close(t.wakeFd)
+    this.threads.length = 0
+  }
+}
+
+/** Keys move rather than being copied, so that no second copy lingers in control. */
+function transferable(m: ToWorker): ArrayBuffer[] {
+  if (m.kind !== 'installInbound' && m.kind !== 'installOutbound') return []
+  return [m.sa.encryptionKey.buffer as ArrayBuffer, m.sa.integrityKey.buffer as ArrayBuffer]
+}
