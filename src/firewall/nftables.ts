@@ -1,0 +1,182 @@
+/**
+ * The firewall policy as one nftables table of our own, for what the kernel itself receives or forwards on the devices
+ * that the site maps to AlliedWare's interfaces. What sessions send and receive is judged in the workers (filter.ts).
+ *
+ * Only packets that enter by a public device are ever dropped, and only when the script enables the firewall; forwards
+ * that touch none of our devices, and every other table, are left alone. In `forward` a packet on its way to a session
+ * is let through only as an answer or by a rule, as the worker will judge it again. Rules with ENCAPSULATION=IPSEC open
+ * nothing here: L2TP that came through IPsec never reaches the kernel, and clear L2TP on a public device is dropped.
+ */
+
+import { formatIpv4, IpProtocol } from '../packet/ip.ts'
+import { device, join, matchOf } from './nft-match.ts'
+import { destinationNat, sourceNat } from './nft-nat.ts'
+import { isPrivate, type NftablesInput, type Place, places, publicPlaces, rulesOf } from './nft-places.ts'
+import type { Firewall, FirewallRule } from './policy.ts'
+import { relate, sameName } from './zones.ts'
+
+export type { NftablesInput } from './nft-places.ts'
+
+/** L2TP (RFC 2661 section 8.1). */
+const L2TP_PORT = 1701
+
+/** Text for `nft -f -` that makes the table, or makes it anew, in one transaction. Undefined where none is needed. */
+export function nftablesTable(input: NftablesInput): string | undefined {
+  const { firewall } = input
+  if (!firewall.enabled || firewall.policies.length === 0) return undefined
+  const places = publicPlaces(input)
+  const chains = [
+    ...notrack(input, places),
+    ...inputChains(input, places),
+    ...forwardChains(input),
+    ...destinationNat(input, places),
+    ...sourceNat(input),
+  ]
+  if (chains.length === 0) return undefined
+  const table = tableOf(input.tableName)
+  return [
+    `table ${table}`,
+    `delete table ${table}`,
+    `table ${table} {`,
+    ...chains.map(line => (line === '' ? '' : `  ${line}`)),
+    '}',
+    '',
+  ].join('\n')
+}
+
+/** Text for `nft -f -` that removes the table, whether it is there or not. */
+export function nftablesDelete(tableName: string): string {
+  const table = tableOf(tableName)
+  return `table ${table}\ndelete table ${table}\n`
+}
+
+/**
+ * What an operator should read at start: by which devices new connections to this host are now refused. Undefined where
+ * nothing is.
+ */
+export function nftablesNotice(input: NftablesInput): string | undefined {
+  if (nftablesTable(input) === undefined) return undefined
+  const names = publicPlaces(input).map(p => `${p.name} (${p.device})`)
+  if (names.length === 0) return undefined
+  return (
+    `the firewall refuses new connections to this host that come in by ${names.join(', ')}, unless a rule allows them; ` +
+    'connections that are up stay up'
+  )
+}
+
+function tableOf(name: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(name)) throw new RangeError(`not a table's name: ${JSON.stringify(name)}`)
+  return `inet ${name}`
+}
+
+/** The kernel does not track IKE and ESP to our own sockets: it costs time for each packet, and floods fill its table. */
+function notrack(input: NftablesInput, outside: readonly Place[]): string[] {
+  const known = outside.filter(p => p.own.length > 0)
+  if (known.length === 0) return []
+  const lines = (direction: 'i' | 'o', address: string, port: string) =>
+    known.map(
+      p =>
+        `  ${direction}ifname ${device(p.device)} ip ${address} ${set(p.own.map(formatIpv4))} udp ${port} ${set(input.ports)} notrack`,
+    )
+  return [
+    'chain untracked_in {',
+    '  type filter hook prerouting priority raw; policy accept;',
+    ...lines('i', 'daddr', 'dport'),
+    '}',
+    'chain untracked_out {',
+    '  type filter hook output priority raw; policy accept;',
+    ...lines('o', 'saddr', 'sport'),
+    '}',
+  ]
+}
+
+function set(values: readonly (string | number)[]): string {
+  return `{ ${values.join(', ')} }`
+}
+
+/** What comes to this host itself by a public device. */
+function inputChains(input: NftablesInput, outside: readonly Place[]): string[] {
+  if (outside.length === 0) return []
+  const jumps = outside.map((p, i) => `  iifname ${device(p.device)} jump self_${i}`)
+  return [
+    'chain input {',
+    '  type filter hook input priority filter; policy accept;',
+    ...jumps,
+    '}',
+    ...outside.flatMap((p, i) => [
+      `chain self_${i} {`,
+      '  # L2TP is heard only through our own IPsec.',
+      `  udp dport ${L2TP_PORT} drop`,
+      '  # What is up stays up, though this table may be younger; a bare SYN always asks the rules.',
+      '  tcp flags & (fin | syn | rst | ack) == ack accept',
+      `  tcp flags & (syn | ack) == syn goto self_new_${i}`,
+      '  ct state established,related accept',
+      '  # Path MTU discovery also for what is not tracked, and what IPv4 and IPv6 links cannot do without.',
+      '  icmp type { destination-unreachable, time-exceeded, parameter-problem } accept',
+      '  icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept',
+      '  icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept',
+      '  udp sport 67 udp dport 68 accept',
+      `  goto self_new_${i}`,
+      '}',
+      `chain self_new_${i} {`,
+      ...rulesOf(input.firewall.policies, p.name).map(r => ruleLine(r, false)),
+      ...(passesAll(input.firewall, p.name)
+        ? ['  accept']
+        : [
+            '  # The daemon itself: IKE, and ESP with and without NAT traversal.',
+            `  udp dport ${set(input.ports)} accept`,
+            `  meta l4proto ${IpProtocol.Esp} accept`,
+            '  counter drop',
+          ]),
+      '}',
+    ]),
+  ]
+}
+
+function passesAll(firewall: Firewall, name: string): boolean {
+  return firewall.policies.some(p => p.interfaces.some(i => sameName(i.name, name) && i.method === 'passall'))
+}
+
+function ruleLine(rule: FirewallRule, privateIsSource: boolean, accepted = 'accept'): string {
+  const verdict = rule.action === 'deny' ? 'drop' : accepted
+  return `  ${join(matchOf(rule, privateIsSource), 'counter', verdict, `comment "rule ${rule.number}"`)}`
+}
+
+/** What the kernel forwards between two devices of ours. */
+function forwardChains(input: NftablesInput): string[] {
+  const all = places(input)
+  const jumps: string[] = []
+  const chains: string[] = []
+  for (const from of all) {
+    for (const to of [...all.map(p => ({ names: [p.name], device: p.device })), sessionsPlace(input)]) {
+      if (to.names.length === 0 || to.device === from.device) continue
+      const lines = betweenLines(input, from, to.names)
+      if (lines.length === 0) continue
+      const chain = `between_${jumps.length}`
+      jumps.push(`  iifname ${device(from.device)} oifname ${device(to.device)} jump ${chain}`)
+      chains.push(`chain ${chain} {`, ...lines, '}')
+    }
+  }
+  if (jumps.length === 0) return []
+  return ['chain forward {', '  type filter hook forward priority filter; policy accept;', ...jumps, '}', ...chains]
+}
+
+/** The sessions, whichever dynamic interfaces they belong to: the kernel cannot tell those apart. */
+function sessionsPlace(input: NftablesInput): { names: string[]; device: string } {
+  const names = input.firewall.policies.flatMap(p => p.interfaces).filter(i => /^dyn-/i.test(i.name))
+  return { names: [...new Set(names.map(i => i.name))], device: input.tunDevice }
+}
+
+function betweenLines(input: NftablesInput, from: Place, to: readonly string[]): string[] {
+  const bases = to.map(name => relate(input.firewall, from.name, name))
+  const policies = [...new Set(bases.map(b => b.policy).filter(p => p !== undefined))]
+  // Towards the sessions the kernel grants what any of their zones is granted; their worker tells them apart.
+  if (bases.some(b => b.relation === 'free')) return []
+  const open = bases.some(b => b.relation === 'outward')
+  const inside = isPrivate(input.firewall, from.name)
+  const rules = rulesOf(policies, from.name).map(r => ruleLine(r, inside))
+  // Two interfaces of different policies: what the host does with them is not the script's.
+  if (policies.length === 0) return []
+  if (open && rules.length === 0) return []
+  return ['  ct state established,related accept', ...rules, ...(open ? [] : ['  counter drop'])]
+}

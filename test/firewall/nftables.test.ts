@@ -1,0 +1,198 @@
+import { spawnSync } from 'node:child_process'
+import { describe, expect, test } from 'vitest'
+import { type NftablesInput, nftablesDelete, nftablesNotice, nftablesTable } from '../../src/firewall/nftables.ts'
+import type { Firewall } from '../../src/firewall/policy.ts'
+import { ipv4 } from '../../src/packet/ip.ts'
+import { firewall, INTERNET, LAN_HOST, OFFICE_RULES, one, port, rule, SURROUNDINGS } from './office.ts'
+
+function input(rules: Firewall, change: Partial<NftablesInput> = {}): NftablesInput {
+  return {
+    firewall: rules,
+    tableName: 'floatgate_test',
+    devices: { eth0: 'wan', vlan1: 'lan' },
+    interfaces: SURROUNDINGS.interfaces,
+    tunDevice: 'fg0',
+    ports: [500, 4500],
+    ...change,
+  }
+}
+
+/** The lines of one chain, trimmed. */
+function chain(text: string | undefined, name: string): string[] {
+  const lines = (text ?? '').split('\n').map(l => l.trim())
+  const at = lines.indexOf(`chain ${name} {`)
+  return at < 0 ? [] : lines.slice(at + 1, lines.indexOf('}', at))
+}
+
+/** The chain for what is forwarded from one device to another. */
+function jump(text: string | undefined, from: string, to: string): string {
+  const line = chain(text, 'forward').find(l => l.startsWith(`iifname "${from}" oifname "${to}"`))
+  return line?.split(' ').at(-1) ?? ''
+}
+
+const elaborate = firewall({
+  rules: [
+    ...OFFICE_RULES,
+    rule({ number: 10, action: 'deny', interface: 'eth0', remoteIp: { first: INTERNET, last: INTERNET + 3 } }),
+    rule({
+      number: 11,
+      action: 'allow',
+      interface: 'eth0',
+      protocol: 6,
+      ip: one(LAN_HOST),
+      port: port(80),
+      globalIp: one(ipv4('203.0.113.1')),
+      globalPort: port(8080),
+    }),
+    rule({ number: 12, action: 'allow', interface: 'eth0', port: port(5000, 5010), sourcePort: port(1024, 65535) }),
+    rule({ number: 13, action: 'allow', interface: 'eth0', protocol: 17, port: port(0, 65535) }),
+    rule({ number: 20, action: 'deny', interface: 'vlan1', protocol: 6, port: port(25) }),
+    rule({ number: 21, action: 'nonat', interface: 'vlan1', remoteIp: one(INTERNET) }),
+    rule({ number: 22, action: 'nat', interface: 'vlan1', ip: one(LAN_HOST), globalIp: one(ipv4('203.0.113.9')) }),
+  ],
+  nats: [
+    { kind: 'enhanced', interface: 'vlan1', ip: undefined, globalInterface: 'eth0', globalIp: undefined },
+    {
+      kind: 'enhanced',
+      interface: 'dyn-dynamic',
+      ip: undefined,
+      globalInterface: 'eth0',
+      globalIp: one(ipv4('203.0.113.2')),
+    },
+    {
+      kind: 'standard',
+      interface: 'vlan1',
+      ip: one(ipv4('192.168.8.30')),
+      globalInterface: 'eth0',
+      globalIp: one(ipv4('203.0.113.30')),
+    },
+    {
+      kind: 'standard',
+      interface: 'vlan1',
+      ip: undefined,
+      globalInterface: 'eth0',
+      globalIp: { first: ipv4('203.0.113.40'), last: ipv4('203.0.113.49') },
+    },
+  ],
+})
+
+describe('when there is a table', () => {
+  test('none for a disabled firewall or one without policies', () => {
+    expect(nftablesTable(input({ ...firewall(), enabled: false }))).toBeUndefined()
+    expect(nftablesTable(input({ enabled: true, policies: [] }))).toBeUndefined()
+    expect(nftablesNotice(input({ enabled: true, policies: [] }))).toBeUndefined()
+  })
+
+  test('the operator is told by which devices new connections are refused', () => {
+    expect(nftablesNotice(input(firewall()))).toContain('eth0 (wan)')
+  })
+
+  test('names that would be more than names are refused', () => {
+    expect(() => nftablesTable(input(firewall(), { tableName: 'x { }' }))).toThrow(RangeError)
+    expect(() => nftablesTable(input(firewall(), { devices: { eth0: 'a"; drop' } }))).toThrow(RangeError)
+    expect(() => nftablesDelete('a b')).toThrow(RangeError)
+  })
+})
+
+describe('the office of the note', () => {
+  const text = nftablesTable(input(firewall()))
+
+  test('is made anew in one transaction', () => {
+    expect(text?.split('\n').slice(0, 3)).toEqual([
+      'table inet floatgate_test',
+      'delete table inet floatgate_test',
+      'table inet floatgate_test {',
+    ])
+  })
+
+  test('drops clear L2TP before anything else, whatever rule 3 says of IPsec', () => {
+    const self = chain(text, 'self_0')
+    expect(self.filter(l => !l.startsWith('#'))[0]).toBe('udp dport 1701 drop')
+    expect(text).not.toContain('rule 3')
+  })
+
+  test('hears IKE and ESP, and ends with a drop', () => {
+    const lines = chain(text, 'self_new_0')
+    expect(lines).toContain('udp dport { 500, 4500 } accept')
+    expect(lines).toContain('meta l4proto 50 accept')
+    expect(lines.at(-1)).toBe('counter drop')
+  })
+
+  test('translates between the two pairs only, clear of the ports we listen on', () => {
+    const lines = chain(text, 'postrouting')
+    expect(lines).toContain(
+      'iifname "lan" oifname "wan" meta nfproto ipv4 meta l4proto { 6, 17 } counter masquerade to :8192-65535',
+    )
+    expect(lines).toContain('iifname "fg0" oifname "wan" meta nfproto ipv4 counter masquerade')
+  })
+
+  test('lets nothing from outside to the LAN or the sessions but answers', () => {
+    expect(chain(text, 'forward')).toContain('iifname "wan" oifname "lan" jump between_0')
+    expect(chain(text, 'forward')).toContain('iifname "wan" oifname "fg0" jump between_1')
+    expect(chain(text, 'between_0')[0]).toBe('ct state established,related accept')
+    expect(chain(text, 'between_0').at(-1)).toBe('counter drop')
+    expect(chain(text, 'between_1').at(-1)).toBe('counter drop')
+    expect(chain(text, 'forward').some(l => l.startsWith('iifname "lan"'))).toBe(false)
+  })
+})
+
+describe('an elaborate policy', () => {
+  const text = nftablesTable(input(elaborate))
+
+  test('a rule whose global port differs is a port forward', () => {
+    expect(chain(text, 'prerouting')).toContain(
+      'iifname "wan" meta nfproto ipv4 ip daddr 203.0.113.1 meta l4proto 6 th dport 8080 counter dnat ip to 192.168.8.20:80 comment "rule 11"',
+    )
+    expect(chain(text, jump(text, 'wan', 'lan'))).toContain(
+      'meta nfproto ipv4 ip daddr 192.168.8.20 meta l4proto 6 th dport 80 counter accept comment "rule 11"',
+    )
+  })
+
+  test('rules keep their order and denies drop', () => {
+    const numbers = chain(text, 'self_new_0').flatMap(l => /rule (\d+)/.exec(l)?.[1] ?? [])
+    expect(numbers).toEqual(['1', '2', '10', '11', '12', '13'])
+    expect(chain(text, 'self_new_0').find(l => l.includes('"rule 10"'))).toContain('counter drop')
+  })
+
+  test('rules on a private interface filter what goes out', () => {
+    const name = jump(text, 'lan', 'wan')
+    expect(chain(text, name)).toContain('meta nfproto ipv4 meta l4proto 6 th dport 25 counter drop comment "rule 20"')
+    expect(chain(text, name).at(-1)).not.toBe('counter drop')
+  })
+
+  test('standard NAT is one to one, both ways; NONAT and NAT rules go first', () => {
+    const lines = chain(text, 'postrouting')
+    expect(lines).toContain(
+      'iifname "lan" oifname "wan" meta nfproto ipv4 ip saddr 192.168.8.30 counter snat ip to 203.0.113.30',
+    )
+    expect(chain(text, 'prerouting')).toContain('iifname "wan" ip daddr 203.0.113.30 counter dnat ip to 192.168.8.30')
+    expect(lines.findIndex(l => l.includes('"rule 21"'))).toBeLessThan(lines.findIndex(l => l.includes('masquerade')))
+    expect(lines.findIndex(l => l.includes('"rule 22"'))).toBeLessThan(lines.findIndex(l => l.includes('masquerade')))
+  })
+})
+
+const nft = spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' })
+if (nft.status !== 0) {
+  console.log(`nft does not read the tables here: ${nft.error?.message ?? nft.stderr}`)
+} else {
+  describe('the real nft', () => {
+    const check = (text: string) => spawnSync('nft', ['-c', '-f', '-'], { encoding: 'utf8', input: text })
+
+    test.each([
+      ['the office', input(firewall())],
+      ['an elaborate policy', input(elaborate)],
+      ['no addresses known', input(elaborate, { interfaces: [] })],
+      ['no LAN device', input(elaborate, { devices: { eth0: 'wan' } })],
+      ['no devices', input(elaborate, { devices: {} })],
+    ])('accepts %s', (_, i) => {
+      const text = nftablesTable(i)
+      const result = check(text ?? '')
+      expect(result.stderr).toBe('')
+      expect(result.status).toBe(0)
+    })
+
+    test('accepts the removal of a table that is not there', () => {
+      expect(check(nftablesDelete('floatgate_never')).status).toBe(0)
+    })
+  })
+}
