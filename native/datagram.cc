@@ -3,6 +3,7 @@
 #include "datagram.h"
 
 #include <arpa/inet.h>
+#include <netinet/udp.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,49 +33,47 @@ void SetBuffer(int fd, int forced, int plain) {
   }
 }
 
+// Writes one control message; answers how many bytes it takes.
+template <typename T>
+size_t PutControl(uint8_t* at, int level, int type, const T& value) {
+  std::memset(at, 0, CMSG_SPACE(sizeof value));
+  cmsghdr header = {};
+  header.cmsg_len = CMSG_LEN(sizeof value);
+  header.cmsg_level = level;
+  header.cmsg_type = type;
+  std::memcpy(at, &header, sizeof header);
+  std::memcpy(at + CMSG_LEN(0), &value, sizeof value);
+  return CMSG_SPACE(sizeof value);
+}
+
 }  // namespace
 
 OwnedFd::~OwnedFd() {
   if (fd_ >= 0) close(fd_);
 }
 
-void Datagram::PrepareReceive(msghdr* header, void* data, size_t size) {
-  bytes = {data, size};
-  header->msg_name = &far;
-  header->msg_namelen = sizeof far;
-  header->msg_iov = &bytes;
-  header->msg_iovlen = 1;
-  header->msg_control = control;
-  header->msg_controllen = sizeof control;
-  header->msg_flags = 0;
+void Datagram::PrepareReceive(msghdr* header, iovec* bytes) {
+  *header = {&far, sizeof far, bytes, 1, control, sizeof control, 0};
 }
 
-void Datagram::PrepareSend(msghdr* header, void* data, size_t size, uint32_t local, uint32_t address,
-                           uint16_t port) {
-  bytes = {data, size};
+void Datagram::PrepareSend(msghdr* header, std::span<iovec> bytes, uint16_t segment, const Way& way) {
   far = {};
   far.sin_family = AF_INET;
-  far.sin_port = htons(port);
-  far.sin_addr.s_addr = htonl(address);
-  header->msg_name = &far;
-  header->msg_namelen = sizeof far;
-  header->msg_iov = &bytes;
-  header->msg_iovlen = 1;
-  header->msg_control = nullptr;
-  header->msg_controllen = 0;
-  header->msg_flags = 0;
-  if (local == 0) return;
+  far.sin_port = htons(way.port);
+  far.sin_addr.s_addr = htonl(way.address);
+  *header = {&far, sizeof far, bytes.data(), bytes.size(), nullptr, 0, 0};
 
-  std::memset(control, 0, sizeof control);
-  header->msg_control = control;
-  header->msg_controllen = sizeof control;
-  cmsghdr* c = CMSG_FIRSTHDR(header);
-  c->cmsg_level = IPPROTO_IP;
-  c->cmsg_type = IP_PKTINFO;
-  c->cmsg_len = CMSG_LEN(sizeof(in_pktinfo));
-  in_pktinfo info = {};
-  info.ipi_spec_dst.s_addr = htonl(local);
-  std::memcpy(CMSG_DATA(c), &info, sizeof info);
+  size_t used = 0;
+  if (way.local != 0) {
+    in_pktinfo info = {};
+    info.ipi_spec_dst.s_addr = htonl(way.local);
+    used += PutControl(control + used, IPPROTO_IP, IP_PKTINFO, info);
+  }
+  if (segment != 0) used += PutControl(control + used, IPPROTO_UDP, UDP_SEGMENT, segment);
+  if (used != 0) {
+    header->msg_control = control;
+    header->msg_controllen = used;
+  }
 }
 
 int SetDatagramOptions(int fd) {
@@ -111,10 +110,11 @@ int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lea
   if (from >= kBatchCapacity) return static_cast<int>(from);
   const uint32_t room = kBatchCapacity - from;
   mmsghdr headers[kBatchCapacity];
+  iovec slots[kBatchCapacity];
   Datagram datagrams[kBatchCapacity];
   for (uint32_t i = 0; i < room; i++) {
-    uint8_t* start = batch.bytes + (from + i) * kSlotSize + kHeadroom - lead;
-    datagrams[i].PrepareReceive(&headers[i].msg_hdr, start, kMaxPacket + lead);
+    slots[i] = {batch.bytes + (from + i) * kSlotSize + kHeadroom - lead, kMaxPacket + lead};
+    datagrams[i].PrepareReceive(&headers[i].msg_hdr, &slots[i]);
     headers[i].msg_len = 0;
   }
 

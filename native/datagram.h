@@ -6,21 +6,29 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <span>
 
 #include "batch.h"
 
 namespace floatgate {
 
-// The memory that one message header points at.
-struct Datagram {
-  iovec bytes;
-  sockaddr_in far;
-  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(in_pktinfo))];
+// Where a message goes and from which of our addresses (0: the kernel chooses).
+struct Way {
+  uint32_t local;
+  uint32_t address;
+  uint16_t port;
+};
 
-  // Points `header` at this memory, for receiving.
-  void PrepareReceive(msghdr* header, void* data, size_t size);
-  // Points `header` at this memory, for sending from `local` (0: the kernel chooses) to address:port.
-  void PrepareSend(msghdr* header, void* data, size_t size, uint32_t local, uint32_t address, uint16_t port);
+// The memory, beside the bytes themselves, that one message header points at.
+struct Datagram {
+  sockaddr_in far;
+  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
+
+  // Points `header` at this memory and at `bytes`, for receiving.
+  void PrepareReceive(msghdr* header, iovec* bytes);
+  // The same for sending; a `segment` other than 0 has the kernel cut the bytes into datagrams of that
+  // length.
+  void PrepareSend(msghdr* header, std::span<iovec> bytes, uint16_t segment, const Way& way);
 };
 
 // Closes its descriptor unless it was released: a socket that is being set up.

@@ -55,35 +55,35 @@ napi_value ReceiveUdp(napi_env env, napi_callback_info info) {
   return MakeI32(env, count);
 }
 
-// The rows that leave by one socket. A row and its message header keep the same place in the two arrays, so
-// that whatever sendmmsg answers is told of the right row.
+// The rows that leave by one socket. Where the socket can segment, neighbours of equal length for the same
+// place go as one message, which the kernel cuts up after it has found the way once (UDP_SEGMENT); only the
+// last may be shorter.
 class Departure {
  public:
-  explicit Departure(const BatchView& batch) : batch_(batch) {}
+  Departure(const BatchView& batch, bool segmenting) : batch_(batch), segmenting_(segmenting) {}
 
   void Add(uint32_t row) {
-    datagrams_[count_].PrepareSend(&headers_[count_].msg_hdr, batch_.Packet(row), batch_.length[row],
-                                   batch_.local[row], batch_.address[row],
-                                   static_cast<uint16_t>(batch_.port[row]));
-    rows_[count_] = row;
-    count_++;
+    bytes_[count_] = {batch_.Packet(row), batch_.length[row]};
+    rows_[count_++] = row;
   }
 
-  // Answers how many the kernel took. sendmmsg stops at the first message that fails: it answers how many it
-  // sent before, and tells the error only when called with the failed message first.
+  // Answers how many rows the kernel took. sendmmsg stops at the first message that fails: it answers how
+  // many it sent before, and tells the error only when called with the failed message first.
   // 1. Send what is left. 2. If the socket's buffer is full, wait a moment, but no more than kWaits times a
-  // batch; then give up the rest. 3. On any other error try that message once more (the error may be an
-  // earlier packet's), then give up that one alone.
+  // batch; then give up the rest. 3. If a message of several rows fails (the path may be too narrow for its
+  // segments, or the device unable to check-sum them), go on from there with one row a message. 4. On any
+  // other error try that message once more (the error may be an earlier packet's, told late), then give up
+  // its row alone.
   uint32_t Send(int fd) {
     uint32_t next = 0;
-    uint32_t sent = 0;
+    uint32_t dropped = 0;
     int waits = 0;
     bool tried = false;
-    while (next < count_) {
-      const int taken = sendmmsg(fd, headers_ + next, count_ - next, MSG_DONTWAIT | MSG_NOSIGNAL);
+    Compose(0);
+    while (next < messages_) {
+      const int taken = sendmmsg(fd, headers_ + next, messages_ - next, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (taken > 0) {
         next += static_cast<uint32_t>(taken);
-        sent += static_cast<uint32_t>(taken);
         tried = false;
       } else if (taken < 0 && errno == EINTR) {
         continue;
@@ -91,24 +91,79 @@ class Departure {
         if (waits++ == kWaits) break;
         pollfd writable = {fd, POLLOUT, 0};
         poll(&writable, 1, kWaitMilliseconds);
+      } else if (first_[next + 1] - first_[next] > 1) {
+        segmenting_ = false;
+        Compose(first_[next]);
+        next = 0;
+        tried = false;
       } else if (!tried) {
         tried = true;
       } else {
-        batch_.Drop(rows_[next++], DropReason::SendFailed);
+        batch_.Drop(rows_[first_[next++]], DropReason::SendFailed);
+        dropped++;
         tried = false;
       }
     }
-    while (next < count_) batch_.Drop(rows_[next++], DropReason::SendFailed);
-    return sent;
+    for (uint32_t i = first_[next]; i < count_; i++, dropped++) batch_.Drop(rows_[i], DropReason::SendFailed);
+    return count_ - dropped;
   }
 
  private:
   static constexpr int kWaits = 3;
   static constexpr int kWaitMilliseconds = 1;
+  // An Ethernet frame's worth: a longer packet would need fragmenting, and the kernel does not fragment
+  // segments.
+  static constexpr size_t kMaxSegment = 1500 - 28;
+  // UDP's length field, less the headers, bounds the whole message.
+  static constexpr size_t kMaxMessage = 65535 - 28;
+
+  // Makes messages of the rows from place `from` on. Message m has the places first_[m] up to first_[m + 1].
+  void Compose(uint32_t from) {
+    messages_ = 0;
+    for (uint32_t i = from; i < count_; messages_++) {
+      const uint32_t row = rows_[i];
+      const uint32_t rows = segmenting_ ? Alike(i) : 1;
+      first_[messages_] = i;
+      datagrams_[messages_].PrepareSend(
+          &headers_[messages_].msg_hdr, {&bytes_[i], rows},
+          rows > 1 ? static_cast<uint16_t>(bytes_[i].iov_len) : 0,
+          {batch_.local[row], batch_.address[row], static_cast<uint16_t>(batch_.port[row])});
+      i += rows;
+    }
+    first_[messages_] = count_;
+  }
+
+  // How many rows from place `i` on can share a message.
+  uint32_t Alike(uint32_t i) const {
+    const uint32_t row = rows_[i];
+    const size_t segment = bytes_[i].iov_len;
+    if (segment == 0 || segment > kMaxSegment) return 1;
+    size_t total = segment;
+    uint32_t end = i + 1;
+    while (end < count_) {
+      const uint32_t other = rows_[end];
+      const size_t length = bytes_[end].iov_len;
+      total += length;
+      if (length == 0 || length > segment || total > kMaxMessage) break;
+      if (batch_.address[other] != batch_.address[row] || batch_.port[other] != batch_.port[row] ||
+          batch_.local[other] != batch_.local[row]) {
+        break;
+      }
+      end++;
+      if (length < segment) break;
+    }
+    return end - i;
+  }
 
   const BatchView& batch_;
+  bool segmenting_;
+  // By place: the order in which rows were added.
   uint32_t count_ = 0;
   uint32_t rows_[kBatchCapacity];
+  iovec bytes_[kBatchCapacity];
+  // By message.
+  uint32_t messages_ = 0;
+  uint32_t first_[kBatchCapacity + 1];
   mmsghdr headers_[kBatchCapacity];
   Datagram datagrams_[kBatchCapacity];
 };
@@ -123,8 +178,8 @@ napi_value SendEsp(napi_env env, napi_callback_info info) {
   if (batch == nullptr) return nullptr;
   if (count > kBatchCapacity) return ThrowType(env, "argument 4 must be a batch's count");
 
-  Departure in_udp(*batch);
-  Departure bare(*batch);
+  Departure in_udp(*batch, true);
+  Departure bare(*batch, false);
   for (uint32_t row = 0; row < count; row++) {
     if (!batch->Forwards(row)) continue;
     // To Linux the address 0 means this very host.
@@ -149,11 +204,12 @@ napi_value SendTo(napi_env env, napi_callback_info info) {
   if (!args.ok()) return nullptr;
   if (port > 0xffff) return ThrowType(env, "argument 4 must be a port");
 
+  iovec content = {bytes.data, bytes.size};
   Datagram datagram;
   msghdr header;
+  datagram.PrepareSend(&header, {&content, 1}, 0, {local, address, static_cast<uint16_t>(port)});
   bool tried = false;
   for (;;) {
-    datagram.PrepareSend(&header, bytes.data, bytes.size, local, address, static_cast<uint16_t>(port));
     if (sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return MakeBool(env, true);
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == ENOBUFS) return MakeBool(env, false);

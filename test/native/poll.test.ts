@@ -67,10 +67,12 @@ describe('a poller', () => {
        parentPort.postMessage(native.wait(native.poller([workerData.fd]), 5000))`,
       { eval: true, workerData: { addonPath, fd } },
     )
+    const exited = once(worker, 'exit')
     await once(worker, 'message')
+    const answer = once(worker, 'message')
     native.signal(fd)
-    expect(await once(worker, 'message')).toEqual([1])
-    await once(worker, 'exit')
+    expect(await answer).toEqual([1])
+    expect(await exited).toEqual([0])
   })
 })
 
@@ -145,8 +147,9 @@ describe('a watcher', () => {
       )
       const exited = once(worker, 'exit')
       expect(await once(worker, 'message')).toEqual(['watching'])
+      const answer = once(worker, 'message')
       native.signal(fd)
-      expect(await once(worker, 'message')).toEqual([1])
+      expect(await answer).toEqual([1])
       if (ending === 'terminate') await worker.terminate()
       expect(await exited).toEqual([{ terminate: 1, exit: 3, unwatch: 0 }[ending]])
     }
@@ -182,10 +185,8 @@ describe('many threads', () => {
           { eval: true, workerData: { addonPath } },
         ),
     )
-    const answers = await Promise.all(
-      workers.map(async w => [await once(w, 'message'), await once(w, 'exit')].map(([first]) => first)),
-    )
-    expect(answers).toEqual([0, 0, 0, 0].map(() => [0, 0]))
+    const answers = await Promise.all(workers.flatMap(w => [once(w, 'message'), once(w, 'exit')]))
+    expect(answers).toEqual(new Array(8).fill([0]))
   })
 })
 

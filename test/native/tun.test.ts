@@ -35,6 +35,26 @@ function openTun(queues: number, mtu = 1500): { name: string; fds: number[] } {
   return tun
 }
 
+/** Lets a device send next to nothing, and queue everything: the packets stay charged to their socket. */
+function shape(device: string): void {
+  const shaper = ['tbf', 'rate', '8kbit', 'burst', '1600', 'limit', '100000000']
+  execFileSync('tc', ['qdisc', 'add', 'dev', device, 'root', ...shaper], { stdio: 'pipe' })
+}
+
+/** Why there can be no congestion here, or an empty string. */
+function shapingObstacle(): string {
+  try {
+    shape(openTun(1).name)
+    return ''
+  } catch (e) {
+    return (e as Error).message
+  } finally {
+    fds.closeAll()
+  }
+}
+const noShaper = noTun || shapingObstacle()
+if (noShaper && !noTun) console.log(`a congested device is not tested: ${noShaper}`)
+
 /** Reads until `wanted` IPv4 packets between us and the subnet have come; the host may send packets of its own. */
 function readPackets(fd: number, wanted: number): Uint8Array[] {
   const packets: Uint8Array[] = []
@@ -192,6 +212,49 @@ describe.skipIf(noTun !== '')('a TUN device', () => {
     native.steerTunSet(map, 1, 0)
     expect(thrownBy(() => native.steerTunSet(map, 2, 0)).code).toBe('E2BIG')
     expect(thrownBy(() => native.steerTunSet(tun.fds[0]!, 2, 0)).syscall).toBe('bpf')
+  })
+})
+
+describe.skipIf(noTun !== '')('a batch of UDP over a TUN device', () => {
+  it('goes one by one where its packets are too large for the path together', () => {
+    const tun = openTun(1, 1280)
+    const udp = fds.keep(native.udpSocket(near, 40_003, false))
+    const { batch, handle } = attached()
+    for (const size of [1000, 1000, 1300, 1300, 1300, 900, 900]) {
+      const row = batch.push(new Uint8Array(size))
+      batch.address[row] = subnet + 2
+      batch.port[row] = 4500
+    }
+    expect(native.sendEsp(udp, -1, handle, 7)).toBe(7)
+    const lengths = readPackets(tun.fds[0]!, 10).map(packet => packet.length)
+    const fragments = [1276, 20 + 1308 - 1256]
+    expect(lengths).toEqual([1028, 1028, ...fragments, ...fragments, ...fragments, 928, 928])
+  })
+
+  it.skipIf(noShaper !== '')('gives up what a congested device does not take, soon, and says which', () => {
+    const tun = openTun(1)
+    shape(tun.name)
+    const udp = fds.keep(native.udpSocket(near, 40_004, false))
+    const { batch, handle } = attached()
+    for (let i = 0; i < BATCH_CAPACITY; i++) {
+      const row = batch.push(new Uint8Array(1400 + (i % 8 === 7 ? 1 : 0)))
+      batch.address[row] = subnet + 2
+      batch.port[row] = 4500
+    }
+    let sent = BATCH_CAPACITY
+    let took = 0
+    for (let i = 0; i < 1000 && sent === BATCH_CAPACITY; i++) {
+      const before = performance.now()
+      sent = native.sendEsp(udp, -1, handle, BATCH_CAPACITY)
+      took = performance.now() - before
+    }
+    expect(sent).toBeLessThan(BATCH_CAPACITY)
+    expect(took).toBeLessThan(500) // a few milliseconds on an idle machine
+    for (let row = 0; row < BATCH_CAPACITY; row++) {
+      expect(batch.verdict[row]).toBe(row < sent ? Verdict.Forward : Verdict.Drop)
+      expect(batch.reason[row]).toBe(row < sent ? DropReason.None : DropReason.SendFailed)
+    }
+    expect(native.sendTo(udp, 0, subnet + 2, 4500, new Uint8Array(1400))).toBe(false)
   })
 })
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { BATCH_CAPACITY, HEADROOM, MAX_PACKET, SLOT_SIZE } from '../../src/packet/batch.ts'
 import { DropReason, Verdict } from '../../src/packet/verdict.ts'
@@ -120,6 +121,43 @@ describe('UDP batches', () => {
       expect(out.batch.reason[i]).toBe(expected)
       expect(out.batch.verdict[i]).toBe(expected === 0 ? Verdict.Forward : Verdict.Drop)
     }
+  })
+
+  it('arrive complete and in order, whatever the kernel was given as one message', () => {
+    const sender = bound(0)
+    const receivers = [bound(), bound(ipv4('127.0.0.2'))].map(r => ({ ...r, ...attached() }))
+    const addresses = [LOOPBACK, ipv4('127.0.0.2')]
+    // Few lengths, so that runs of equal ones, of shorter ones and of empty ones meet each other.
+    const length = fc.constantFrom(0, 1, 2, 700, 700, 700, 1472, 1473, MAX_PACKET)
+    const row = fc.record({ to: fc.nat(1), length, impossible: fc.integer({ min: 0, max: 9 }).map(n => n === 0) })
+    const runs = fc.array(fc.tuple(row, fc.integer({ min: 1, max: 20 })), { maxLength: 12 })
+    fc.assert(
+      fc.property(runs, runsOfRows => {
+        const rows = runsOfRows.flatMap(([r, times]) => new Array<typeof r>(times).fill(r)).slice(0, BATCH_CAPACITY)
+        const out = attached()
+        for (const [i, r] of rows.entries()) {
+          const at = out.batch.push(new Uint8Array(r.length).fill(i + 1))
+          out.batch.address[at] = addresses[r.to]!
+          out.batch.port[at] = receivers[r.to]!.port
+          if (r.impossible) out.batch.local[at] = ipv4('203.0.113.77')
+        }
+        const possible = rows.filter(r => !r.impossible).length
+        expect(native.sendEsp(sender.fd, -1, out.handle, rows.length)).toBe(possible)
+        for (const [i, r] of rows.entries()) {
+          expect(out.batch.reason[i]).toBe(r.impossible ? DropReason.SendFailed : DropReason.None)
+        }
+        for (const [to, receiver] of receivers.entries()) {
+          const expected = rows.flatMap((r, i) => (r.to === to && !r.impossible ? [[r.length, i + 1]] : []))
+          receiver.batch.clear()
+          receiveAll(receiver.batch, expected.length, receiver.fd, from =>
+            native.receiveUdp(receiver.fd, receiver.handle, from),
+          )
+          const arrived = expected.map((_, i) => receiver.batch.packet(i))
+          expect(arrived.map((bytes, i) => [bytes.length, bytes[0] ?? expected[i]?.[1]])).toEqual(expected)
+          expect(arrived.every(bytes => bytes.every(b => b === bytes[0]))).toBe(true)
+        }
+      }),
+    )
   })
 
   it('drop rows without a socket for their way, or without an address', () => {
