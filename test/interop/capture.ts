@@ -94,7 +94,7 @@ function decryption(keys: Keys): string[] {
   return [
     'esp.enable_encryption_decode:TRUE',
     'esp.enable_authentication_check:TRUE',
-    ...keys.ike.map(({ cookie, key }) => row('ikev1_decryption_table', cookie, key)),
+    ...keys.ike.map(({ cookie, key }) => `uat:ikev1_decryption_table:${cookie},${key}`), // Bare hexadecimal, no text.
     ...keys.esp.map(sa => {
       const cipher = ciphers[sa.encryption] ?? sa.encryption
       const mac = macs[sa.integrity] ?? sa.integrity

@@ -5,6 +5,7 @@
  *   npm run interop -- NAME...           some of them
  *   npm run interop -- --list            what there is
  *   npm run interop -- --reference ...   against strongSwan and xl2tpd in the gateway's place, to test the lab itself
+ *   npm run interop -- --hold            no scenarios: the lab by hand, see hold.ts
  *
  * Ends with "N passed, N failed"; the exit status is 1 when a scenario failed, and 0 with a reason when this host
  * cannot have guests.
@@ -13,6 +14,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Client } from './client.ts'
 import { accounts, Floatgate, type Gateway } from './gateway.ts'
+import { hold } from './hold.ts'
 import { Reference } from './reference.ts'
 import { requireHost, requireProgram, requireRootfs, Unavailable } from './rootfs.ts'
 import { type Scenario, type Stage, scenarios } from './scenarios.ts'
@@ -32,7 +34,7 @@ const say = (line: string): void => {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { list: { type: 'boolean' }, reference: { type: 'boolean' } },
+    options: { list: { type: 'boolean' }, reference: { type: 'boolean' }, hold: { type: 'boolean' } },
   })
   if (values.list) {
     for (const { name, about } of scenarios) process.stdout.write(`${name.padEnd(20)} ${about}\n`)
@@ -58,7 +60,7 @@ async function main(): Promise<number> {
     await requireProgram('ip', 'iproute2', say)
     await requireProgram('nft', 'nftables', say)
     world = new World(await requireRootfs(say))
-    results = await playAll(world, chosen, values.reference === true)
+    results = await playAll(world, values.hold ? [] : chosen, values.reference === true, values.hold === true)
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error
     say(`no guest can be had here: ${error.message}`)
@@ -67,10 +69,15 @@ async function main(): Promise<number> {
   } finally {
     await world?.remove()
   }
-  return summarize(results)
+  return values.hold ? 0 : summarize(results)
 }
 
-async function playAll(world: World, chosen: readonly Scenario[], reference: boolean): Promise<Result[]> {
+async function playAll(
+  world: World,
+  chosen: readonly Scenario[],
+  reference: boolean,
+  byHand: boolean,
+): Promise<Result[]> {
   const gateway: Gateway = reference ? new Reference(world) : new Floatgate(world)
   await world.raise(reference ? 'guest' : 'program')
   const c1 = await world.addGuest('c1', 'nat1', [{ tap: 'c1', address: '10.1.0.11/24', bridge: 'br0' }])
@@ -93,6 +100,7 @@ async function playAll(world: World, chosen: readonly Scenario[], reference: boo
   if (status !== 0) throw new Error(`the lab's own wires do not work: ${output}`)
   say(`three guests booted in ${((Date.now() - begin) / 1000).toFixed(1)} s; against ${gateway.name}`)
 
+  if (byHand) await hold(stage)
   const results: Result[] = []
   for (const scenario of chosen) {
     if (reference && scenario.beyondReference !== undefined) {
