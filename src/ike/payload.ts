@@ -139,6 +139,11 @@ export function notifyName(type: number): string {
 }
 
 /** A notification of the IPsec DOI. */
-export function notification(type: number, protocol: number, spi: Uint8Array, data = new Uint8Array(0)): Notification {
+export function notification(
+  type: number,
+  protocol: number,
+  spi: Uint8Array,
+  data: Uint8Array = new Uint8Array(0),
+): Notification {
   return { doi: DOI_IPSEC, protocol, spi, type, data }
 }

@@ -19,6 +19,11 @@ export class Replies {
     if (this.entries.length > REMEMBERED) this.entries.shift()
   }
 
+  /** How many requests are remembered. */
+  get size(): number {
+    return this.entries.length
+  }
+
   /** What is known of an identical request. */
   find(request: Uint8Array): { readonly reply: Uint8Array | undefined } | undefined {
     const wanted = digest(request)

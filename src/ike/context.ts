@@ -1,0 +1,117 @@
+/** What every part of the responder shares: configuration, clock, dice, timers, counters and the list of effects. */
+
+import type { Dice, Millis } from '../machine.ts'
+import { formatEndpoint } from '../packet/ip.ts'
+import type { RowNumbers } from '../packet/table.ts'
+import type { FailureCause, IkeEffect, IkeEvent } from './effects.ts'
+import type { IkeConfig } from './policy.ts'
+import type { Phase1, Place } from './state.ts'
+import { Timers } from './timers.ts'
+
+/** Events that anyone on the Internet can cause are limited: this many at once, and this many a second from then on. */
+const EVENT_BURST = 1000
+const EVENTS_PER_SECOND = 100
+
+export interface IkeEndpointOptions {
+  readonly config: IkeConfig
+  readonly dice: Dice
+  /** A free inbound SPI for this peer. */
+  readonly spi: (peer: number) => number
+  /** Peer numbers: taken when a peer authenticates, given back when it is down. */
+  readonly rows: RowNumbers
+}
+
+/** A failure in words, as the operator reads it. */
+export interface Failure {
+  readonly cause: FailureCause
+  readonly detail: string
+  readonly remedy: string
+}
+
+export class Context {
+  config: IkeConfig
+  now: Millis = 0
+  readonly dice: Dice
+  readonly spi: (peer: number) => number
+  readonly rows: RowNumbers
+  readonly timers = new Timers()
+  readonly counters = new Map<string, number>()
+  /** Every phase 1, half open or up, by both cookies. */
+  readonly phase1s = new Map<string, Phase1>()
+  private out: IkeEffect[] = []
+  private exchanges = 0
+  private eventTokens = EVENT_BURST
+  private eventTokensAt: Millis = 0
+
+  constructor(o: IkeEndpointOptions) {
+    this.config = o.config
+    this.dice = o.dice
+    this.spi = o.spi
+    this.rows = o.rows
+  }
+
+  /** Runs one input's work with its clock and its list of effects. */
+  during(now: Millis, effects: IkeEffect[], work: () => void): void {
+    this.now = now
+    this.out = effects
+    try {
+      work()
+    } finally {
+      this.out = []
+    }
+  }
+
+  effect(e: IkeEffect): void {
+    this.out.push(e)
+  }
+
+  send(place: Place, bytes: Uint8Array): void {
+    this.count('sent')
+    this.effect({ kind: 'send', local: place.local, remote: place.remote, bytes })
+  }
+
+  count(name: string): void {
+    this.counters.set(name, (this.counters.get(name) ?? 0) + 1)
+  }
+
+  /** The number of a new exchange of either phase. */
+  nextExchange(): number {
+    return ++this.exchanges
+  }
+
+  /** An event that only an authenticated peer can cause. */
+  event(event: IkeEvent): void {
+    this.effect({ kind: 'event', event })
+  }
+
+  /** An event that anyone can cause. */
+  limitedEvent(event: IkeEvent): void {
+    const elapsed = this.now - this.eventTokensAt
+    this.eventTokensAt = this.now
+    this.eventTokens = Math.min(EVENT_BURST, this.eventTokens + (elapsed / 1000) * EVENTS_PER_SECOND)
+    if (this.eventTokens < 1) return this.count('events-suppressed')
+    this.eventTokens--
+    this.event(event)
+  }
+
+  /** A datagram that leads nowhere. */
+  discard(place: Place, reason: string): void {
+    this.count(reason)
+    this.limitedEvent({ kind: 'discarded', remote: place.remote, reason })
+  }
+
+  failPhase1(exchange: number, place: Place, failure: Failure): void {
+    this.count(`failed-${failure.cause}`)
+    this.limitedEvent({ kind: 'failed', exchange, phase: 1, remote: place.remote, peer: undefined, ...failure })
+  }
+
+  failPhase2(exchange: number, place: Place, peer: number, failure: Failure): void {
+    this.count(`failed-${failure.cause}`)
+    this.event({ kind: 'failed', exchange, phase: 2, remote: place.remote, peer, ...failure })
+  }
+}
+
+/** A place for a sentence. */
+export function placeText(place: Place): string {
+  return formatEndpoint(place.remote)
+}

@@ -1,0 +1,207 @@
+/** The IKEv1 responder: every datagram finds its exchange here, and every fault of a peer ends here (RFC 2408 section 4, RFC 2409). */
+
+import type { DeadlineInput, Machine, Millis } from '../machine.ts'
+import {
+  AUTHIP_FIRST,
+  AUTHIP_LAST,
+  Exchange,
+  Flag,
+  ISAKMP_VERSION,
+  MAX_MESSAGE,
+  NAT_T_PORT,
+  Notify,
+  Protocol,
+} from './constants.ts'
+import { Context, type IkeEndpointOptions } from './context.ts'
+import type { IkeEffect, IkeInput } from './effects.ts'
+import { IkeError } from './error.ts'
+import { deadPeerAnswer, deletedCookies, notifyText, openInformational } from './informational.ts'
+import { MainModes } from './main-mode-exchanges.ts'
+import { type ParsedHeader, parseHeader } from './message.ts'
+import type { Deletion, Notification } from './payload.ts'
+import { isInitialContact, Peers } from './peers.ts'
+import type { IkeConfig } from './policy.ts'
+import { follow, QuickModes, rememberMessageId } from './quick-mode-exchanges.ts'
+import { type IkeSnapshot, type Phase1Key, takeKeys, takeSnapshot } from './snapshot.ts'
+import { cookieKey, type EstablishedPhase1, isEstablished, type Place } from './state.ts'
+
+export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
+  private readonly context: Context
+  private readonly peers: Peers
+  private readonly mainModes: MainModes
+  private readonly quickModes: QuickModes
+
+  constructor(options: IkeEndpointOptions) {
+    this.context = new Context(options)
+    this.peers = new Peers(this.context)
+    this.mainModes = new MainModes(this.context, this.peers)
+    this.quickModes = new QuickModes(this.context, this.peers)
+  }
+
+  /** From now on new exchanges follow this; what is agreed stays agreed. */
+  configure(config: IkeConfig): void {
+    this.context.config = config
+  }
+
+  get deadline(): Millis | undefined {
+    return this.context.timers.next
+  }
+
+  handle(input: IkeInput | DeadlineInput, now: Millis, effects: IkeEffect[]): void {
+    this.context.during(now, effects, () => {
+      this.context.timers.runDue(now)
+      this.take(input)
+    })
+  }
+
+  snapshot(): IkeSnapshot {
+    return takeSnapshot(this.context, this.peers, this.mainModes, this.quickModes)
+  }
+
+  /** For Wireshark's IKEv1 table: only on the operator's explicit request. */
+  exportKeys(): Phase1Key[] {
+    return takeKeys(this.context)
+  }
+
+  private take(input: IkeInput | DeadlineInput): void {
+    switch (input.kind) {
+      case 'deadline':
+        return
+      case 'datagram':
+        return this.datagram(input.bytes, { local: input.local, remote: input.remote })
+      case 'saUsed':
+        return this.quickModes.inboundUsed(input.spi)
+      case 'peerMoved': {
+        const peer = this.peers.byId.get(input.peer)
+        // A packet of native ESP has no port to tell: IKE stays on its own.
+        if (!peer || peer.place.local.port !== NAT_T_PORT) return
+        this.peers.move(peer, { local: { address: input.local, port: NAT_T_PORT }, remote: input.remote })
+        return
+      }
+      case 'saExhausted': {
+        const peer = this.peers.byId.get(input.peer)
+        for (const child of peer?.children.values() ?? [])
+          if (input.spi === (input.inbound ? child.sa.inboundSpi : child.sa.outboundSpi))
+            this.peers.removeChild(peer!, child, 'it carried as many bytes as it may', true)
+        return
+      }
+      case 'closePeer': {
+        const peer = this.peers.byId.get(input.peer)
+        if (peer) this.peers.close(peer, input.reason, true)
+        return
+      }
+      case 'shutdown':
+        for (const peer of [...this.peers.byId.values()]) this.peers.close(peer, 'shutdown', true)
+        this.mainModes.abandon()
+        return
+    }
+  }
+
+  private datagram(bytes: Uint8Array, place: Place): void {
+    this.context.count('received')
+    try {
+      this.dispatch(bytes, place)
+    } catch (e) {
+      if (!(e instanceof IkeError)) throw e
+      this.context.discard(place, e.reason)
+    }
+  }
+
+  private dispatch(bytes: Uint8Array, place: Place): void {
+    const { context } = this
+    if (bytes.length === 1 && bytes[0] === 0xff) return context.count('keepalive')
+    if (bytes.length > MAX_MESSAGE) throw new IkeError('too-long')
+    const header = parseHeader(bytes)
+    // Newer Windows asks for AuthIP beside IKEv1, other clients for IKEv2 before it: silence makes them go on to IKEv1.
+    if (header.version >>> 4 === 2) return context.count('ikev2')
+    if (header.exchange >= AUTHIP_FIRST && header.exchange <= AUTHIP_LAST) return context.count('authip')
+    if (header.version !== ISAKMP_VERSION) throw new IkeError('version')
+    if (isZero(header.initiatorCookie)) throw new IkeError('zero-cookie')
+    switch (header.exchange) {
+      case Exchange.Main:
+        return this.main(bytes, header, place)
+      case Exchange.Quick:
+        return this.quickModes.receive(this.established(header), header, bytes, place)
+      case Exchange.Informational:
+        return this.informational(bytes, header, place)
+      case Exchange.Aggressive:
+        // It would hand a hash of the pre-shared key to whoever asks.
+        return context.count('aggressive-mode')
+      default:
+        throw new IkeError('unsupported-exchange')
+    }
+  }
+
+  private main(bytes: Uint8Array, header: ParsedHeader, place: Place): void {
+    if (isZero(header.responderCookie)) return this.mainModes.first(bytes, header, place)
+    const phase1 = this.context.phase1s.get(cookieKey(header))
+    if (!phase1) throw new IkeError('unknown-cookie')
+    if (header.messageId !== 0) throw new IkeError('message-id')
+    this.mainModes.next(phase1, bytes, place)
+  }
+
+  /** The ISAKMP SA that an encrypted message names. Throws IkeError. */
+  private established(header: ParsedHeader): EstablishedPhase1 {
+    if (!(header.flags & Flag.Encryption)) throw new IkeError('cleartext')
+    const phase1 = this.context.phase1s.get(cookieKey(header))
+    if (!phase1) throw new IkeError('unknown-cookie')
+    if (!isEstablished(phase1)) throw new IkeError('too-early')
+    return phase1
+  }
+
+  private informational(bytes: Uint8Array, header: ParsedHeader, place: Place): void {
+    const { context } = this
+    // Anyone can send one in clear: it is believed in no state.
+    if (!(header.flags & Flag.Encryption)) return context.count('unprotected-informational')
+    const phase1 = this.established(header)
+    if (header.messageId === 0) throw new IkeError('message-id')
+    if (phase1.state.sa.usedMessageIds.has(header.messageId)) return context.count('repeated-message-id')
+    const { notifications, deletions } = openInformational(phase1, header, bytes)
+    rememberMessageId(phase1, header.messageId)
+    follow(context, this.peers, phase1, place)
+    context.count('informational')
+    for (const n of notifications) this.notified(phase1, n, place)
+    for (const d of deletions) this.deleted(phase1, d, place)
+  }
+
+  private notified(phase1: EstablishedPhase1, n: Notification, place: Place): void {
+    const { context, peers } = this
+    const { peer } = phase1.state.sa
+    if (n.type === Notify.DpdRUThere) {
+      const answer = deadPeerAnswer(phase1, n)
+      if (answer) peers.informBy(phase1, answer)
+      return context.count('dpd')
+    }
+    if (isInitialContact(n)) peers.restart(peer, phase1)
+    context.event({ kind: 'notified', peer: peer.id, remote: place.remote, text: notifyText(n) })
+  }
+
+  private deleted(phase1: EstablishedPhase1, d: Deletion, place: Place): void {
+    const { context, peers } = this
+    const { peer } = phase1.state.sa
+    const tell = (text: string) => context.event({ kind: 'notified', peer: peer.id, remote: place.remote, text })
+    if (d.protocol === Protocol.Esp && d.spiSize === 4) {
+      for (const spi of d.spis) {
+        const outboundSpi = new DataView(spi.buffer, spi.byteOffset).getUint32(0)
+        tell(`DELETE of ESP SA ${outboundSpi.toString(16).padStart(8, '0')}`)
+        if (!peers.deleteByOutboundSpi(peer, outboundSpi)) context.count('delete-unknown')
+      }
+      return
+    }
+    if (d.protocol !== Protocol.Isakmp) return context.count('delete-unknown')
+    for (const key of deletedCookies(phase1, d)) {
+      const named = context.phase1s.get(key)
+      if (!named || !isEstablished(named) || named.state.sa.peer !== peer) {
+        context.count('delete-unknown')
+        continue
+      }
+      tell('DELETE of the ISAKMP SA')
+      // Its ESP SAs live on: Windows deletes the ISAKMP SA alone when it runs out.
+      peers.removePhase1(named, 'the peer deleted it', false)
+    }
+  }
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every(b => b === 0)
+}

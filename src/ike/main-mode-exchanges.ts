@@ -1,0 +1,391 @@
+/** The Main Modes under way: which there may be, how long, and what becomes of each (RFC 2409 section 5.4). */
+
+import type { Millis } from '../machine.ts'
+import { toHex } from '../packet/bytes.ts'
+import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import { Notify } from './constants.ts'
+import { type Context, type Failure, placeText } from './context.ts'
+import { IkeError } from './error.ts'
+import { emitClearNotify, emitInformational, notifyPayload } from './informational.ts'
+import { answerFirst, answerKeyExchange, authenticate, type FirstAnswer } from './main-mode.ts'
+import { type ParsedHeader, parseMessage } from './message.ts'
+import { natText } from './nat.ts'
+import { formatIdentity, notification } from './payload.ts'
+import type { Peers } from './peers.ts'
+import type { IsakmpPolicy } from './policy.ts'
+import { Replies } from './retransmit.ts'
+import {
+  type Cookies,
+  cookieKey,
+  type EstablishedPhase1,
+  type MainModeKeys,
+  type Phase1,
+  type Place,
+  placeKey,
+} from './state.ts'
+
+/** How long a half-open exchange waits for the next message; a repetition of the last one starts the wait anew. */
+const WAIT_MILLIS = 30_000
+/** No half-open exchange lives longer: Windows gives up after 63 s. */
+const HALF_OPEN_MILLIS = 90_000
+/** Different fifth messages that one exchange may refuse: each costs a decryption, and anyone on the path can forge one. */
+const MAX_REFUSED = 5
+/** First messages refused lately, so that a client's repetitions of one make neither events nor notifies. */
+const REMEMBERED_REFUSALS = 1024
+const REFUSAL_MILLIS = 90_000
+
+export class MainModes {
+  /** Half-open exchanges by initiator cookie and place, oldest first: before message 3, and after it. */
+  private readonly unproven = new Map<string, Phase1>()
+  private readonly proven = new Map<string, Phase1>()
+  private readonly refusals = new Map<string, Millis>()
+  private readonly context: Context
+  private readonly peers: Peers
+
+  constructor(context: Context, peers: Peers) {
+    this.context = context
+    this.peers = peers
+  }
+
+  *halfOpen(): Iterable<Phase1> {
+    yield* this.unproven.values()
+    yield* this.proven.values()
+  }
+
+  /** Forgets every exchange that is not complete. */
+  abandon(): void {
+    for (const phase1 of [...this.halfOpen()]) this.end(phase1)
+  }
+
+  /** Message 1, or a repetition of it. Throws IkeError. */
+  first(bytes: Uint8Array, header: ParsedHeader, place: Place): void {
+    const { context } = this
+    const key = firstKey(header.initiatorCookie, place)
+    const known = this.unproven.get(key) ?? this.proven.get(key)
+    if (known) return this.repeat(known, bytes, place)
+    if ((this.refusals.get(key) ?? Number.NEGATIVE_INFINITY) > context.now) return context.count('repeated-refused')
+
+    const policies = policiesFor(context.config.policies, place.remote.address)
+    if (policies.length === 0) return this.refuse(key, header, place, 'an unknown client', undefined, noPolicy(place))
+    const answer = answerFirst(bytes, policies, context.dice)
+    if (answer.kind !== 'chosen')
+      return this.refuse(key, header, place, answer.client, answer.policy, refusalFailure(answer, place))
+
+    this.makeRoom(this.unproven)
+    const phase1: Phase1 = {
+      id: context.nextExchange(),
+      start: answer.start,
+      startedAt: context.now,
+      replies: new Replies(),
+      state: { name: 'SASENT' },
+      place,
+      repetitions: 0,
+      reported: false,
+      timer: undefined,
+    }
+    phase1.replies.remember(bytes, answer.reply)
+    this.unproven.set(key, phase1)
+    context.phase1s.set(cookieKey(answer.start), phase1)
+    this.arm(phase1)
+    context.count('phase1-started')
+    context.limitedEvent({
+      kind: 'phase1Started',
+      exchange: phase1.id,
+      remote: place.remote,
+      client: answer.start.client,
+    })
+    context.send(place, answer.reply)
+  }
+
+  /** A message whose cookies are those of `phase1`. Throws IkeError. */
+  next(phase1: Phase1, bytes: Uint8Array, place: Place): void {
+    const { context } = this
+    if (phase1.replies.find(bytes)) return this.repeat(phase1, bytes, place)
+    switch (phase1.state.name) {
+      case 'SASENT':
+        return this.third(phase1, bytes, place)
+      case 'KESENT':
+        return this.fifth(phase1, phase1.state.keys, bytes, place)
+      case 'UP':
+        return context.count('late-message')
+    }
+  }
+
+  private repeat(phase1: Phase1, bytes: Uint8Array, place: Place): void {
+    const { context } = this
+    const found = phase1.replies.find(bytes)
+    if (!found) return context.discard(place, 'changed-message')
+    context.count('repeated-request')
+    phase1.repetitions++
+    if (phase1.state.name !== 'UP') this.arm(phase1)
+    if (found.reply) context.send(place, found.reply)
+  }
+
+  private third(phase1: Phase1, bytes: Uint8Array, place: Place): void {
+    const { context } = this
+    // The policy, and so the key, hangs on the address; the port may change with a NAT's mood.
+    if (place.remote.address !== phase1.place.remote.address) throw new IkeError('moved-too-early')
+    const message = parseMessage(bytes)
+    try {
+      const { keys, reply } = answerKeyExchange(
+        message,
+        phase1.start,
+        place,
+        context.config.publicAddress,
+        context.dice,
+      )
+      this.unproven.delete(firstKey(phase1.start.initiatorCookie, phase1.place))
+      this.makeRoom(this.proven)
+      this.proven.set(firstKey(phase1.start.initiatorCookie, phase1.place), phase1)
+      phase1.state = { name: 'KESENT', keys, refused: 0 }
+      phase1.replies.remember(bytes, reply)
+      phase1.repetitions = 0
+      this.arm(phase1)
+      context.send(place, reply)
+    } catch (e) {
+      if (e instanceof IkeError) this.reportOnce(phase1, place, e, badMessage(place, e))
+      throw e
+    }
+  }
+
+  private fifth(phase1: Phase1, keys: MainModeKeys, bytes: Uint8Array, place: Place): void {
+    const { context } = this
+    const own = context.config.publicAddress ?? place.local.address
+    try {
+      const answer = authenticate(bytes, phase1.start, keys, own)
+      this.complete(phase1, keys, bytes, place, answer)
+    } catch (e) {
+      if (!(e instanceof IkeError) || e.reason === 'cleartext') throw e
+      phase1.replies.remember(bytes, undefined)
+      const failure = e.reason === 'bad-identity' ? badIdentity(phase1, place, e) : wrongKey(phase1, place, e)
+      this.reportOnce(phase1, place, e, failure)
+      if (phase1.state.name === 'KESENT' && ++phase1.state.refused >= MAX_REFUSED) this.end(phase1)
+      throw e
+    }
+  }
+
+  private complete(
+    half: Phase1,
+    keys: MainModeKeys,
+    bytes: Uint8Array,
+    place: Place,
+    answer: ReturnType<typeof authenticate>,
+  ): void {
+    const { context, peers } = this
+    const { start } = half
+    const peer = peers.admit(place, answer.identity, start.policy.name)
+    if (peer === undefined) {
+      this.end(half)
+      return context.failPhase1(half.id, place, tooMany(place, context.config.maxPeers))
+    }
+    const restarted = answer.initialContact || (start.initialContact && peers.provesRestart(peer))
+    this.leaveHalfOpen(half)
+    const phase1 = Object.assign(half, {
+      state: {
+        name: 'UP' as const,
+        sa: {
+          keys,
+          lastBlock: answer.lastBlock,
+          peer,
+          identity: formatIdentity(answer.identity),
+          established: context.now,
+          expires: context.now + start.lifetimeSeconds * 1000,
+          quickModes: new Map(),
+          usedMessageIds: new Set<number>(),
+        },
+      },
+      place,
+    }) satisfies EstablishedPhase1
+    phase1.replies.remember(bytes, answer.reply)
+    peers.addPhase1(phase1)
+    if (restarted) peers.restart(peer, phase1)
+    context.count('phase1-completed')
+    context.send(place, answer.reply)
+    context.event({
+      kind: 'phase1Completed',
+      exchange: phase1.id,
+      peer: peer.id,
+      remote: place.remote,
+      identity: phase1.state.sa.identity,
+      suite: start.suite,
+      nat: natText(keys.nat),
+    })
+  }
+
+  /** Refuses a first message: nothing is kept of it but that it was refused. */
+  private refuse(
+    key: string,
+    header: ParsedHeader,
+    place: Place,
+    client: string,
+    policy: IsakmpPolicy | undefined,
+    failure: Failure,
+  ): void {
+    const { context } = this
+    const exchange = context.nextExchange()
+    this.rememberRefusal(key)
+    context.limitedEvent({ kind: 'phase1Started', exchange, remote: place.remote, client })
+    context.failPhase1(exchange, place, failure)
+    if (policy?.sendNotify && failure.cause === 'no-proposal-phase1')
+      context.send(place, emitClearNotify(header, Notify.NoProposalChosen, context.dice))
+  }
+
+  private rememberRefusal(key: string): void {
+    this.refusals.delete(key)
+    this.refusals.set(key, this.context.now + REFUSAL_MILLIS)
+    for (const oldest of this.refusals.keys()) {
+      if (this.refusals.size <= REMEMBERED_REFUSALS) break
+      this.refusals.delete(oldest)
+    }
+  }
+
+  /** Reports an exchange's failure the first time, to the operator and, where the policy says so, to the peer. */
+  private reportOnce(phase1: Phase1, place: Place, e: IkeError, failure: Failure): void {
+    if (phase1.reported) return
+    phase1.reported = true
+    const { context } = this
+    context.failPhase1(phase1.id, place, failure)
+    if (!phase1.start.policy.sendNotify || e.notify === undefined) return
+    // Keys that the peer does not share cannot protect anything: the notify goes in clear.
+    context.send(place, emitClearNotify(phase1.start, e.notify, context.dice))
+  }
+
+  private arm(phase1: Phase1): void {
+    const { timers, now } = this.context
+    timers.cancel(phase1.timer)
+    phase1.timer = timers.set(Math.min(now + WAIT_MILLIS, phase1.startedAt + HALF_OPEN_MILLIS), () =>
+      this.expire(phase1),
+    )
+  }
+
+  private expire(phase1: Phase1): void {
+    const { context } = this
+    this.end(phase1)
+    if (phase1.reported) return
+    context.failPhase1(phase1.id, phase1.place, silence(phase1))
+  }
+
+  private makeRoom(table: Map<string, Phase1>): void {
+    const oldest = table.values().next().value
+    if (oldest === undefined || table.size < this.context.config.maxHalfOpen) return
+    this.context.count('half-open-evicted')
+    this.end(oldest)
+  }
+
+  private end(phase1: Phase1): void {
+    this.leaveHalfOpen(phase1)
+    this.context.phase1s.delete(cookieKey(phase1.start))
+  }
+
+  private leaveHalfOpen(phase1: Phase1): void {
+    const key = firstKey(phase1.start.initiatorCookie, phase1.place)
+    for (const table of [this.unproven, this.proven]) if (table.get(key) === phase1) table.delete(key)
+    this.context.timers.cancel(phase1.timer)
+    phase1.timer = undefined
+  }
+}
+
+/** Sends a protected notify where the policy has notifies. */
+export function notifyProtected(
+  context: Context,
+  phase1: EstablishedPhase1,
+  place: Place,
+  type: number,
+  protocol: number,
+): void {
+  if (!phase1.start.policy.sendNotify) return
+  const payload = notifyPayload(notification(type, protocol, new Uint8Array(0)))
+  context.send(place, emitInformational(phase1, payload, context.dice))
+}
+
+function firstKey(initiatorCookie: Cookies['initiatorCookie'], place: Place): string {
+  return `${toHex(initiatorCookie)}@${placeKey(place)}`
+}
+
+/** The policies for an address: those that name it, then those for anyone. */
+function policiesFor(policies: readonly IsakmpPolicy[], address: Ipv4): IsakmpPolicy[] {
+  return [...policies.filter(p => p.peer === address), ...policies.filter(p => p.peer === 'any')]
+}
+
+function noPolicy(place: Place): Failure {
+  const address = formatIpv4(place.remote.address)
+  return {
+    cause: 'no-proposal-phase1',
+    detail: `no ISAKMP policy answers ${address}`,
+    remedy: `create an ISAKMP policy with PEER=ANY or PEER=${address}`,
+  }
+}
+
+function refusalFailure(answer: Exclude<FirstAnswer, { kind: 'chosen' }>, place: Place): Failure {
+  const { policy } = answer
+  if (answer.kind === 'no-key') {
+    const key = policy.keyId === undefined ? 'a pre-shared key' : `ENCO key ${policy.keyId}`
+    return {
+      cause: 'no-key',
+      detail: `ISAKMP policy "${policy.name}" has no pre-shared key for ${placeText(place)}`,
+      remedy: `create ${key}, and see that ISAKMP policy "${policy.name}" names it`,
+    }
+  }
+  const { offered, allowed, nearest } = answer.refusal
+  return {
+    cause: 'no-proposal-phase1',
+    detail: `${answer.client} offered ${offered.join(', ')}; ISAKMP policy "${policy.name}" allows ${allowed.join(', ')}`,
+    remedy: nearest,
+  }
+}
+
+function badMessage(place: Place, e: IkeError): Failure {
+  return {
+    cause: 'bad-message',
+    detail: `the third message of ${placeText(place)} is not acceptable: ${e.message}`,
+    remedy: 'capture the exchange and report the client: its key exchange does not follow RFC 2409',
+  }
+}
+
+function wrongKey(phase1: Phase1, place: Place, e: IkeError): Failure {
+  const { policy } = phase1.start
+  const key = policy.keyId === undefined ? '' : ` (ENCO key ${policy.keyId})`
+  return {
+    cause: 'wrong-key',
+    detail: `the pre-shared key of ${placeText(place)} is not that of ISAKMP policy "${policy.name}": ${e.message}`,
+    remedy: `check the pre-shared key on the client against ISAKMP policy "${policy.name}"${key}`,
+  }
+}
+
+function badIdentity(phase1: Phase1, place: Place, e: IkeError): Failure {
+  const { policy } = phase1.start
+  return {
+    cause: 'bad-identity',
+    detail: `${placeText(place)} calls itself "${e.message}"; ISAKMP policy "${policy.name}" wants "${policy.remoteIdentity}"`,
+    remedy: `change REMOTEID of ISAKMP policy "${policy.name}", or the identity on the client`,
+  }
+}
+
+function tooMany(place: Place, maxPeers: number): Failure {
+  return {
+    cause: 'limit',
+    detail: `${placeText(place)} authenticated, but all ${maxPeers} places are taken`,
+    remedy: 'disconnect idle clients, or raise the number of peers',
+  }
+}
+
+/** What the silence after message 2 or 4 means. */
+function silence(phase1: Phase1): Failure {
+  const who = `${placeText(phase1.place)} (${phase1.start.client})`
+  if (phase1.state.name === 'SASENT')
+    return {
+      cause: 'no-reply',
+      detail: `our answer to the first message of ${who} was never followed up; it repeated itself ${phase1.repetitions} times`,
+      remedy: 'see that UDP port 500 from this gateway reaches the client: a firewall or NAT drops the answers',
+    }
+  const nat = phase1.state.name === 'KESENT' ? phase1.state.keys.nat : { client: false, server: false }
+  const port = nat.client || nat.server ? 'UDP port 4500' : 'UDP port 500'
+  const hint = nat.server
+    ? '; the client sees this gateway behind a NAT, which Windows refuses: state the public address, or set AssumeUDPEncapsulationContextOnSendRule on the client'
+    : ''
+  return {
+    cause: 'no-float',
+    detail: `${who} never went on after our key exchange: nothing came on ${port}`,
+    remedy: `open ${port} towards this gateway${hint}`,
+  }
+}

@@ -1,0 +1,254 @@
+/** Main Mode with pre-shared keys, as responder (RFC 2409 sections 5 and 5.4, RFC 3947): each odd message in, each even one out. */
+
+import type { Dice } from '../machine.ts'
+import { encodeText, equalSecret } from '../packet/bytes.ts'
+import type { Ipv4 } from '../packet/ip.ts'
+import { choosePhase1, type Refusal } from './choose.ts'
+import { Exchange, IdType, NONCE_MAX, NONCE_MIN, Notify, PayloadType, Protocol } from './constants.ts'
+import { generateKeyPair, sharedSecret } from './dh.ts'
+import { IkeError } from './error.ts'
+import { deriveSkeyids, encryptionKey, firstIv, initiatorHash, responderHash } from './keymat.ts'
+import { bodies, body, emitMessage, type Header, type Message, type Payload, parseMessage } from './message.ts'
+import { chooseNatFlavour, detectNat, natDetectionHash, natFlavours } from './nat.ts'
+import {
+  addressIdentification,
+  emitIdentification,
+  formatIdentity,
+  type Identification,
+  parseIdentification,
+  parseNotification,
+} from './payload.ts'
+import type { IsakmpPolicy, LocalIdentity } from './policy.ts'
+import { emitSa, parseSa } from './proposal.ts'
+import { protect, unprotect } from './protect.ts'
+import { checkPayloads } from './rules.ts'
+import type { Cookies, MainModeKeys, MainModeStart, Place } from './state.ts'
+import { describeClient, hasVendorId, VendorId } from './vendor.ts'
+
+/** Bytes of our nonces; also what Windows XP sends. */
+const NONCE_LENGTH = 20
+const RESPONDER_COOKIE_LENGTH = 8
+/** RFC 2407 section 4.5.4: what a transform without a lifetime means. */
+export const DEFAULT_LIFETIME_SECONDS = 28800
+
+export type FirstAnswer =
+  | { readonly kind: 'chosen'; readonly start: MainModeStart; readonly reply: Uint8Array }
+  | { readonly kind: 'refused'; readonly client: string; readonly policy: IsakmpPolicy; readonly refusal: Refusal }
+  | { readonly kind: 'no-key'; readonly client: string; readonly policy: IsakmpPolicy }
+
+/**
+ * Answers message 1 (SA, vendor IDs) with message 2 (the chosen transform alone, its attributes untouched). Of the
+ * policies that fit the peer's address the first one wins whose algorithms meet an offer. Throws IkeError.
+ */
+export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[], dice: Dice): FirstAnswer {
+  const { header, payloads } = parseMessage(bytes)
+  checkPayloads('main1', payloads)
+  if (header.messageId !== 0) throw new IkeError('message-id', Notify.InvalidMessageId)
+  const sa = body(payloads, PayloadType.Sa)!
+  const proposals = parseSa(sa)
+  const vendorIds = bodies(payloads, PayloadType.VendorId)
+  const client = describeClient(vendorIds)
+
+  const attempts = policies.map(policy => ({ policy, choice: choosePhase1(proposals, policy) }))
+  const fit = attempts.find(a => a.choice.kind === 'chosen') ?? attempts[0]!
+  const { policy, choice } = fit
+  if (choice.kind === 'refused') return { kind: 'refused', client, policy, refusal: choice }
+  if (policy.presharedKey === undefined) return { kind: 'no-key', client, policy }
+
+  const natFlavour = policy.natTraversal ? chooseNatFlavour(vendorIds) : undefined
+  const cookies = { initiatorCookie: header.initiatorCookie, responderCookie: dice(RESPONDER_COOKIE_LENGTH) }
+  const start: MainModeStart = {
+    ...cookies,
+    policy,
+    suite: choice.suite,
+    lifetimeSeconds: Math.min(choice.lifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS, policy.lifetimeSeconds),
+    natFlavour,
+    client,
+    microsoft: vendorIds.some(v => hasVendorId([v.subarray(0, 16)], VendorId.MsNt5)),
+    initialContact: hasVendorId(vendorIds, VendorId.InitialContact),
+    sa,
+  }
+  // Few vendor IDs: Windows updates have broken over servers that sent many. One NAT-T flavour, DPD to those who know it.
+  const answered: Payload[] = [
+    {
+      type: PayloadType.Sa,
+      body: emitSa([{ ...choice.proposal, spi: new Uint8Array(0), transforms: [choice.transform] }]),
+    },
+  ]
+  if (natFlavour) answered.push({ type: PayloadType.VendorId, body: natFlavours[natFlavour].vendorId })
+  if (hasVendorId(vendorIds, VendorId.Dpd)) answered.push({ type: PayloadType.VendorId, body: VendorId.Dpd })
+  return { kind: 'chosen', start, reply: emitMessage({ header: mainHeader(cookies), payloads: answered }) }
+}
+
+export interface KeyAnswer {
+  readonly keys: MainModeKeys
+  readonly reply: Uint8Array
+}
+
+/**
+ * Answers message 3 (KE, nonce, NAT-Ds) with message 4 of the same shape: here, and not before, a modular
+ * exponentiation is spent, on a peer that knows the cookie we sent to its address. Throws IkeError.
+ */
+export function answerKeyExchange(
+  message: Message,
+  start: MainModeStart,
+  place: Place,
+  publicAddress: Ipv4 | undefined,
+  dice: Dice,
+): KeyAnswer {
+  const { payloads } = message
+  checkPayloads('main3', payloads)
+  const initiatorPublic = body(payloads, PayloadType.KeyExchange)!
+  const initiatorNonce = checkNonce(body(payloads, PayloadType.Nonce)!)
+  const pair = generateKeyPair(start.suite.group, dice)
+  const secret = sharedSecret(pair, initiatorPublic)
+  const responderNonce = dice(NONCE_LENGTH)
+  const nat = answerNatDetection(payloads, start, place, publicAddress, dice)
+  const { hash, cipher } = start.suite
+  const skeyids = deriveSkeyids({
+    ...start,
+    hash,
+    presharedKey: start.policy.presharedKey!.reveal(),
+    initiatorNonce,
+    responderNonce,
+    sharedSecret: secret,
+  })
+  const keys: MainModeKeys = {
+    ...skeyids,
+    protection: { cipher, key: encryptionKey(hash, cipher, skeyids.skeyidE) },
+    firstIv: firstIv(hash, cipher, initiatorPublic, pair.publicValue),
+    initiatorPublic,
+    responderPublic: pair.publicValue,
+    nat: nat.finding,
+    natVisible: nat.visible,
+  }
+  const reply = emitMessage({
+    header: mainHeader(start),
+    payloads: [
+      { type: PayloadType.KeyExchange, body: pair.publicValue },
+      { type: PayloadType.Nonce, body: responderNonce },
+      ...nat.payloads,
+    ],
+  })
+  return { keys, reply }
+}
+
+/**
+ * Judges the peer's NAT-Ds and makes ours: first the peer's place as we see it, then our own (RFC 3947 section 3.2).
+ *
+ * Where the operator tells our public address, a NAT in front of us is hidden, since Windows refuses a server behind
+ * one unless its registry says otherwise: our own hash is then over the public address (or, where even that is not what
+ * the client dialled, the client's own hash comes back to it). A client that is not behind a NAT itself would then
+ * send plain ESP, which port forwarding does not pass; so it gets a hash that cannot match, and encapsulates.
+ */
+function answerNatDetection(
+  payloads: readonly Payload[],
+  start: MainModeStart,
+  place: Place,
+  publicAddress: Ipv4 | undefined,
+  dice: Dice,
+): { finding: { client: boolean; server: boolean }; visible: boolean; payloads: Payload[] } {
+  if (start.natFlavour === undefined) return { finding: { client: false, server: false }, visible: false, payloads: [] }
+  const type = natFlavours[start.natFlavour].natD
+  const received = bodies(payloads, type)
+  if (received.length === 0) return { finding: { client: false, server: false }, visible: false, payloads: [] }
+  const { hash } = start.suite
+  const remoteHash = natDetectionHash(hash, start, place.remote)
+  const localHash = natDetectionHash(hash, start, place.local)
+  const finding = detectNat(received, remoteHash, localHash)
+  if (publicAddress === undefined || !finding.server)
+    return { finding, visible: finding.client || finding.server, payloads: natDs(type, remoteHash, localHash) }
+  const publicHash = natDetectionHash(hash, start, { address: publicAddress, port: place.local.port })
+  const dialled = detectNat(received, remoteHash, publicHash).server ? received[0]! : publicHash
+  const shown = finding.client ? remoteHash : dice(remoteHash.length)
+  return { finding, visible: finding.client, payloads: natDs(type, shown, dialled) }
+}
+
+function natDs(type: number, remote: Uint8Array, local: Uint8Array): Payload[] {
+  return [
+    { type, body: remote },
+    { type, body: local },
+  ]
+}
+
+export interface Authenticated {
+  readonly identity: Identification
+  readonly initialContact: boolean
+  readonly reply: Uint8Array
+  readonly lastBlock: Uint8Array
+}
+
+/**
+ * Answers message 5 (identity and HASH_I, encrypted) with message 6. Throws IkeError: with reason `cleartext` or
+ * `bad-identity`, else with `wrong-key`, since under another key the message decrypts to garbage.
+ */
+export function authenticate(
+  bytes: Uint8Array,
+  start: MainModeStart,
+  keys: MainModeKeys,
+  ownAddress: Ipv4,
+): Authenticated {
+  const opened = openFifth(bytes, keys)
+  const identityBody = body(opened.payloads, PayloadType.Identification)!
+  const input = { ...start, ...keys, hash: start.suite.hash }
+  if (!equalSecret(body(opened.payloads, PayloadType.Hash)!, initiatorHash(input, identityBody)))
+    throw new IkeError('wrong-key', Notify.AuthenticationFailed, 'its authentication hash is wrong')
+  const identity = parseIdentification(identityBody)
+  const wanted = start.policy.remoteIdentity
+  if (wanted !== undefined && wanted.toLowerCase() !== formatIdentity(identity).toLowerCase())
+    throw new IkeError('bad-identity', Notify.InvalidIdInformation, formatIdentity(identity))
+  const initialContact = bodies(opened.payloads, PayloadType.Notification)
+    .map(parseNotification)
+    .some(n => n.type === Notify.InitialContact && n.protocol === Protocol.Isakmp)
+
+  const ownIdentity = emitIdentification(localIdentification(start.policy.localIdentity, ownAddress))
+  const answer = protect(
+    mainHeader(start),
+    [
+      { type: PayloadType.Identification, body: ownIdentity },
+      { type: PayloadType.Hash, body: responderHash(input, ownIdentity) },
+    ],
+    keys.protection,
+    opened.iv,
+  )
+  return { identity, initialContact, reply: answer.bytes, lastBlock: answer.iv }
+}
+
+function openFifth(bytes: Uint8Array, keys: MainModeKeys) {
+  try {
+    const opened = unprotect(bytes, keys.protection, keys.firstIv)
+    checkPayloads('main5', opened.payloads)
+    return opened
+  } catch (e) {
+    if (!(e instanceof IkeError) || e.reason === 'cleartext') throw e
+    throw new IkeError('wrong-key', Notify.PayloadMalformed, 'it decrypts to garbage')
+  }
+}
+
+function localIdentification(identity: LocalIdentity, address: Ipv4): Identification {
+  switch (identity.kind) {
+    case 'address':
+      return addressIdentification(address)
+    case 'fqdn':
+      return { type: IdType.Fqdn, protocol: 0, port: 0, data: encodeText(identity.name) }
+    case 'user':
+      return { type: IdType.UserFqdn, protocol: 0, port: 0, data: encodeText(identity.name) }
+  }
+}
+
+/** RFC 2409 section 5. Throws IkeError. */
+export function checkNonce(nonce: Uint8Array): Uint8Array {
+  if (nonce.length < NONCE_MIN || nonce.length > NONCE_MAX)
+    throw new IkeError('bad-nonce', Notify.PayloadMalformed, `nonce of ${nonce.length} bytes`)
+  return nonce
+}
+
+export function mainHeader(c: Cookies): Header {
+  return {
+    initiatorCookie: c.initiatorCookie,
+    responderCookie: c.responderCookie,
+    exchange: Exchange.Main,
+    flags: 0,
+    messageId: 0,
+  }
+}

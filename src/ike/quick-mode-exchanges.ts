@@ -1,0 +1,257 @@
+/** The Quick Modes under way under each ISAKMP SA, their retransmissions and failures (RFC 2409 section 5.5). */
+
+import { Notify, Protocol } from './constants.ts'
+import { type Context, type Failure, placeText } from './context.ts'
+import { IkeError } from './error.ts'
+import { notifyProtected } from './main-mode-exchanges.ts'
+import type { ParsedHeader } from './message.ts'
+import type { Peers } from './peers.ts'
+import { answerQuickMode, checkThird, openQuickMode, type QuickAccepted, type QuickAnswer } from './quick-mode.ts'
+import { Replies, retransmissionGapSeconds } from './retransmit.ts'
+import type { Child, EstablishedPhase1, Peer, Place, QuickMode } from './state.ts'
+
+/** Unfinished Quick Modes under one ISAKMP SA. */
+const MAX_PENDING = 16
+/** A finished one is remembered this long, to answer a late repetition as before. */
+const REMEMBER_MILLIS = 60_000
+/** Finished and unfinished ones together. */
+const MAX_QUICK_MODES = 64
+/** Message IDs remembered under one ISAKMP SA; the oldest are forgotten. */
+const MAX_MESSAGE_IDS = 1024
+/** Other SAs may own an SPI that the dice offered: how often to ask again. */
+const SPI_ATTEMPTS = 16
+
+export class QuickModes {
+  private readonly context: Context
+  private readonly peers: Peers
+
+  constructor(context: Context, peers: Peers) {
+    this.context = context
+    this.peers = peers
+  }
+
+  /** A Quick Mode message under an ISAKMP SA. Throws IkeError. */
+  receive(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Uint8Array, place: Place): void {
+    const { context } = this
+    const known = phase1.state.sa.quickModes.get(header.messageId)
+    if (known) return this.next(phase1, known, bytes, place)
+    if (phase1.state.sa.usedMessageIds.has(header.messageId)) return context.count('repeated-message-id')
+    if (header.messageId === 0) throw new IkeError('message-id', Notify.InvalidMessageId)
+    this.first(phase1, header, bytes, place)
+  }
+
+  private first(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Uint8Array, place: Place): void {
+    const { context, peers } = this
+    const { sa } = phase1.state
+    const request = openQuickMode(phase1, header, bytes)
+    rememberMessageId(phase1, header.messageId)
+    follow(context, peers, phase1, place)
+    const id = context.nextExchange()
+    context.count('phase2-started')
+    context.event({ kind: 'phase2Started', exchange: id, peer: sa.peer.id, remote: place.remote })
+    this.makeRoom(sa.quickModes)
+    const pending = [...sa.quickModes.values()].filter(q => q.state === 'WAIT_HASH').length
+    if (pending >= MAX_PENDING) return context.failPhase2(id, place, sa.peer.id, tooManyPending(place))
+
+    let answer: QuickAnswer
+    try {
+      const own = context.config.publicAddress ?? place.local.address
+      answer = answerQuickMode(phase1, request, place, own, () => this.freeSpi(sa.peer), context.dice)
+    } catch (e) {
+      if (!(e instanceof IkeError)) throw e
+      context.count(e.reason)
+      return this.fail(phase1, id, place, badMessage(place, e), e.notify ?? Notify.PayloadMalformed)
+    }
+    if (answer.kind === 'no-policy')
+      return this.fail(phase1, id, place, noPolicy(phase1, place, answer.identities), Notify.InvalidIdInformation)
+    if (answer.kind === 'refused')
+      return this.fail(phase1, id, place, noProposal(place, answer), Notify.NoProposalChosen)
+    this.accept(phase1, id, header.messageId, bytes, place, answer)
+  }
+
+  /** Forgets the oldest finished exchange where there are too many. */
+  private makeRoom(quickModes: Map<number, QuickMode>): void {
+    if (quickModes.size < MAX_QUICK_MODES) return
+    for (const q of quickModes.values()) {
+      if (q.state !== 'DONE') continue
+      this.context.timers.cancel(q.timer)
+      quickModes.delete(q.messageId)
+      return
+    }
+  }
+
+  private accept(
+    phase1: EstablishedPhase1,
+    id: number,
+    messageId: number,
+    bytes: Uint8Array,
+    place: Place,
+    answer: QuickAccepted,
+  ): void {
+    const { context } = this
+    // The inbound SA is there before the answer goes out: the first ESP packet may overtake the third message.
+    const child = this.peers.addChild(phase1, answer, place.local.address)
+    const quick: QuickMode = {
+      id,
+      messageId,
+      initiatorNonce: answer.initiatorNonce,
+      responderNonce: answer.responderNonce,
+      iv: answer.iv,
+      replies: new Replies(),
+      reply: answer.reply,
+      child,
+      suite: answer.choice.suite,
+      state: 'WAIT_HASH',
+      sent: 1,
+      timer: undefined,
+    }
+    quick.replies.remember(bytes, answer.reply)
+    child.quickMode = quick
+    phase1.state.sa.quickModes.set(messageId, quick)
+    context.send(place, answer.reply)
+    this.arm(phase1, quick)
+  }
+
+  private next(phase1: EstablishedPhase1, quick: QuickMode, bytes: Uint8Array, place: Place): void {
+    const { context } = this
+    const found = quick.replies.find(bytes)
+    if (found) {
+      context.count('repeated-request')
+      if (found.reply) context.send(place, found.reply)
+      return
+    }
+    // Behind the third message comes nothing, though a Windows server as initiator would send a fourth.
+    if (quick.state === 'DONE' && quick.replies.size > 1) return context.count('late-message')
+    checkThird(phase1, quick, bytes)
+    quick.replies.remember(bytes, undefined)
+    follow(context, this.peers, phase1, place)
+    if (quick.state === 'WAIT_HASH') this.complete(phase1, quick)
+  }
+
+  /** An ESP packet on the inbound SA proves what the third message would. */
+  inboundUsed(spi: number): void {
+    const found = this.peers.findByInboundSpi(spi)
+    const quick = found?.child.quickMode
+    if (!found || !quick || quick.state !== 'WAIT_HASH') return
+    for (const phase1 of found.peer.phase1s)
+      if (phase1.state.sa.quickModes.get(quick.messageId) === quick) {
+        this.context.count('third-message-implied')
+        return this.complete(phase1, quick)
+      }
+  }
+
+  private complete(phase1: EstablishedPhase1, quick: QuickMode): void {
+    const { context } = this
+    const { peer, quickModes } = phase1.state.sa
+    quick.state = 'DONE'
+    context.timers.cancel(quick.timer)
+    quick.timer = context.timers.set(context.now + REMEMBER_MILLIS, () => quickModes.delete(quick.messageId))
+    context.count('phase2-completed')
+    this.peers.confirmChild(peer, quick.child)
+    context.event({
+      kind: 'phase2Completed',
+      exchange: quick.id,
+      peer: peer.id,
+      remote: peer.place.remote,
+      suite: quick.suite,
+    })
+  }
+
+  /** The second message is sent again until the third comes: this peer has proved its address. */
+  private arm(phase1: EstablishedPhase1, quick: QuickMode): void {
+    const { context } = this
+    const { policy } = phase1.start
+    const due = context.now + retransmissionGapSeconds(policy, quick.sent) * 1000
+    quick.timer = context.timers.set(due, () => {
+      if (quick.sent > policy.messageRetryLimit) return this.expire(phase1, quick)
+      quick.sent++
+      context.count('retransmitted')
+      context.send(phase1.state.sa.peer.place, quick.reply)
+      this.arm(phase1, quick)
+    })
+  }
+
+  private expire(phase1: EstablishedPhase1, quick: QuickMode): void {
+    const { peer, quickModes } = phase1.state.sa
+    quickModes.delete(quick.messageId)
+    this.context.failPhase2(quick.id, peer.place, peer.id, noThird(peer.place, quick.sent))
+    this.peers.removeChild(peer, quick.child, 'Quick Mode was never completed', false)
+  }
+
+  private fail(phase1: EstablishedPhase1, id: number, place: Place, failure: Failure, notify: number): void {
+    this.context.failPhase2(id, place, phase1.state.sa.peer.id, failure)
+    notifyProtected(this.context, phase1, place, notify, Protocol.Esp)
+  }
+
+  private freeSpi(peer: Peer): number {
+    for (let i = 0; i < SPI_ATTEMPTS; i++) {
+      const spi = this.context.spi(peer.id)
+      if (!this.peers.findByInboundSpi(spi)) return spi
+    }
+    throw new IkeError('no-spi')
+  }
+
+  /** The state of a Quick Mode by its name in SHOW, for a pair that is not complete. */
+  *pending(): Iterable<{ readonly peer: Peer; readonly child: Child; readonly quickMode: QuickMode }> {
+    for (const peer of this.peers.byId.values())
+      for (const child of peer.children.values()) if (child.quickMode) yield { peer, child, quickMode: child.quickMode }
+  }
+}
+
+/** An authenticated message tells where the peer is now; only NAT traversal lets it move. */
+export function follow(context: Context, peers: Peers, phase1: EstablishedPhase1, place: Place): void {
+  const { peer } = phase1.state.sa
+  if (phase1.start.natFlavour === undefined || !peers.move(peer, place)) return
+  context.effect({ kind: 'peerMoved', peer: peer.id, local: place.local, remote: place.remote })
+}
+
+/** So that nobody can play an authenticated message again under this ISAKMP SA. */
+export function rememberMessageId(phase1: EstablishedPhase1, messageId: number): void {
+  const used = phase1.state.sa.usedMessageIds
+  used.add(messageId)
+  for (const oldest of used) {
+    if (used.size <= MAX_MESSAGE_IDS) break
+    used.delete(oldest)
+  }
+}
+
+function noProposal(place: Place, answer: Extract<QuickAnswer, { kind: 'refused' }>): Failure {
+  const { offered, allowed, nearest } = answer.refusal
+  return {
+    cause: 'no-proposal-phase2',
+    detail: `${placeText(place)} offered ${offered.join(', ')}; IPsec policy "${answer.policy.name}" allows ${allowed.join(', ')}`,
+    remedy: nearest,
+  }
+}
+
+function noPolicy(phase1: EstablishedPhase1, place: Place, identities: string): Failure {
+  return {
+    cause: 'bad-identity',
+    detail: `${placeText(place)} asked to protect ${identities}, which no IPsec policy of ISAKMP policy "${phase1.start.policy.name}" covers`,
+    remedy: 'create an IPsec policy with ACTION=IPSEC for UDP port 1701, or correct the ports of the one there is',
+  }
+}
+
+function badMessage(place: Place, e: IkeError): Failure {
+  return {
+    cause: 'bad-message',
+    detail: `the Quick Mode of ${placeText(place)} is not acceptable: ${e.message}`,
+    remedy: 'capture the exchange and report the client: its Quick Mode does not follow RFC 2409',
+  }
+}
+
+function noThird(place: Place, sent: number): Failure {
+  return {
+    cause: 'timeout',
+    detail: `${placeText(place)} never completed its Quick Mode, though our message went out ${sent} times`,
+    remedy: 'see that long UDP datagrams from this gateway reach the client, and that it did not hang up',
+  }
+}
+
+function tooManyPending(place: Place): Failure {
+  return {
+    cause: 'limit',
+    detail: `${placeText(place)} has ${MAX_PENDING} Quick Modes under way and does not complete them`,
+    remedy: 'restart the client',
+  }
+}

@@ -1,0 +1,147 @@
+/** What the responder knows of each phase 1, each Quick Mode, each peer and each pair of ESP SAs. */
+
+import type { Millis } from '../machine.ts'
+import { toHex } from '../packet/bytes.ts'
+import type { Endpoint } from '../packet/ip.ts'
+import type { ChildSa } from './effects.ts'
+import type { Skeyids } from './keymat.ts'
+import type { NatFinding, NatFlavour } from './nat.ts'
+import type { IsakmpPolicy, Phase1Suite, Phase2Suite } from './policy.ts'
+import type { Protection } from './protect.ts'
+import type { Replies } from './retransmit.ts'
+import type { Timer } from './timers.ts'
+
+/** Where a peer is, and which of our addresses and ports it talks to. */
+export interface Place {
+  readonly local: Endpoint
+  readonly remote: Endpoint
+}
+
+export interface Cookies {
+  readonly initiatorCookie: Uint8Array
+  readonly responderCookie: Uint8Array
+}
+
+/** What the first message settled. */
+export interface MainModeStart extends Cookies {
+  readonly policy: IsakmpPolicy
+  readonly suite: Phase1Suite
+  readonly lifetimeSeconds: number
+  readonly natFlavour: NatFlavour | undefined
+  /** Who sent it, in words. */
+  readonly client: string
+  readonly microsoft: boolean
+  /** Whether it bore Vid-Initial-Contact; to be believed only after authentication. */
+  readonly initialContact: boolean
+  /** The body of its SA payload, which both authentication hashes cover. */
+  readonly sa: Uint8Array
+}
+
+/** What the third and fourth message settled. */
+export interface MainModeKeys extends Skeyids {
+  readonly protection: Protection
+  readonly firstIv: Uint8Array
+  readonly initiatorPublic: Uint8Array
+  readonly responderPublic: Uint8Array
+  readonly nat: NatFinding
+  /** Whether the peer may take us for being behind a NAT, or is itself: then plain ESP is wrong. */
+  readonly natVisible: boolean
+}
+
+/** An authenticated ISAKMP SA: what Quick Mode and Informational need. */
+export interface IsakmpSa {
+  readonly keys: MainModeKeys
+  /** The last ciphertext block of main mode, from which every later exchange's IV comes. */
+  readonly lastBlock: Uint8Array
+  readonly peer: Peer
+  readonly identity: string
+  readonly established: Millis
+  readonly expires: Millis
+  /** By message ID; Windows counts them 1, 2, 3 in every SA, so they mean nothing outside it. */
+  readonly quickModes: Map<number, QuickMode>
+  /** Message IDs that an authenticated message bore, so that a recorded one cannot be played again. */
+  readonly usedMessageIds: Set<number>
+}
+
+export type MainModeState =
+  /** Message 2 is out. */
+  | { readonly name: 'SASENT' }
+  /** Message 4 is out. */
+  | { readonly name: 'KESENT'; readonly keys: MainModeKeys; refused: number }
+  | { readonly name: 'UP'; readonly sa: IsakmpSa }
+
+export interface Phase1 {
+  readonly id: number
+  readonly start: MainModeStart
+  readonly startedAt: Millis
+  readonly replies: Replies
+  state: MainModeState
+  /** While half open; afterwards the peer's place counts. */
+  place: Place
+  /** How often the peer repeated itself. */
+  repetitions: number
+  /** Whether a failure of this exchange was reported already. */
+  reported: boolean
+  timer: Timer | undefined
+}
+
+/** A phase 1 that is up. */
+export type EstablishedPhase1 = Phase1 & { readonly state: { readonly name: 'UP'; readonly sa: IsakmpSa } }
+
+export interface QuickMode {
+  readonly id: number
+  readonly messageId: number
+  readonly initiatorNonce: Uint8Array
+  readonly responderNonce: Uint8Array
+  /** The IV of the message that comes next. */
+  readonly iv: Uint8Array
+  readonly replies: Replies
+  readonly reply: Uint8Array
+  readonly child: Child
+  readonly suite: Phase2Suite
+  state: 'WAIT_HASH' | 'DONE'
+  /** How often the second message was sent unasked, the first time included. */
+  sent: number
+  timer: Timer | undefined
+}
+
+/** A pair of ESP SAs. */
+export interface Child {
+  sa: ChildSa
+  readonly phase1: number
+  readonly established: Millis
+  readonly expires: Millis
+  readonly sendDeletes: boolean
+  /** The exchange that made it, until it is complete. */
+  quickMode: QuickMode | undefined
+  timer: Timer | undefined
+}
+
+export interface Peer {
+  readonly id: number
+  readonly identityKey: string
+  readonly identity: string
+  readonly policy: string
+  place: Place
+  /** Authenticated phase 1s, oldest first. */
+  readonly phase1s: Set<EstablishedPhase1>
+  /** By inbound SPI, oldest first. */
+  readonly children: Map<number, Child>
+  /** Since when it has no ESP SA. */
+  childlessSince: Millis | undefined
+  keepalive: Timer | undefined
+}
+
+export function isEstablished(p: Phase1): p is EstablishedPhase1 {
+  return p.state.name === 'UP'
+}
+
+/** The key of a phase 1: both cookies. */
+export function cookieKey(c: Cookies): string {
+  return toHex(c.initiatorCookie) + toHex(c.responderCookie)
+}
+
+/** The key of a place: the peer's address and port, and which of our ports it talks to. */
+export function placeKey(p: Place): string {
+  return `${p.remote.address}:${p.remote.port}>${p.local.port}`
+}

@@ -1,0 +1,551 @@
+/** A small IKEv1 initiator without I/O, in the manner of Windows XP or Windows 10: each method makes or takes one message. */
+
+import { hash, prf } from '../../src/ike/cipher.ts'
+import {
+  Authentication,
+  DOI_IPSEC,
+  Encapsulation,
+  EspAuthentication,
+  EspTransform,
+  Exchange,
+  IdType,
+  KEY_IKE,
+  LifeType,
+  Notify,
+  PayloadType,
+  Phase1Attribute,
+  Phase1Encryption,
+  Phase1HashId,
+  Phase2Attribute,
+  Protocol,
+} from '../../src/ike/constants.ts'
+import { generateKeyPair, type KeyPair, sharedSecret } from '../../src/ike/dh.ts'
+import {
+  deriveSkeyids,
+  encryptionKey,
+  espKeys,
+  exchangeIv,
+  firstIv,
+  hash1,
+  hash2,
+  hash3,
+  initiatorHash,
+  messageIdBytes,
+  responderHash,
+  type Skeyids,
+} from '../../src/ike/keymat.ts'
+import {
+  bodies,
+  body,
+  emitMessage,
+  emitPayloads,
+  type Header,
+  type Payload,
+  parseHeader,
+  parseMessage,
+} from '../../src/ike/message.ts'
+import { chooseNatFlavour, type NatFlavour, natDetectionHash, natFlavours } from '../../src/ike/nat.ts'
+import {
+  addressIdentification,
+  emitDeletion,
+  emitIdentification,
+  emitNatOa,
+  emitNotification,
+  type Identification,
+  notification,
+} from '../../src/ike/payload.ts'
+import type { Group, Phase1Suite, Phase2Suite } from '../../src/ike/policy.ts'
+import {
+  type Attribute,
+  basic,
+  emitAttributes,
+  emitSa,
+  type Proposal,
+  parseAttributes,
+  parseSa,
+  variable32,
+} from '../../src/ike/proposal.ts'
+import { type Protection, protect, unprotect } from '../../src/ike/protect.ts'
+import { VendorId } from '../../src/ike/vendor.ts'
+import type { Dice } from '../../src/machine.ts'
+import { encodeText, equal } from '../../src/packet/bytes.ts'
+import { type Endpoint, type Ipv4, readIpv4 } from '../../src/packet/ip.ts'
+import { concat } from '../../src/packet/writer.ts'
+
+export interface InitiatorOptions {
+  readonly dice: Dice
+  readonly presharedKey: string
+  /** Its own address, as it knows it: behind a NAT a private one. */
+  readonly address: Ipv4
+  /** The address it dials. */
+  readonly server: Ipv4
+  readonly offers: readonly Phase1Suite[]
+  readonly lifetimeSeconds?: number
+  readonly natFlavours: readonly NatFlavour[]
+  /** Vendor IDs beside those of NAT traversal. */
+  readonly vendorIds?: readonly Uint8Array[]
+  readonly nonceLength: number
+  /** XP behind a NAT gives its computer name, everyone else an address. */
+  readonly computerName?: string
+  readonly quickOffers: readonly Phase2Suite[]
+  readonly quickLifetimeSeconds?: number
+  readonly pfsGroup?: Group
+  readonly messageIds: 'random' | 'sequential'
+  /** Sends the INITIAL-CONTACT notify in message 5. */
+  readonly initialContact?: boolean
+}
+
+const windows = (word: number) => concat(VendorId.MsNt5, messageIdBytes(word))
+
+/** Windows XP SP2 with its update: 3DES, MODP, draft-02. */
+export const windowsXp = {
+  offers: [
+    { cipher: '3des', hash: 'sha1', group: 14 },
+    { cipher: '3des', hash: 'sha1', group: 2 },
+    { cipher: '3des', hash: 'md5', group: 2 },
+    { cipher: 'des', hash: 'sha1', group: 1 },
+    { cipher: 'des', hash: 'md5', group: 1 },
+  ],
+  natFlavours: ['draft-02lf'],
+  vendorIds: [windows(4), VendorId.Fragmentation],
+  nonceLength: 20,
+  computerName: 'XPCLIENT',
+  quickOffers: [
+    { cipher: '3des', integrity: 'md5' },
+    { cipher: '3des', integrity: 'sha1' },
+    { cipher: 'des', integrity: 'md5' },
+  ],
+  messageIds: 'random',
+} as const satisfies Partial<InitiatorOptions>
+
+/** Windows 10: elliptic curves and AES first, RFC 3947, message IDs 1, 2, 3. */
+export const windows10 = {
+  offers: [
+    { cipher: 'aes256', hash: 'sha1', group: 20 },
+    { cipher: 'aes128', hash: 'sha1', group: 19 },
+    { cipher: 'aes256', hash: 'sha1', group: 14 },
+    { cipher: '3des', hash: 'sha1', group: 14 },
+    { cipher: '3des', hash: 'sha1', group: 2 },
+  ],
+  natFlavours: ['rfc3947', 'draft-02lf'],
+  vendorIds: [windows(9), VendorId.Fragmentation],
+  nonceLength: 48,
+  quickOffers: [
+    { cipher: 'aes256', integrity: 'sha1' },
+    { cipher: 'aes128', integrity: 'sha1' },
+    { cipher: '3des', integrity: 'sha1' },
+  ],
+  messageIds: 'sequential',
+} as const satisfies Partial<InitiatorOptions>
+
+/** What the initiator knows of an ISAKMP SA in the making. */
+interface Secrets extends Skeyids {
+  readonly protection: Protection
+  readonly responderPublic: Uint8Array
+  iv: Uint8Array
+}
+
+/** A pair of ESP SAs from the initiator's side. */
+export interface InitiatorPair {
+  readonly messageId: number
+  readonly suite: Phase2Suite
+  /** What the initiator receives on. */
+  readonly inboundSpi: number
+  readonly outboundSpi: number
+  readonly inboundKeys: { encryption: Uint8Array; integrity: Uint8Array }
+  readonly outboundKeys: { encryption: Uint8Array; integrity: Uint8Array }
+  readonly udpEncapsulated: boolean
+}
+
+interface QuickUnderWay {
+  readonly spi: Uint8Array
+  readonly nonce: Uint8Array
+  readonly pair: KeyPair | undefined
+  readonly identities: readonly Uint8Array[]
+  iv: Uint8Array
+}
+
+export class Initiator {
+  readonly o: InitiatorOptions
+  readonly cookie: Uint8Array
+  responderCookie = new Uint8Array(8)
+  suite: Phase1Suite | undefined
+  natFlavour: NatFlavour | undefined
+  nat = { client: false, server: false }
+  /** Body of the server's identity, once it has authenticated. */
+  serverIdentity: Uint8Array | undefined
+  private saBody = new Uint8Array(0)
+  private keyPair: KeyPair | undefined
+  private nonce = new Uint8Array(0)
+  private secrets: Secrets | undefined
+  /** Last ciphertext block of main mode. */
+  private lastBlock = new Uint8Array(0)
+  private nextMessageId = 1
+  private readonly quicks = new Map<number, QuickUnderWay>()
+
+  constructor(o: InitiatorOptions) {
+    this.o = o
+    this.cookie = o.dice(8).slice()
+  }
+
+  /** The port on either side: 500, then 4500 where a NAT was found. */
+  get port(): 500 | 4500 {
+    return this.secrets && (this.nat.client || this.nat.server) ? 4500 : 500
+  }
+
+  message1(): Uint8Array {
+    const transforms = this.o.offers.map((suite, i) => ({
+      number: i + 1,
+      id: KEY_IKE,
+      attributes: emitAttributes(phase1Attributes(suite, this.o.lifetimeSeconds ?? 28800)),
+    }))
+    this.saBody = emitSa([
+      { number: 1, protocol: Protocol.Isakmp, spi: new Uint8Array(0), transforms },
+    ]) as typeof this.saBody
+    const vendorIds = [...(this.o.vendorIds ?? []), ...this.o.natFlavours.map(f => natFlavours[f].vendorId)]
+    return emitMessage({
+      header: this.header(Exchange.Main, 0),
+      payloads: [
+        { type: PayloadType.Sa, body: this.saBody },
+        ...vendorIds.map(v => ({ type: PayloadType.VendorId, body: v })),
+      ],
+    })
+  }
+
+  message3(message2: Uint8Array): Uint8Array {
+    const { header, payloads } = parseMessage(message2)
+    this.responderCookie = header.responderCookie as typeof this.responderCookie
+    const proposals = parseSa(body(payloads, PayloadType.Sa)!)
+    const chosen = proposals[0]!.transforms[0]!
+    this.suite = this.o.offers[chosen.number - 1]!
+    // An initiator takes an answer only that is its own offer, byte for byte.
+    const own = emitAttributes(phase1Attributes(this.suite, this.o.lifetimeSeconds ?? 28800))
+    if (!equal(own, chosen.attributes)) throw new Error('the chosen transform is not what was offered')
+    const natIds = bodies(payloads, PayloadType.VendorId)
+    this.natFlavour = chooseNatFlavour(natIds)
+    this.keyPair = generateKeyPair(this.suite.group, this.o.dice)
+    this.nonce = this.o.dice(this.o.nonceLength).slice() as typeof this.nonce
+    return emitMessage({
+      header: this.header(Exchange.Main, 0),
+      payloads: [
+        { type: PayloadType.KeyExchange, body: this.keyPair.publicValue },
+        { type: PayloadType.Nonce, body: this.nonce },
+        ...this.natDs().map(b => ({ type: natFlavours[this.natFlavour!].natD, body: b })),
+      ],
+    })
+  }
+
+  message5(message4: Uint8Array): Uint8Array {
+    const { payloads } = parseMessage(message4)
+    const suite = this.suite!
+    const responderPublic = body(payloads, PayloadType.KeyExchange)!
+    if (this.natFlavour) {
+      const [server, client] = this.natDs()
+      const received = bodies(payloads, natFlavours[this.natFlavour].natD)
+      this.nat = {
+        client: !received.some(r => equal(r, client!)),
+        server: !received.some(r => equal(r, server!)),
+      }
+    }
+    const skeyids = deriveSkeyids({
+      hash: suite.hash,
+      presharedKey: encodeText(this.o.presharedKey),
+      initiatorNonce: this.nonce,
+      responderNonce: body(payloads, PayloadType.Nonce)!,
+      sharedSecret: sharedSecret(this.keyPair!, responderPublic),
+      ...this.cookies,
+    })
+    this.secrets = {
+      ...skeyids,
+      responderPublic,
+      protection: { cipher: suite.cipher, key: encryptionKey(suite.hash, suite.cipher, skeyids.skeyidE) },
+      iv: firstIv(suite.hash, suite.cipher, this.keyPair!.publicValue, responderPublic),
+    }
+    const identity = emitIdentification(this.identification(0, 0))
+    const hashI = initiatorHash(this.authenticationInput(), identity)
+    const extra: Payload[] = this.o.initialContact
+      ? [
+          {
+            type: PayloadType.Notification,
+            body: emitNotification(
+              notification(Notify.InitialContact, Protocol.Isakmp, concat(this.cookie, this.responderCookie)),
+            ),
+          },
+        ]
+      : []
+    const sealed = protect(
+      this.header(Exchange.Main, 0),
+      [{ type: PayloadType.Identification, body: identity }, { type: PayloadType.Hash, body: hashI }, ...extra],
+      this.secrets.protection,
+      this.secrets.iv,
+    )
+    this.secrets.iv = sealed.iv
+    return sealed.bytes
+  }
+
+  /** Takes message 6; throws where the server does not know the key. */
+  finish(message6: Uint8Array): void {
+    const secrets = this.secrets!
+    const { payloads, iv } = unprotect(message6, secrets.protection, secrets.iv)
+    const identity = body(payloads, PayloadType.Identification)!
+    const expected = responderHash(this.authenticationInput(), identity)
+    if (!equal(expected, body(payloads, PayloadType.Hash)!)) throw new Error('HASH_R is wrong')
+    this.serverIdentity = identity
+    this.lastBlock = iv as typeof this.lastBlock
+  }
+
+  /** The first message of a Quick Mode. `proposals` replaces the offers made from the options. */
+  quick1(proposals?: (spi: Uint8Array) => readonly Proposal[]): { messageId: number; bytes: Uint8Array } {
+    const messageId = this.throwMessageId()
+    const spi = this.o.dice(4).slice()
+    spi[0] = spi[0]! | 0x80
+    const nonce = this.o.dice(this.o.nonceLength).slice()
+    const pair = this.o.pfsGroup === undefined ? undefined : generateKeyPair(this.o.pfsGroup, this.o.dice)
+    const behindNat = this.nat.client
+    const identities = [
+      emitIdentification(this.identification(17, 1701)),
+      emitIdentification(addressIdentification(this.o.server, 17, 1701)),
+    ]
+    const payloads: Payload[] = [
+      { type: PayloadType.Sa, body: emitSa(proposals?.(spi) ?? this.quickProposals(spi)) },
+      { type: PayloadType.Nonce, body: nonce },
+    ]
+    if (pair) payloads.push({ type: PayloadType.KeyExchange, body: pair.publicValue })
+    for (const id of identities) payloads.push({ type: PayloadType.Identification, body: id })
+    if (behindNat && this.natFlavour) {
+      const type = natFlavours[this.natFlavour].natOa
+      payloads.push({ type, body: emitNatOa(this.o.address) })
+      if (this.natFlavour === 'rfc3947') payloads.push({ type, body: emitNatOa(this.o.server) })
+    }
+    const sealed = this.protectExchange(Exchange.Quick, messageId, payloads)
+    this.quicks.set(messageId, { spi, nonce, pair, identities, iv: sealed.iv })
+    return { messageId, bytes: sealed.bytes }
+  }
+
+  /** Takes the second message and answers with the third; throws where an echo is not one. */
+  quick3(quick2: Uint8Array): { bytes: Uint8Array; pair: InitiatorPair; payloads: readonly Payload[] } {
+    const { messageId } = parseHeader(quick2)
+    const quick = this.quicks.get(messageId)!
+    const { skeyidA, skeyidD, protection } = this.secrets!
+    const algorithm = this.suite!.hash
+    const { payloads, behindFirst, iv } = unprotect(quick2, protection, quick.iv)
+    if (!equal(payloads[0]!.body, hash2(algorithm, skeyidA, messageId, quick.nonce, behindFirst)))
+      throw new Error('HASH(2) is wrong')
+    const identities = bodies(payloads, PayloadType.Identification)
+    if (!quick.identities.every((id, i) => equal(id, identities[i]!))) throw new Error('identities were not echoed')
+    const proposal = parseSa(body(payloads, PayloadType.Sa)!)[0]!
+    const { suite, udpEncapsulated } = readEsp(proposal)
+    const responderNonce = body(payloads, PayloadType.Nonce)!
+    const secret = quick.pair && sharedSecret(quick.pair, body(payloads, PayloadType.KeyExchange)!)
+    const input = {
+      hash: algorithm,
+      skeyidD,
+      sharedSecret: secret,
+      protocol: Protocol.Esp,
+      initiatorNonce: quick.nonce,
+      responderNonce,
+    }
+    const hashBody = hash3(algorithm, skeyidA, messageId, quick.nonce, responderNonce)
+    const header = this.header(Exchange.Quick, messageId)
+    const sealed = protect(header, [{ type: PayloadType.Hash, body: hashBody }], protection, iv)
+    const pair: InitiatorPair = {
+      messageId,
+      suite,
+      udpEncapsulated,
+      inboundSpi: readIpv4(quick.spi),
+      outboundSpi: readIpv4(proposal.spi),
+      inboundKeys: espKeys({ ...input, spi: quick.spi }, suite),
+      outboundKeys: espKeys({ ...input, spi: proposal.spi }, suite),
+    }
+    return { bytes: sealed.bytes, pair, payloads }
+  }
+
+  /** A protected Informational message with these payloads. */
+  informational(...payloads: Payload[]): Uint8Array {
+    const messageId = this.randomMessageId()
+    return this.protectExchange(Exchange.Informational, messageId, payloads).bytes
+  }
+
+  deleteEsp(...inboundSpis: number[]): Uint8Array {
+    const deletion = { doi: DOI_IPSEC, protocol: Protocol.Esp, spiSize: 4, spis: inboundSpis.map(messageIdBytes) }
+    return this.informational({ type: PayloadType.Delete, body: emitDeletion(deletion) })
+  }
+
+  deleteIsakmp(): Uint8Array {
+    const spis = [concat(this.cookie, this.responderCookie)]
+    const deletion = { doi: DOI_IPSEC, protocol: Protocol.Isakmp, spiSize: 16, spis }
+    return this.informational({ type: PayloadType.Delete, body: emitDeletion(deletion) })
+  }
+
+  /** RFC 3706: asks whether the server lives. */
+  areYouThere(sequence: number): Uint8Array {
+    const n = notification(
+      Notify.DpdRUThere,
+      Protocol.Isakmp,
+      concat(this.cookie, this.responderCookie),
+      messageIdBytes(sequence),
+    )
+    return this.informational({ type: PayloadType.Notification, body: emitNotification(n) })
+  }
+
+  /** Decrypts and authenticates a protected Informational message of the server's. */
+  openInformational(bytes: Uint8Array): readonly Payload[] {
+    const { messageId } = parseHeader(bytes)
+    const { protection, skeyidA } = this.secrets!
+    const suite = this.suite!
+    const opened = unprotect(bytes, protection, exchangeIv(suite.hash, suite.cipher, this.lastBlock, messageId))
+    if (!equal(opened.payloads[0]!.body, hash1(suite.hash, skeyidA, messageId, opened.behindFirst)))
+      throw new Error('HASH(1) is wrong')
+    return opened.payloads.slice(1)
+  }
+
+  /** The ESP proposals that the options make, each with one transform as Windows does it. */
+  quickProposals(spi: Uint8Array, suites: readonly Phase2Suite[] = this.o.quickOffers): Proposal[] {
+    const nat = this.nat.client || this.nat.server
+    const mode = nat && this.natFlavour ? natFlavours[this.natFlavour].udpTransport : Encapsulation.Transport
+    return suites.map((suite, i) =>
+      espProposal(i + 1, spi, suite, mode, this.o.quickLifetimeSeconds ?? 3600, this.o.pfsGroup),
+    )
+  }
+
+  private get cookies() {
+    return { initiatorCookie: this.cookie, responderCookie: this.responderCookie }
+  }
+
+  private header(exchange: number, messageId: number): Header {
+    return { ...this.cookies, exchange, flags: 0, messageId }
+  }
+
+  private identification(protocol: number, port: number): Identification {
+    const name = this.nat.client ? this.o.computerName : undefined
+    if (name !== undefined) return { type: IdType.Fqdn, protocol, port, data: encodeText(name) }
+    return addressIdentification(this.o.address, protocol, port)
+  }
+
+  /** NAT-Ds in the order of sending: the server's, then our own; none without NAT traversal. */
+  private natDs(): Uint8Array[] {
+    if (this.natFlavour === undefined) return []
+    const places: Endpoint[] = [
+      { address: this.o.server, port: 500 },
+      { address: this.o.address, port: 500 },
+    ]
+    return places.map(p => natDetectionHash(this.suite!.hash, this.cookies, p))
+  }
+
+  private authenticationInput() {
+    return {
+      hash: this.suite!.hash,
+      skeyid: this.secrets!.skeyid,
+      initiatorPublic: this.keyPair!.publicValue,
+      responderPublic: this.secrets!.responderPublic,
+      sa: this.saBody,
+      ...this.cookies,
+    }
+  }
+
+  private protectExchange(exchange: number, messageId: number, payloads: readonly Payload[]) {
+    const { protection, skeyidA } = this.secrets!
+    const suite = this.suite!
+    const own = hash1(suite.hash, skeyidA, messageId, emitPayloads(payloads))
+    const iv = exchangeIv(suite.hash, suite.cipher, this.lastBlock, messageId)
+    return protect(
+      this.header(exchange, messageId),
+      [{ type: PayloadType.Hash, body: own }, ...payloads],
+      protection,
+      iv,
+    )
+  }
+
+  private throwMessageId(): number {
+    return this.o.messageIds === 'sequential' ? this.nextMessageId++ : this.randomMessageId()
+  }
+
+  private randomMessageId(): number {
+    return readIpv4(this.o.dice(4)) || 1
+  }
+}
+
+const cipherNumbers = {
+  des: [Phase1Encryption.Des, undefined],
+  '3des': [Phase1Encryption.TripleDes, undefined],
+  aes128: [Phase1Encryption.Aes, 128],
+  aes192: [Phase1Encryption.Aes, 192],
+  aes256: [Phase1Encryption.Aes, 256],
+} as const
+const hashNumbers = { md5: Phase1HashId.Md5, sha1: Phase1HashId.Sha1, sha256: Phase1HashId.Sha256 } as const
+const espNumbers = {
+  des: EspTransform.Des,
+  '3des': EspTransform.TripleDes,
+  aes128: EspTransform.Aes,
+  aes192: EspTransform.Aes,
+  aes256: EspTransform.Aes,
+} as const
+const integrityNumbers = {
+  md5: EspAuthentication.HmacMd5,
+  sha1: EspAuthentication.HmacSha1,
+  sha256: EspAuthentication.HmacSha256,
+} as const
+
+/** Attributes in the order in which Windows sends them. */
+export function phase1Attributes(
+  suite: Phase1Suite,
+  lifetimeSeconds: number,
+  authentication: number = Authentication.PresharedKey,
+): Attribute[] {
+  const [cipher, bits] = cipherNumbers[suite.cipher]
+  return [
+    basic(Phase1Attribute.Encryption, cipher),
+    ...(bits === undefined ? [] : [basic(Phase1Attribute.KeyLength, bits)]),
+    basic(Phase1Attribute.Hash, hashNumbers[suite.hash]),
+    basic(Phase1Attribute.Group, suite.group),
+    basic(Phase1Attribute.Authentication, authentication),
+    basic(Phase1Attribute.LifeType, LifeType.Seconds),
+    variable32(Phase1Attribute.LifeDuration, lifetimeSeconds),
+  ]
+}
+
+export function espProposal(
+  number: number,
+  spi: Uint8Array,
+  suite: Phase2Suite,
+  mode: number,
+  lifetimeSeconds = 3600,
+  pfsGroup?: Group,
+): Proposal {
+  const bits = cipherNumbers[suite.cipher][1]
+  const attributes = emitAttributes([
+    basic(Phase2Attribute.LifeType, LifeType.Seconds),
+    variable32(Phase2Attribute.LifeDuration, lifetimeSeconds),
+    basic(Phase2Attribute.LifeType, LifeType.Kilobytes),
+    variable32(Phase2Attribute.LifeDuration, 250000),
+    basic(Phase2Attribute.EncapsulationMode, mode),
+    basic(Phase2Attribute.Authentication, integrityNumbers[suite.integrity]),
+    ...(bits === undefined ? [] : [basic(Phase2Attribute.KeyLength, bits)]),
+    ...(pfsGroup === undefined ? [] : [basic(Phase2Attribute.Group, pfsGroup)]),
+  ])
+  return { number, protocol: Protocol.Esp, spi, transforms: [{ number: 1, id: espNumbers[suite.cipher], attributes }] }
+}
+
+function readEsp(proposal: Proposal): { suite: Phase2Suite; udpEncapsulated: boolean } {
+  const { id, attributes } = proposal.transforms[0]!
+  const a = new Map(parseAttributes(attributes).map(x => [x.type, x.value]))
+  const bits = a.get(Phase2Attribute.KeyLength)
+  const cipher = id === EspTransform.Des ? 'des' : id === EspTransform.TripleDes ? '3des' : (`aes${bits}` as 'aes128')
+  const names = Object.entries(integrityNumbers).find(([, n]) => n === a.get(Phase2Attribute.Authentication))!
+  const mode = a.get(Phase2Attribute.EncapsulationMode)
+  return {
+    suite: { cipher, integrity: names[0] as Phase2Suite['integrity'] },
+    udpEncapsulated: mode !== Encapsulation.Transport,
+  }
+}
+
+/** Dice whose throws follow from a seed. */
+export function seededDice(seed: string): Dice {
+  let count = 0
+  return length => {
+    let bytes = new Uint8Array(0) as Uint8Array
+    while (bytes.length < length)
+      bytes = concat(bytes, prf('sha256', encodeText(seed), hash('md5', messageIdBytes(count++))))
+    return bytes.slice(0, length)
+  }
+}
