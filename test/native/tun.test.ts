@@ -168,6 +168,25 @@ describe.skipIf(noTun !== '')('a TUN device', () => {
     expect(thrownBy(() => native.readTun(-1, handle, 0)).code).toBe('EBADF')
   })
 
+  it('tells its watcher and its reader once that it is gone', async () => {
+    const tun = openTun(1)
+    const fd = tun.fds[0]!
+    const { handle } = attached()
+    while (native.readTun(fd, handle, 0) > 0); // what the host sent of its own accord
+    let calls = 0
+    const called = new Promise<void>(resolve => {
+      const watcher = native.watch(fd, () => {
+        if (calls++ === 0) setTimeout(() => resolve(native.unwatch(watcher)), 20)
+      })
+    })
+    execFileSync('ip', ['link', 'del', tun.name])
+    await called
+    expect(calls).toBe(1)
+    expect(native.wait(native.poller([fd]), 0)).toBe(1)
+    expect(thrownBy(() => native.readTun(fd, handle, 0)).code).toBe('EBADFD')
+    expect(native.writeTun(fd, handle, 0)).toBe(0)
+  })
+
   it('steers packets by their destination to the queue that the map names', () => {
     const tun = openTun(3)
     const map = fds.keep(native.steerTun(tun.fds[0]!, 3, 16))
