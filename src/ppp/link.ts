@@ -1,7 +1,7 @@
 /** One PPP link, server side: the phases of RFC 1661 section 3.2, from the first Configure-Request to the last Ack. */
 
 import type { DeadlineInput, Dice, Machine, Millis } from '../machine.ts'
-import { printable } from '../packet/bytes.ts'
+import { printable, toHex } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import { formatIpv4 } from '../packet/ip.ts'
 import { concat } from '../packet/writer.ts'
@@ -396,7 +396,6 @@ export class PppLink implements Machine<PppInput, PppEffect> {
       case Code.TimeRemaining:
         return this.timeRemaining(packet, turn)
       case Code.TerminateRequest:
-        this.lcp.receive(packet, turn)
         return this.peerTerminates(packet, turn)
       default:
         return this.lcp.receive(packet, turn)
@@ -408,8 +407,9 @@ export class PppLink implements Machine<PppInput, PppEffect> {
    * reliable message of its own, so the link is done as soon as its Terminate-Ack is out.
    */
   private peerTerminates(packet: ControlPacket, turn: Turn): void {
-    const said = terminateReason(packet.data)
-    const detail = `${said || 'the client ended the link'} (in phase ${this.phase})`
+    const said = terminateReason(packet.data) || 'the client ended the link'
+    const detail = this.networkIsUp ? said : `${said} (in phase ${this.phase})`
+    this.lcp.receive(packet, turn)
     this.down(this.ending ?? { cause: 'peer-terminated', detail }, turn)
   }
 
@@ -457,7 +457,7 @@ export class PppLink implements Machine<PppInput, PppEffect> {
   }
 
   private identified(packet: ControlPacket, turn: Turn): void {
-    const text = printable(packet.data.subarray(4), 64)
+    const text = identificationText(packet.data.subarray(4))
     if (text === '' || this.identifications.includes(text) || this.identifications.length >= MAX_IDENTIFICATIONS) return
     this.identifications.push(text)
     turn.effects.push({ kind: 'event', text: `the client says it is ${text}` })
@@ -539,4 +539,10 @@ export class PppLink implements Machine<PppInput, PppEffect> {
     this.phase = 'dead'
     turn.effects.push({ kind: 'down', ...trouble })
   }
+}
+
+/** Text, or hexadecimal for the correlation GUID that Windows since Vista adds. */
+function identificationText(bytes: Uint8Array): string {
+  const isText = bytes.every(b => b === 0 || (b >= 0x20 && b < 0x7f))
+  return isText ? printable(bytes, 64) : toHex(bytes.subarray(0, 32))
 }

@@ -38,6 +38,8 @@ interface Side {
   /** The gateway acknowledged us; we acknowledged it. */
   acked: boolean
   acking: boolean
+  /** The request we acknowledged last: its repetition only means that our Ack was lost. */
+  lastAcked: Buffer | undefined
 }
 
 const LCP = 0xc021
@@ -227,6 +229,8 @@ export class PppClient {
       if (protocol === IPCP && o.type === 3) this.serverAddress = o.data.readUInt32BE(0)
     }
     // A request after everything was settled: the other side starts over.
+    const whole = Buffer.concat([Buffer.from([id]), data])
+    if (side.acked && side.acking && side.lastAcked?.equals(whole)) return this.send(protocol, 2, id, data)
     if (side.acked && side.acking) {
       if (protocol === LCP) this.restart()
       this.open(protocol, side.options)
@@ -234,6 +238,7 @@ export class PppClient {
     const current = this.sides.get(protocol)!
     this.send(protocol, 2, id, data)
     current.acking = true
+    current.lastAcked = whole
     this.settle(protocol, current)
   }
 
@@ -326,7 +331,15 @@ export class PppClient {
 
   private open(protocol: number, options: Option[]): void {
     const { attempts } = this.options
-    const side: Side = { options, id: 0, attemptsLeft: attempts, resendAt: undefined, acked: false, acking: false }
+    const side: Side = {
+      options,
+      id: 0,
+      attemptsLeft: attempts,
+      resendAt: undefined,
+      acked: false,
+      acking: false,
+      lastAcked: undefined,
+    }
     this.sides.set(protocol, side)
     this.request(protocol, side)
   }
