@@ -48,7 +48,9 @@ async function main(): Promise<number> {
   const chosen = scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 
   let world: World | undefined
+  let leaving = false
   const leave = (signal: NodeJS.Signals) => {
+    leaving = true
     say(`${signal}: removing what was made`)
     void (world?.remove() ?? Promise.resolve()).finally(() => process.exit(130))
   }
@@ -62,6 +64,7 @@ async function main(): Promise<number> {
     world = new World(await requireRootfs(say))
     results = await playAll(world, values.hold ? [] : chosen, values.reference === true, values.hold === true)
   } catch (error) {
+    if (leaving) return await new Promise(() => {}) // Its guests were taken away; `leave` ends the program.
     if (!(error instanceof Unavailable)) throw error
     say(`no guest can be had here: ${error.message}`)
     process.stdout.write(`0 passed, 0 failed, ${chosen.length} skipped\n`)

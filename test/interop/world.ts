@@ -181,13 +181,27 @@ export class World {
   }
 }
 
-/** Removes the namespaces and files of runs that were killed before they could. */
+/** Removes what runs left that were killed before they could: processes, namespaces, files. */
 async function sweep(): Promise<void> {
   if (!existsSync(runs)) return
   for (const id of readdirSync(runs)) {
     const pid = Number(id.slice(2))
     if (!Number.isInteger(pid) || existsSync(`/proc/${pid}`)) continue
+    for (const left of processesNaming(`${runs}/${id}/`)) await run(['kill', '-KILL', String(left)])
     for (const name of ['pub', 'lan', 'gw', 'nat1']) await run(['ip', 'netns', 'delete', `${id}-${name}`])
     rmSync(`${runs}/${id}`, { recursive: true, force: true })
   }
+}
+
+/** The processes that were given a path within `directory` on their command line: guests keep such helpers. */
+function processesNaming(directory: string): number[] {
+  return readdirSync('/proc').flatMap(name => {
+    const pid = Number(name)
+    if (!Number.isInteger(pid) || pid === process.pid) return []
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`=${directory}`) ? [pid] : []
+    } catch {
+      return [] // It ended meanwhile.
+    }
+  })
 }
