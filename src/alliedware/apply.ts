@@ -157,8 +157,11 @@ export function inertMaker(
 
 function keepInert(draft: Draft, command: Command, line: number, placeholders: readonly string[]): void {
   dropSuperseded(draft, command)
-  let text = command.typed.trim().replace(/\s+/g, ' ')
-  if (/"/.test(command.typed)) text = command.typed.trim()
+  const typed = command.typed.trim()
+  // Quoted text keeps its spaces; elsewhere the traces of wrapped lines go.
+  let text = typed.includes('"')
+    ? typed
+    : typed.replace(/\s+/g, ' ').replace(/<[^<>=]+>/g, blank => blank.replaceAll('- ', '-'))
   if (takesPosition(command)) text += ` position=${freePosition(draft, command)}`
   draft.inert.push({ line, text, placeholders: [...placeholders] })
 }

@@ -181,6 +181,8 @@ function readParameters(
       given.add(name)
     }
   }
+  if (entry.verb === 'set' && tokens.length === 0 && entry.needs.length === 0 && entry.parameters.length > 0)
+    read.faults.push(`${heading}: expected ${parameterNames(entry)}`)
   for (const need of entry.needs) {
     if (!given.has(need)) read.faults.push(`${heading}: ${need.toUpperCase()} is missing`)
   }

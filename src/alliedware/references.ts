@@ -17,7 +17,7 @@ export class Origins {
   }
 
   line(kind: Kind, identity: string | number): number {
-    return this.lines.get(`${kind} ${identity}`.toLowerCase().replace(kind.toLowerCase(), kind)) ?? 1
+    return this.lines.get(`${kind} ${String(identity).toLowerCase()}`) ?? 1
   }
 }
 

@@ -6,7 +6,7 @@
 import type { FirewallPolicy, PortRange } from '../firewall/policy.ts'
 import type { Secret } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
-import { nextPosition } from './commands/ipsec.ts'
+import { nextPosition, transportProtocols } from './commands/ipsec.ts'
 import { isakmpPolicyDefaults } from './commands/isakmp.ts'
 import type { Configuration, IpsecPolicy, IsakmpPolicyConfig, User } from './config.ts'
 import { emptyConfiguration } from './draft.ts'
@@ -106,6 +106,12 @@ const ip = (address: Ipv4 | undefined) => (address === undefined ? undefined : f
 const range = (r: { first: Ipv4; last: Ipv4 } | undefined) => r && formatRange(r)
 const onOff = (value: boolean) => (value ? 'on' : 'off')
 const quoted = (text: string | undefined) => (text === undefined ? undefined : always(text))
+
+/** An IP protocol by its name where it has one. */
+function protocol(value: string | number | undefined): string | number | undefined {
+  const named = Object.entries(transportProtocols).find(([name, number]) => number === value && name !== 'RSvp')
+  return named ? named[0].toLowerCase() : value
+}
 
 function plain(secret: Secret): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(secret.reveal())
@@ -207,7 +213,7 @@ function writeFirewallPolicy(p: FirewallPolicy): string[] {
         rule: r.number,
         interface: r.interface,
         action: r.action,
-        protocol: r.protocol ?? 'all',
+        protocol: protocol(r.protocol) ?? 'all',
         ip: range(r.ip),
         port: ports(r.port),
         gblip: range(r.globalIp),
@@ -265,7 +271,7 @@ function writeIpsecPolicy(p: IpsecPolicy, before: readonly IpsecPolicy[]): strin
       lport: unless(p.localPort, 'any'),
       raddress: range(p.remoteAddress),
       rport: unless(p.remotePort, 'any'),
-      transportprotocol: unless(p.transportProtocol, 'any'),
+      transportprotocol: protocol(unless(p.transportProtocol, 'any')),
       usepfskey: p.usePfsKey ? 'true' : undefined,
       group: p.group,
     }),

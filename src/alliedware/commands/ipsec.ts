@@ -170,6 +170,10 @@ const bundleCommands: readonly CommandEntry[] = [
   }),
 ]
 
+/** The names of IP protocols that selectors take. */
+export const transportProtocols = { EGp: 8, ESp: 50, GRe: 47, ICmp: 1, OSpf: 89, RSvp: 46, TCp: 6, UDp: 17 } as const
+
+const MAX_POSITION = 100
 const selectorPort = either(oneOf('ANy', 'OPaque'), number(0, 65535))
 const selectorAddress = either(oneOf('ANy'), addressRange)
 
@@ -186,14 +190,11 @@ const policyParameters = {
   LMAsk: mask,
   LPort: selectorPort,
   PEERaddress: either(oneOf('ANy', 'DYnamic'), address),
-  POSition: number(1, 100),
+  POSition: number(1, MAX_POSITION),
   RADdress: selectorAddress,
   RMAsk: mask,
   RPort: selectorPort,
-  TRAnsportprotocol: either(
-    oneOf('ANy', 'OPaque'),
-    keywordNumber(255, { EGp: 8, ESp: 50, GRe: 47, ICmp: 1, OSpf: 89, RSvp: 46, TCp: 6, UDp: 17 }),
-  ),
+  TRAnsportprotocol: either(oneOf('ANy', 'OPaque'), keywordNumber(255, transportProtocols)),
   USEPFSKey: bool,
 } as const
 const policyHeld = {
@@ -305,7 +306,9 @@ const policyCommands: readonly CommandEntry[] = [
         args,
         report,
       )
-      if (made) place(draft, made)
+      if (made === undefined) return
+      if (made.position > MAX_POSITION) return report.error(`at most ${MAX_POSITION} positions on an interface`)
+      place(draft, made)
     },
   }),
   act({

@@ -18,8 +18,7 @@ import {
   type ValueType,
 } from '../value.ts'
 
-const count = { COUNter: flag, COUNT: flag } as const
-const countSynonym = { count: 'counter' }
+const count = { COUNter: flag } as const
 const line = text(1, 256)
 const policyName = name(24)
 
@@ -29,7 +28,6 @@ const show = <T>(path: string, of?: ValueType<T>, parameters: Readonly<Record<st
     path,
     ...(of && { of }),
     parameters,
-    ...('COUNT' in parameters && { synonyms: countSynonym }),
   })
 
 const logParameters = {
@@ -172,7 +170,7 @@ const terminal: readonly CommandEntry[] = [
   operate({ verb: 'login', path: '', of: line, free: true }),
   operate({ verb: 'logoff', path: '' }),
   operate({ verb: 'ping', path: '', of: line, free: true }),
-  operate({ verb: 'set', path: 'TIMe', free: true }),
+  operate({ verb: 'set', path: 'TIMe=?', of: text(1, 16), free: true }),
   operate({ verb: 'set', path: 'ASYn', parameters: { PAGe: either(bool, number(5, 1000)) }, selector: 'page' }),
 ]
 
