@@ -153,14 +153,14 @@ class Crypto {
   // Answers false where OpenSSL refuses the algorithm.
   bool Expand(const SuiteKeys& keys, Keys& expanded);
 
-  // Each step runs over at most kBatchCapacity jobs of any SAs.
+  // Each step runs over at most kBatchCapacity jobs of any SAs of one direction.
   void Crypt(Job* const* jobs, size_t count);
   void Sign(Job* const* jobs, size_t count);
 
  private:
   Only only_;
 #ifdef HAVE_IPSEC_MB
-  bool Prefers(size_t jobs, size_t threshold) const;
+  size_t Share(size_t jobs, size_t threshold) const;
   std::unique_ptr<IpsecMb> ipsec_mb_;
 #endif
 };
