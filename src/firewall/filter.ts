@@ -12,7 +12,7 @@
 
 import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
-import { IpProtocol, type Ipv4 } from '../packet/ip.ts'
+import { IpProtocol } from '../packet/ip.ts'
 import { DropReason, Verdict } from '../packet/verdict.ts'
 import { TcpFlag } from './constants.ts'
 import { FlowState } from './flow.ts'
@@ -66,7 +66,7 @@ function receive(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
 
   const { sessions, ruleset } = tables
   const session = batch.session[i]!
-  const assigned = sessions.address[session]
+  const assigned = sessions.address[session]! | 0
   if (!assigned) return DropReason.UnknownSession
   if (h.source !== assigned) return DropReason.Spoofed
   if (h.destination === assigned || !forwardable(h.destination)) return DropReason.Policy
@@ -101,7 +101,7 @@ function deliver(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
 }
 
 /** Unicast addresses that a router forwards: neither this-network, loopback, link-local, multicast nor class E. */
-function forwardable(address: Ipv4): boolean {
+function forwardable(address: number): boolean {
   const first = address >>> 24
   return first !== 0 && first !== 127 && first < 224 && address >>> 16 !== 0xa9fe
 }

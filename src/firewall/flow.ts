@@ -44,9 +44,9 @@ export interface FlowTableSize {
 }
 
 export class FlowTable {
-  /** Columns by row. The source is who sent the first packet. */
-  readonly source: Uint32Array
-  readonly destination: Uint32Array
+  /** Columns by row. The source is who sent the first packet. Addresses are signed, as in Headers. */
+  readonly source: Int32Array
+  readonly destination: Int32Array
   readonly sourcePort: Uint32Array
   readonly destinationPort: Uint32Array
   readonly protocol: Uint8Array
@@ -84,8 +84,8 @@ export class FlowTable {
     this.perSession = size.perSession ?? MAX_FLOWS_PER_SESSION
     this.setMask = n / WAYS - 1
     this.seed = seed | 0
-    this.source = new Uint32Array(n)
-    this.destination = new Uint32Array(n)
+    this.source = new Int32Array(n)
+    this.destination = new Int32Array(n)
     this.sourcePort = new Uint32Array(n)
     this.destinationPort = new Uint32Array(n)
     this.protocol = new Uint8Array(n)
@@ -101,7 +101,14 @@ export class FlowTable {
   }
 
   /** The live flow that a packet belongs to, in either direction, or -1. */
-  find(source: Ipv4, sourcePort: number, destination: Ipv4, destinationPort: number, protocol: number, now: Millis) {
+  find(
+    source: number,
+    sourcePort: number,
+    destination: number,
+    destinationPort: number,
+    protocol: number,
+    now: Millis,
+  ) {
     const tag = this.tag(source, sourcePort, destination, destinationPort, protocol)
     const base = this.setOf(tag)
     for (let row = base; row < base + WAYS; row++) {
@@ -130,9 +137,9 @@ export class FlowTable {
 
   /** Makes a flow that `find` did not; answers its row, or -1 where there is no room. The caller sets `expires`. */
   insert(
-    source: Ipv4,
+    source: number,
     sourcePort: number,
-    destination: Ipv4,
+    destination: number,
     destinationPort: number,
     protocol: number,
     session: number,
@@ -198,9 +205,9 @@ export class FlowTable {
       out.push({
         session: this.session[row]!,
         protocol: this.protocol[row]!,
-        source: this.source[row]!,
+        source: this.source[row]! >>> 0,
         sourcePort: this.sourcePort[row]! & 0xffff,
-        destination: this.destination[row]!,
+        destination: this.destination[row]! >>> 0,
         destinationPort: this.destinationPort[row]! & 0xffff,
         state: states[this.state[row]!] ?? 'opening',
         packetsForward: this.packetsForward[row]!,
@@ -263,7 +270,13 @@ export class FlowTable {
   }
 
   /** The hash of a 5-tuple, the same for both directions, and never 0. */
-  private tag(source: Ipv4, sourcePort: number, destination: Ipv4, destinationPort: number, protocol: number): number {
+  private tag(
+    source: number,
+    sourcePort: number,
+    destination: number,
+    destinationPort: number,
+    protocol: number,
+  ): number {
     const sum = (this.mix(source, sourcePort) + this.mix(destination, destinationPort)) | 0
     let h = sum ^ protocol
     h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
@@ -271,7 +284,7 @@ export class FlowTable {
     return (h ^ (h >>> 16)) | 1
   }
 
-  private mix(address: Ipv4, port: number): number {
+  private mix(address: number, port: number): number {
     let h = Math.imul(address ^ this.seed, 0xcc9e2d51)
     h = (h << 15) | (h >>> 17)
     h = Math.imul(h ^ Math.imul(port + 1, 0x1b873593), 0xe6546b64)

@@ -12,8 +12,8 @@ const SETS = 512
 const ROWS = WAYS * SETS
 
 export class FragmentTable {
-  private readonly source = new Uint32Array(ROWS)
-  private readonly destination = new Uint32Array(ROWS)
+  private readonly source = new Int32Array(ROWS)
+  private readonly destination = new Int32Array(ROWS)
   /** Identification and protocol; with the addresses they name one datagram. */
   private readonly datagram = new Uint32Array(ROWS)
   private readonly expires = new Float64Array(ROWS).fill(Number.NEGATIVE_INFINITY)

@@ -1,6 +1,6 @@
 /** The headers of one packet, read in place into fields that are used again for the next one (RFC 791, 792, 9293, 768). */
 
-import { IpProtocol, type Ipv4, readIpv4 } from '../packet/ip.ts'
+import { IpProtocol, readIpv4 } from '../packet/ip.ts'
 import { DropReason } from '../packet/verdict.ts'
 import { IcmpType, IP_DONT_FRAGMENT, IP_FRAGMENT_OFFSET, IP_MORE_FRAGMENTS, IpOption, TcpFlag } from './constants.ts'
 
@@ -10,8 +10,9 @@ const ICMP_QUERY = 0x10000
 const MAX_IP_PAYLOAD = 65535
 
 export class Headers {
-  source: Ipv4 = 0
-  destination: Ipv4 = 0
+  /** Addresses as signed 32-bit numbers, which the engine keeps unboxed: `>>> 0` makes an Ipv4 of one. */
+  source = 0
+  destination = 0
   protocol = 0
   /** Bytes of the whole packet, as its header says. */
   totalLength = 0
@@ -51,8 +52,8 @@ export class Headers {
     this.moreFragments = (fragment & IP_MORE_FRAGMENTS) !== 0
     this.fragmentOffset = (fragment & IP_FRAGMENT_OFFSET) * 8
     this.protocol = bytes[at + 9]!
-    this.source = readIpv4(bytes, at + 12)
-    this.destination = readIpv4(bytes, at + 16)
+    this.source = readIpv4(bytes, at + 12) | 0
+    this.destination = readIpv4(bytes, at + 16) | 0
     this.transport = at + headerLength
     this.transportLength = totalLength - headerLength
     this.tcpFlags = 0
@@ -79,8 +80,8 @@ export class Headers {
     const fragment = (bytes[at + 6]! << 8) | bytes[at + 7]!
     if ((fragment & IP_FRAGMENT_OFFSET) !== 0) return false
     this.protocol = bytes[at + 9]!
-    this.source = readIpv4(bytes, at + 12)
-    this.destination = readIpv4(bytes, at + 16)
+    this.source = readIpv4(bytes, at + 12) | 0
+    this.destination = readIpv4(bytes, at + 16) | 0
     this.readPorts(bytes, at + headerLength)
     return true
   }

@@ -64,7 +64,7 @@ function writeFragment(bytes: Uint8Array, at: number, payload: number, offset: n
  * 3.2.2). Answers whether one was made.
  */
 export function replyTooBig(replies: Batch, bytes: Uint8Array, h: Headers, mtu: number): boolean {
-  if (h.isIcmpError || h.fragmentOffset !== 0 || h.source === 0 || h.source >= 0xe0000000) return false
+  if (h.isIcmpError || h.fragmentOffset !== 0 || h.source === 0 || h.source >>> 0 >= 0xe0000000) return false
   if (replies.count >= BATCH_CAPACITY) return false
   const row = replies.count++
   const at = row * SLOT_SIZE + HEADROOM

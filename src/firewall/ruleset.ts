@@ -78,10 +78,10 @@ export interface Ruleset {
   readonly udpTimeouts: Float64Array
   readonly otherTimeouts: Float64Array
   /** The gateway's own addresses. */
-  readonly own: Uint32Array
-  /** Known networks, the longest first. */
-  readonly networks: Uint32Array
-  readonly masks: Uint32Array
+  readonly own: Int32Array
+  /** Known networks, the longest first; signed like the addresses they are compared with. */
+  readonly networks: Int32Array
+  readonly masks: Int32Array
   readonly networkZones: Uint16Array
   /** The zone of addresses that lie in no known network. */
   readonly elsewhere: number
@@ -115,9 +115,9 @@ export function buildRuleset(firewall: Firewall, surroundings: Surroundings): Ru
     tcpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.tcpTimeoutSeconds)),
     udpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.udpTimeoutSeconds)),
     otherTimeouts: Float64Array.from(firewall.policies, p => timeout(p.otherTimeoutSeconds)),
-    own: Uint32Array.from([...interfaces.map(i => i.address), ...(surroundings.own ?? [])]),
-    networks: Uint32Array.from(networks, x => (x.network & x.mask) >>> 0),
-    masks: Uint32Array.from(networks, x => x.mask),
+    own: Int32Array.from([...interfaces.map(i => i.address), ...(surroundings.own ?? [])]),
+    networks: Int32Array.from(networks, x => x.network & x.mask),
+    masks: Int32Array.from(networks, x => x.mask),
     networkZones: Uint16Array.from(networks, x => x.zone),
     elsewhere: outside ? zoneOf(zones, outside.name) : Zone.None,
   }
@@ -134,12 +134,12 @@ export function zoneOfUser(ruleset: Ruleset, user: string): number {
   return name === undefined ? Zone.None : zoneOf(ruleset.zones, name)
 }
 
-/** Where an address lies that no session holds: the gateway itself, the longest network that has it, or outside. */
-export function zoneOfAddress(ruleset: Ruleset, address: Ipv4): number {
+/** Where an address (signed, as in Headers) lies that no session holds: the gateway itself, the longest network that has it, or outside. */
+export function zoneOfAddress(ruleset: Ruleset, address: number): number {
   const { own, networks, masks } = ruleset
   for (let i = 0; i < own.length; i++) if (own[i] === address) return Zone.Self
   for (let i = 0; i < networks.length; i++) {
-    if ((address & masks[i]!) >>> 0 === networks[i]) return ruleset.networkZones[i]!
+    if ((address & masks[i]!) === networks[i]) return ruleset.networkZones[i]!
   }
   return ruleset.elsewhere
 }
@@ -227,9 +227,9 @@ function compileRule(r: FirewallRule, privateIsSource: boolean): CompiledRule {
 
 function matches(r: CompiledRule, h: Headers): boolean {
   if (r.protocol >= 0 && r.protocol !== h.protocol) return false
-  const inner = r.privateIsSource ? h.source : h.destination
+  const inner = (r.privateIsSource ? h.source : h.destination) >>> 0
   if (inner < r.privateFirst || inner > r.privateLast) return false
-  const remote = r.privateIsSource ? h.destination : h.source
+  const remote = (r.privateIsSource ? h.destination : h.source) >>> 0
   if (remote < r.remoteFirst || remote > r.remoteLast) return false
   if (!r.ports) return true
   if (h.protocol !== IpProtocol.Tcp && h.protocol !== IpProtocol.Udp) return false

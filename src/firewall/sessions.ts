@@ -36,7 +36,7 @@ export class SessionTable {
   /** Tokens for ICMP errors to be sent about this session's packets: when the next may go. */
   readonly nextReply: Float64Array = new Float64Array(MAX_SESSIONS)
   private readonly users: (string | undefined)[] = new Array(MAX_SESSIONS)
-  private readonly indexAddress = new Uint32Array(INDEX_SIZE)
+  private readonly indexAddress = new Int32Array(INDEX_SIZE)
   /** 0 where the index has nothing. */
   private readonly indexSession = new Uint32Array(INDEX_SIZE)
   /** How many rows are installed. */
@@ -55,7 +55,7 @@ export class SessionTable {
     this.zone[s] = zone
     this.nextReply[s] = Number.NEGATIVE_INFINITY
     this.users[s] = row.user
-    this.enter(row.address, s)
+    this.enter(row.address | 0, s)
     this.count++
   }
 
@@ -63,7 +63,7 @@ export class SessionTable {
   remove(session: number): void {
     const address = this.address[session]
     if (!address) return
-    if (this.ofAddress(address) === session) this.leave(address)
+    if (this.ofAddress(address) === session) this.leave(address | 0)
     this.address[session] = 0
     this.peer[session] = 0
     this.mtu[session] = 0
@@ -73,11 +73,12 @@ export class SessionTable {
     this.count--
   }
 
-  /** The session that holds an inner address, or 0. */
-  ofAddress(address: Ipv4): number {
-    let i = home(address)
+  /** The session that holds an inner address, signed or not, or 0. */
+  ofAddress(address: number): number {
+    const key = address | 0
+    let i = home(key)
     while (this.indexSession[i] !== 0) {
-      if (this.indexAddress[i] === address) return this.indexSession[i]!
+      if (this.indexAddress[i] === key) return this.indexSession[i]!
       i = (i + 1) & INDEX_MASK
     }
     return 0
@@ -95,7 +96,7 @@ export class SessionTable {
     for (let s = 1; s < MAX_SESSIONS; s++) if (this.address[s] !== 0) this.zone[s] = zoneOfUser(this.users[s]!)
   }
 
-  private enter(address: Ipv4, session: number): void {
+  private enter(address: number, session: number): void {
     let i = home(address)
     while (this.indexSession[i] !== 0 && this.indexAddress[i] !== address) i = (i + 1) & INDEX_MASK
     this.indexAddress[i] = address
@@ -103,7 +104,7 @@ export class SessionTable {
   }
 
   /** Deletes by moving later entries of the same run into the gap, so that no tombstones gather. */
-  private leave(address: Ipv4): void {
+  private leave(address: number): void {
     let gap = home(address)
     while (this.indexAddress[gap] !== address || this.indexSession[gap] === 0) gap = (gap + 1) & INDEX_MASK
     for (let i = (gap + 1) & INDEX_MASK; this.indexSession[i] !== 0; i = (i + 1) & INDEX_MASK) {
@@ -119,6 +120,6 @@ export class SessionTable {
 }
 
 /** Control assigns the addresses, so no adversary picks what collides; the multiplier spreads a pool's neighbours. */
-function home(address: Ipv4): number {
+function home(address: number): number {
   return Math.imul(address, 0x9e3779b1) >>> INDEX_SHIFT
 }
