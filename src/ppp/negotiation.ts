@@ -113,6 +113,9 @@ export class Negotiation {
 
   /** One packet with a code from 1 to 7, or one that nobody knows. Throws PppError where its options are broken. */
   receive(packet: ControlPacket, turn: Turn): void {
+    // Max-Configure is meant for a peer that cannot be heard (RFC 1661 section 4.6). One that talks, only late or over a
+    // bad path, has all attempts again; the link's own time limit ends what never converges.
+    if (this.negotiates() && this.state !== State.Opened) this.attemptsLeft = MAX_CONFIGURE
     switch (packet.code) {
       case Code.ConfigureRequest:
         return this.configureRequest(packet, turn)

@@ -38,7 +38,10 @@ export interface PairOptions {
   readonly template?: Partial<PppTemplate>
   readonly dns?: readonly [string?, string?]
   readonly wins?: readonly [string?, string?]
-  readonly delay?: number
+  /** Milliseconds on the way, of the frame with this running number. */
+  readonly delay?: number | ((index: number) => number)
+  /** Whether that frame arrives twice. */
+  readonly doubles?: (index: number) => boolean
   /** Whether the frame with this running number is lost, either way. */
   readonly loses?: (index: number, toClient: boolean) => boolean
   readonly authenticate?: boolean
@@ -145,10 +148,14 @@ export class Pair {
   }
 
   private fly(bytes: Uint8Array, toClient: boolean): void {
-    const lost = this.options.loses?.(this.sent++, toClient) ?? false
+    const index = this.sent++
+    const { loses, doubles, delay = 20 } = this.options
+    const lost = loses?.(index, toClient) ?? false
     this.ladder.push(`${lost ? 'x' : ''}${toClient ? '<' : '>'} ${describe(bytes)}`)
     if (lost) return
-    this.flights.push({ at: this.now + (this.options.delay ?? 20), toClient, bytes })
+    const at = this.now + (typeof delay === 'number' ? delay : delay(index))
+    this.flights.push({ at, toClient, bytes })
+    if (doubles?.(index)) this.flights.push({ at: at + 5, toClient, bytes })
     this.flights.sort((a, b) => a.at - b.at)
   }
 }

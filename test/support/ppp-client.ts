@@ -188,15 +188,18 @@ export class PppClient {
       case 2:
         if (id !== side.id || side.acked || !data.equals(encode(side.options))) return
         side.acked = true
+        side.attemptsLeft = this.options.attempts
         return this.settle(protocol, side)
       case 3:
         if (id !== side.id || side.acked) return
+        side.attemptsLeft = this.options.attempts
         side.options = side.options.map(o => decode(data).find(n => n.type === o.type) ?? o)
         return this.request(protocol, side)
       case 4: {
         if (id !== side.id || side.acked) return
         const refused = decode(data)
         if (protocol === IPCP && refused.some(o => o.type === 3)) return this.noAddress()
+        side.attemptsLeft = this.options.attempts
         side.options = side.options.filter(o => !refused.some(r => r.type === o.type))
         return this.request(protocol, side)
       }
