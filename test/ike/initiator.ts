@@ -86,7 +86,7 @@ export interface InitiatorOptions {
   readonly vendorIds?: readonly Uint8Array[]
   readonly nonceLength: number
   /** XP behind a NAT gives its computer name, everyone else an address. */
-  readonly computerName?: string
+  readonly computerName?: string | undefined
   readonly quickOffers: readonly Phase2Suite[]
   readonly quickLifetimeSeconds?: number
   readonly pfsGroup?: Group

@@ -1,0 +1,279 @@
+import { describe, expect, it } from 'vitest'
+import { Encapsulation, Notify, PayloadType, Protocol } from '../../src/ike/constants.ts'
+import { body } from '../../src/ike/message.ts'
+import { parseNotification } from '../../src/ike/payload.ts'
+import { parseAttributes } from '../../src/ike/proposal.ts'
+import { VendorId } from '../../src/ike/vendor.ts'
+import { ipv4 } from '../../src/packet/ip.ts'
+import { Client, events, Gateway, kinds, NAT, of, phase2Policy } from './gateway.ts'
+import { espProposal, windows10, windowsXp } from './initiator.ts'
+
+const restartId = { vendorIds: [...windowsXp.vendorIds, VendorId.InitialContact] }
+
+describe('the lineage of a peer', () => {
+  it('goes on when its ISAKMP SA is renewed from the same place: ESP SAs stay', () => {
+    const gateway = new Gateway()
+    new Client(gateway, { seed: 'first' }).connect()
+    gateway.take()
+    const again = new Client(gateway, { seed: 'second' }).mainMode()
+    const effects = gateway.take()
+    expect(of(effects, 'peerUp')).toEqual([])
+    expect(of(effects, 'removeSa')).toEqual([])
+    expect(events(effects, 'phase1Completed')[0]!.peer).toBe(1)
+    again.quickMode()
+    expect(gateway.endpoint.snapshot().children.map(c => c.peer)).toEqual([1, 1])
+    expect(gateway.endpoint.snapshot().sas.map(c => c.peer)).toEqual([1, 1])
+  })
+
+  it('goes on with everything old removed after INITIAL-CONTACT, by notify', () => {
+    const gateway = new Gateway()
+    new Client(gateway, { seed: 'first' }).connect()
+    gateway.take()
+    new Client(gateway, { seed: 'second', initialContact: true }).connect()
+    const effects = gateway.take()
+    expect(kinds(effects).filter(k => !k.startsWith('phase'))).toEqual([
+      'send',
+      'send',
+      'removeSa',
+      'peerRestarted',
+      'send',
+      'installInbound',
+      'send',
+      'installOutbound',
+    ])
+    expect(gateway.endpoint.snapshot().sas).toHaveLength(1)
+  })
+
+  it('goes on likewise after Vid-Initial-Contact while an older ISAKMP SA lives', () => {
+    const gateway = new Gateway()
+    new Client(gateway, { seed: 'first', ...restartId }).connect()
+    expect(of(gateway.take(), 'peerRestarted')).toEqual([])
+    new Client(gateway, { seed: 'second', ...restartId }).mainMode()
+    expect(of(gateway.take(), 'peerRestarted')).toEqual([{ kind: 'peerRestarted', peer: 1 }])
+  })
+
+  it('keeps its ESP SAs after Vid-Initial-Contact where the older ISAKMP SA has run out', () => {
+    const gateway = new Gateway({ lifetimeSeconds: 600 })
+    new Client(gateway, { seed: 'first', ...restartId }).connect()
+    gateway.pass(601)
+    gateway.take()
+    new Client(gateway, { seed: 'second', ...restartId }).mainMode()
+    const effects = gateway.take()
+    expect(of(effects, 'peerRestarted')).toEqual([])
+    expect(of(effects, 'removeSa')).toEqual([])
+    expect(events(effects, 'phase1Completed')[0]!.peer).toBe(1)
+  })
+
+  it('is not believed before authentication', () => {
+    const gateway = new Gateway()
+    new Client(gateway, { seed: 'first' }).connect()
+    gateway.take()
+    const forged = new Client(gateway, { seed: 'forger', presharedKey: 'guess', initialContact: true, ...restartId })
+    const four = forged.must(forged.ike.message3(forged.must(forged.ike.message1())))
+    forged.send(forged.ike.message5(four))
+    expect(of(gateway.take(), 'removeSa')).toEqual([])
+    expect(gateway.endpoint.snapshot().children).toHaveLength(1)
+  })
+
+  it('ends where another identity appears at the very same place', () => {
+    const gateway = new Gateway()
+    new Client(gateway, { seed: 'first' }).connect()
+    gateway.take()
+    new Client(gateway, { seed: 'second', computerName: 'LAPTOP' }).mainMode()
+    const effects = gateway.take()
+    expect(of(effects, 'removeSa')).toHaveLength(1)
+    expect(of(effects, 'peerDown').map(e => e.peer)).toEqual([1])
+    expect(of(effects, 'peerUp').map(e => e.peer)).toEqual([2])
+  })
+
+  it('never touches a neighbour behind the same NAT, INITIAL-CONTACT or not', () => {
+    const gateway = new Gateway()
+    const neighbours = Array.from({ length: 50 }, (_, i) => {
+      const c = new Client(gateway, {
+        ...windows10,
+        offers: [{ cipher: 'aes128', hash: 'sha1', group: 19 }],
+        seed: `n${i}`,
+        ports: { 500: 20000 + i, 4500: 30000 + i },
+        initialContact: true,
+      })
+      c.connect()
+      return c
+    })
+    expect(of(gateway.effects, 'removeSa')).toEqual([])
+    expect(of(gateway.effects, 'peerUp')).toHaveLength(50)
+    expect(new Set(of(gateway.effects, 'installOutbound').map(e => e.sa.peer)).size).toBe(50)
+    neighbours[7]!.send(neighbours[7]!.ike.deleteEsp(neighbours[7]!.pair!.inboundSpi))
+    expect(gateway.endpoint.snapshot().children).toHaveLength(49)
+  })
+
+  it('gives its row to someone else only after five minutes without ESP, when rows are short', () => {
+    const gateway = new Gateway({}, { maxPeers: 1 })
+    new Client(gateway, { seed: 'idle' }).mainMode()
+    const busy = (seed: string) => new Client(gateway, { seed, ports: { 500: 2027, 4500: 2028 } })
+    expect(() => busy('early').mainMode()).toThrow('no answer')
+    expect(events(gateway.take(), 'failed')[0]!.cause).toBe('limit')
+    gateway.pass(301)
+    busy('late').connect()
+    const effects = gateway.take()
+    expect(of(effects, 'peerDown')).toHaveLength(1)
+    expect(of(effects, 'installOutbound')).toHaveLength(1)
+  })
+})
+
+describe('renewing ESP SAs', () => {
+  it('overlaps: the old pair stays until it runs out', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway, windows10)
+    const first = client.connect()
+    gateway.pass(3000)
+    const second = client.quickMode()
+    expect(gateway.endpoint.snapshot().children).toHaveLength(2)
+    gateway.take()
+    const removed = of(gateway.pass(700), 'removeSa')
+    expect(removed.map(e => [e.inboundSpi, e.reason])).toEqual([[first.outboundSpi, 'lifetime']])
+    expect(gateway.endpoint.snapshot().children[0]!.inboundSpi).toBe(second.outboundSpi)
+  })
+
+  it('works under an ISAKMP SA newer than the pair, after the older one ran out', () => {
+    const gateway = new Gateway({ lifetimeSeconds: 1000 })
+    const client = new Client(gateway, windows10)
+    client.connect()
+    gateway.pass(1001)
+    expect(gateway.endpoint.snapshot().sas).toEqual([])
+    new Client(gateway, { ...windows10, seed: 'renewal' }).connect()
+    expect(gateway.endpoint.snapshot().children.map(c => c.peer)).toEqual([1, 1])
+  })
+
+  it('takes a packet on the inbound SA for the third message', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway).mainMode()
+    const two = client.must(client.ike.quick1().bytes)
+    const { bytes, pair } = client.ike.quick3(two)
+    gateway.take()
+    expect(kinds(gateway.give({ kind: 'saUsed', spi: pair.outboundSpi }))).toEqual([
+      'installOutbound',
+      'phase2Completed',
+    ])
+    expect(gateway.give({ kind: 'saUsed', spi: pair.outboundSpi })).toEqual([])
+    client.send(bytes)
+    client.send(bytes)
+    expect(of(gateway.take(), 'installOutbound')).toHaveLength(1)
+  })
+
+  it('ends a pair that carried as many bytes as it may', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway)
+    const pair = client.connect()
+    gateway.take()
+    const effects = gateway.give({ kind: 'saExhausted', peer: 1, spi: pair.inboundSpi, inbound: false })
+    expect(kinds(effects)).toEqual(['send', 'removeSa'])
+  })
+
+  it('cuts a life that is longer than the policy allows, and says so', () => {
+    const gateway = new Gateway({ phase2: [{ ...phase2Policy, lifetimeSeconds: 900, lifetimeKilobytes: 1000 }] })
+    const client = new Client(gateway).mainMode()
+    const { payloads, bytes } = client.ike.quick3(client.must(client.ike.quick1().bytes))
+    client.send(bytes)
+    const n = parseNotification(body(payloads, PayloadType.Notification)!)
+    expect(n.type).toBe(Notify.ResponderLifetime)
+    expect(parseAttributes(n.data).map(a => a.value)).toEqual([1, 900, 2, 1000])
+    expect(of(gateway.take(), 'installOutbound')[0]!.sa).toMatchObject({
+      lifetimeSeconds: 900,
+      lifetimeKilobytes: 1000,
+    })
+    expect(of(gateway.pass(901), 'removeSa')).toHaveLength(1)
+  })
+
+  it('says nothing of a life that is shorter than the policy allows', () => {
+    const gateway = new Gateway({ phase2: [{ ...phase2Policy, lifetimeSeconds: 86400 }] })
+    const client = new Client(gateway).mainMode()
+    const { payloads } = client.ike.quick3(client.must(client.ike.quick1().bytes))
+    expect(body(payloads, PayloadType.Notification)).toBeUndefined()
+  })
+
+  it('removes what was never completed, and no third message brings it back', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway).mainMode()
+    const { bytes, pair } = client.ike.quick3(client.must(client.ike.quick1().bytes))
+    client.send(client.ike.deleteEsp(pair.inboundSpi))
+    client.send(bytes)
+    expect(of(gateway.take(), 'installOutbound')).toEqual([])
+    expect(gateway.endpoint.snapshot().children).toEqual([])
+  })
+})
+
+describe('the choice of a Quick Mode proposal', () => {
+  const ah = (number: number, spi: Uint8Array) => ({
+    ...espProposal(number, spi, { cipher: '3des', integrity: 'sha1' }, Encapsulation.UdpTransportDraft),
+    protocol: Protocol.Ah,
+  })
+  const tripleDes = { cipher: '3des', integrity: 'sha1' } as const
+
+  it('skips a number that bundles AH with ESP and takes the next', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway).mainMode()
+    const mode = Encapsulation.UdpTransportDraft
+    const { bytes } = client.ike.quick1(spi => [
+      ah(1, spi),
+      espProposal(1, spi, tripleDes, mode),
+      espProposal(2, spi, { cipher: '3des', integrity: 'md5' }, mode),
+    ])
+    expect(client.ike.quick3(client.must(bytes)).pair.suite.integrity).toBe('md5')
+  })
+
+  it('refuses where only bundles are offered, with the reason and a notify, once', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway).mainMode()
+    gateway.take()
+    const { bytes } = client.ike.quick1(spi => [
+      ah(1, spi),
+      espProposal(1, spi, tripleDes, Encapsulation.UdpTransportDraft),
+    ])
+    const notify = client.ike.openInformational(client.must(bytes))
+    expect(parseNotification(body(notify, PayloadType.Notification)!).type).toBe(Notify.NoProposalChosen)
+    const [failed] = events(gateway.take(), 'failed')
+    expect(failed).toMatchObject({ phase: 2, cause: 'no-proposal-phase2', peer: 1 })
+    expect(failed!.remedy).toContain('ESP bundled with another protocol')
+    expect(client.send(bytes)).toBeUndefined()
+    expect(events(gateway.take(), 'failed')).toEqual([])
+  })
+
+  it('refuses tunnel mode, and plain transport across a NAT', () => {
+    for (const mode of [Encapsulation.Tunnel, Encapsulation.UdpTunnel, Encapsulation.Transport]) {
+      const gateway = new Gateway()
+      const client = new Client(gateway).mainMode()
+      gateway.take()
+      client.send(client.ike.quick1(spi => [espProposal(1, spi, tripleDes, mode)]).bytes)
+      expect(events(gateway.take(), 'failed')[0]!.remedy).toMatch(/tunnel mode|plain transport mode across a NAT/)
+    }
+  })
+
+  it('insists on PFS where the policy does, in its group alone', () => {
+    const phase2 = [{ ...phase2Policy, pfsGroup: 2 as const }]
+    const without = new Gateway({ phase2 })
+    const client = new Client(without).mainMode()
+    client.send(client.ike.quick1().bytes)
+    expect(events(without.take(), 'failed')[0]!.remedy).toContain('no PFS')
+    const gateway = new Gateway({ phase2 })
+    expect(new Client(gateway, { pfsGroup: 2 }).connect().suite.cipher).toBe('3des')
+  })
+
+  it('names what was offered and what is allowed', () => {
+    const gateway = new Gateway({ phase2: [{ ...phase2Policy, suites: [{ cipher: 'aes256', integrity: 'sha256' }] }] })
+    const client = new Client(gateway).mainMode()
+    client.send(client.ike.quick1().bytes)
+    const [failed] = events(gateway.take(), 'failed')
+    expect(failed!.detail).toBe(
+      '203.0.113.7:1028 offered ESP 3DES-MD5, ESP 3DES-SHA1, ESP DES-MD5; IPsec policy "l2tp" allows ESP AES256-SHA256',
+    )
+    expect(failed!.remedy).toBe('allow ESP 3DES-MD5 (for the offer ESP 3DES-MD5)')
+    expect(NAT).toBe(ipv4('203.0.113.7'))
+  })
+
+  it('refuses what no IPsec policy covers', () => {
+    const gateway = new Gateway({ phase2: [{ ...phase2Policy, localPort: 1723 }] })
+    const client = new Client(gateway).mainMode()
+    client.send(client.ike.quick1().bytes)
+    expect(events(gateway.take(), 'failed')[0]).toMatchObject({ cause: 'bad-identity' })
+  })
+})
