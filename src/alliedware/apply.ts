@@ -161,7 +161,7 @@ function keepInert(draft: Draft, command: Command, line: number, placeholders: r
   // Quoted text keeps its spaces; elsewhere the traces of wrapped lines go.
   let text = typed.includes('"')
     ? typed
-    : typed.replace(/\s+/g, ' ').replace(/<[^<>=]+>/g, blank => blank.replaceAll('- ', '-'))
+    : typed.replace(/\s+/g, ' ').replace(/<[^<>=]+>/g, blank => blank.replace(/(\w)- /g, '$1-'))
   if (takesPosition(command)) text += ` position=${freePosition(draft, command)}`
   draft.inert.push({ line, text, placeholders: [...placeholders] })
 }

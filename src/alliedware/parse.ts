@@ -6,7 +6,7 @@ import { entriesOf } from './table.ts'
 import { fill, quote, type Token, tokenize } from './token.ts'
 
 export interface Parameter {
-  /** In full, lower case. */
+  /** In full, lower case; as typed for a word of a command that takes any. */
   readonly name: string
   /** The value's text with its enumerated words written out; undefined for a keyword that stands alone. */
   readonly text: string | undefined
@@ -225,6 +225,7 @@ function readParameter(
 function readFree(token: Token, values: ReadonlyMap<string, string>, read: Read): void {
   if (token.value === undefined) {
     read.words.push(token.key)
+    read.parameters.push({ name: token.key, text: undefined, secret: false, held: false })
     return
   }
   const { text, missing } = fill(token.value, values)
@@ -256,12 +257,12 @@ export function objectText(command: Command, verb = command.verb): string {
 
 /** `name=value` with quotes where they must be, or the bare keyword. */
 export function parameterText({ name, text }: Parameter): string {
-  return text === undefined ? name : `${name}=${quote(text)}`
+  return text === undefined ? quoteWord(name) : `${quoteWord(name)}=${quote(text)}`
 }
 
 /** The whole command with its keywords written out. Holds secrets as they are. */
 export function commandText(command: Command): string {
-  return [objectText(command), ...command.words.map(quoteWord), ...command.parameters.map(parameterText)].join(' ')
+  return [objectText(command), ...command.parameters.map(parameterText)].join(' ')
 }
 
 function quoteWord(word: string): string {
@@ -274,9 +275,9 @@ export function maskSecrets(typed: string): string {
   if (result.kind === 'faults') return '***'
   const { command } = result
   const parameters = command.parameters.map(p => {
-    if (p.text === undefined) return p.name
+    if (p.text === undefined) return parameterText(p)
     const waits = /^<[^<>"=]+>$/.test(p.text) || /^x\.x\.x\.x/i.test(p.text)
     return waits ? `${p.name}=${p.text}` : p.secret ? `${p.name}=***` : parameterText(p)
   })
-  return [objectText(command), ...command.words.map(quoteWord), ...parameters].join(' ')
+  return [objectText(command), ...parameters].join(' ')
 }

@@ -15,8 +15,8 @@ import { systemCommands } from './commands/system.ts'
 import { userCommands } from './commands/user.ts'
 import type { CommandEntry } from './grammar.ts'
 
-/** Where several entries share verb and path, the first whose selector was typed is meant; so those stand first. */
-export const commandTable: readonly CommandEntry[] = bySelector([
+/** Where several entries share verb and path, the first whose selector was typed is meant. */
+export const commandTable: readonly CommandEntry[] = [
   ...systemCommands,
   ...userCommands,
   ...encoCommands,
@@ -30,11 +30,7 @@ export const commandTable: readonly CommandEntry[] = bySelector([
   ...operations,
   ...neighbourCommands,
   ...aliasCommands,
-])
-
-function bySelector(entries: readonly CommandEntry[]): CommandEntry[] {
-  return [...entries.filter(e => e.selector !== undefined), ...entries.filter(e => e.selector === undefined)]
-}
+]
 
 const byVerb = new Map<string, CommandEntry[]>()
 for (const entry of commandTable) {

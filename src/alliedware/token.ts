@@ -91,7 +91,10 @@ export function tokenize(text: string): Tokens {
 
 /** A placeholder's text with single spaces, and hyphens that a wrapped line tore off put back. */
 function tidy(name: string): string {
-  return name.trim().replace(/\s+/g, ' ').replace(/- /g, '-')
+  return name
+    .trim()
+    .replace(/\s+/g, ' ')
+    .replace(/(\w)- /g, '$1-')
 }
 
 /** The form in which placeholders are looked up: `next- hop  Address` is `next-hop address`. */
