@@ -4,7 +4,6 @@
 export const IcmpType = {
   EchoReply: 0,
   DestinationUnreachable: 3,
-  Redirect: 5,
   Echo: 8,
   TimeExceeded: 11,
   ParameterProblem: 12,

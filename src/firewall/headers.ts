@@ -1,6 +1,6 @@
 /** The headers of one packet, read in place into fields that are used again for the next one (RFC 791, 792, 9293, 768). */
 
-import { IpProtocol, readIpv4 } from '../packet/ip.ts'
+import { IpProtocol } from '../packet/ip.ts'
 import { DropReason } from '../packet/verdict.ts'
 import { IcmpType, IP_DONT_FRAGMENT, IP_FRAGMENT_OFFSET, IP_MORE_FRAGMENTS, IpOption, TcpFlag } from './constants.ts'
 
@@ -52,8 +52,8 @@ export class Headers {
     this.moreFragments = (fragment & IP_MORE_FRAGMENTS) !== 0
     this.fragmentOffset = (fragment & IP_FRAGMENT_OFFSET) * 8
     this.protocol = bytes[at + 9]!
-    this.source = readIpv4(bytes, at + 12) | 0
-    this.destination = readIpv4(bytes, at + 16) | 0
+    this.source = readSigned(bytes, at + 12)
+    this.destination = readSigned(bytes, at + 16)
     this.transport = at + headerLength
     this.transportLength = totalLength - headerLength
     this.tcpFlags = 0
@@ -80,8 +80,8 @@ export class Headers {
     const fragment = (bytes[at + 6]! << 8) | bytes[at + 7]!
     if ((fragment & IP_FRAGMENT_OFFSET) !== 0) return false
     this.protocol = bytes[at + 9]!
-    this.source = readIpv4(bytes, at + 12) | 0
-    this.destination = readIpv4(bytes, at + 16) | 0
+    this.source = readSigned(bytes, at + 12)
+    this.destination = readSigned(bytes, at + 16)
     this.readPorts(bytes, at + headerLength)
     return true
   }
@@ -138,6 +138,11 @@ export class Headers {
   get isIcmpQuery(): boolean {
     return this.icmpType === IcmpType.Echo || this.icmpType === IcmpType.Timestamp
   }
+}
+
+/** An address as a signed number: an unsigned one above 2^31 would be boxed on its way out of here. */
+function readSigned(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }
 
 function sourceRouted(bytes: Uint8Array, at: number, end: number): boolean {

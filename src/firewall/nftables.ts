@@ -137,8 +137,8 @@ function passesAll(firewall: Firewall, name: string): boolean {
   return firewall.policies.some(p => p.interfaces.some(i => sameName(i.name, name) && i.method === 'passall'))
 }
 
-function ruleLine(rule: FirewallRule, privateIsSource: boolean, accepted = 'accept'): string {
-  const verdict = rule.action === 'deny' ? 'drop' : accepted
+function ruleLine(rule: FirewallRule, privateIsSource: boolean): string {
+  const verdict = rule.action === 'deny' ? 'drop' : 'accept'
   return `  ${join(matchOf(rule, privateIsSource), 'counter', verdict, `comment "rule ${rule.number}"`)}`
 }
 

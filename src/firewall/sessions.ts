@@ -33,8 +33,8 @@ export class SessionTable {
   readonly maximumSegment = new Uint32Array(MAX_SESSIONS)
   /** The zone of the ruleset in force. */
   readonly zone = new Uint16Array(MAX_SESSIONS)
-  /** Tokens for ICMP errors to be sent about this session's packets: when the next may go. */
-  readonly nextReply: Float64Array = new Float64Array(MAX_SESSIONS)
+  /** When the next ICMP error about a packet for this session may be sent. */
+  readonly nextReply = new Float64Array(MAX_SESSIONS)
   private readonly users: (string | undefined)[] = new Array(MAX_SESSIONS)
   private readonly indexAddress = new Int32Array(INDEX_SIZE)
   /** 0 where the index has nothing. */
