@@ -113,9 +113,11 @@ export class L2tpTable {
     return this.home(this.peer[row]!, this.localTunnelId[row]!, this.localSessionId[row]!)
   }
 
-  /** The slot where the search for a key begins: multiplicative hashing, high bits folded down. */
+  /** The slot where the search for a key begins: every bit of the key reaches every bit of the slot. */
   private home(peer: number, tunnel: number, session: number): number {
-    const h = Math.imul(peer, 0x9e3779b1) ^ Math.imul((tunnel << 16) | session, 0x85ebca6b)
-    return (h ^ (h >>> 15)) & this.mask
+    let h = Math.imul(peer, 0x9e3779b1) ^ ((tunnel << 16) | session)
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+    return (h ^ (h >>> 16)) & this.mask
   }
 }
