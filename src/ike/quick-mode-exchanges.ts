@@ -1,6 +1,6 @@
 /** The Quick Modes under way under each ISAKMP SA, their retransmissions and failures (RFC 2409 section 5.5). */
 
-import { Notify, Protocol } from './constants.ts'
+import { NAT_T_PORT, Notify, Protocol } from './constants.ts'
 import { type Context, type Failure, placeText } from './context.ts'
 import { IkeError } from './error.ts'
 import { notifyProtected } from './main-mode-exchanges.ts'
@@ -198,10 +198,13 @@ export class QuickModes {
   }
 }
 
-/** An authenticated message tells where the peer is now; only NAT traversal lets it move. */
+/**
+ * An authenticated message tells where the peer is now. Only NAT traversal lets it move, and only on port 4500: a
+ * message on port 500 tells nothing of the mapping that its ESP uses.
+ */
 export function follow(context: Context, peers: Peers, phase1: EstablishedPhase1, place: Place): void {
   const { peer } = phase1.state.sa
-  if (phase1.start.natFlavour === undefined || !peers.move(peer, place)) return
+  if (phase1.start.natFlavour === undefined || place.local.port !== NAT_T_PORT || !peers.move(peer, place)) return
   context.effect({ kind: 'peerMoved', peer: peer.id, local: place.local, remote: place.remote })
 }
 

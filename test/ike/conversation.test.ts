@@ -349,6 +349,16 @@ describe('moving', () => {
     expect(gateway.endpoint.snapshot().sas[0]!.peerAddress.port).toBe(6666)
   })
 
+  it('does not follow a message back to port 500', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway)
+    client.connect()
+    gateway.take()
+    const effects = gateway.datagram({ address: NAT, port: 1027 }, 500, client.ike.areYouThere(1))
+    expect(of(effects, 'peerMoved')).toEqual([])
+    expect(gateway.endpoint.snapshot().sas[0]!.peerAddress.port).toBe(1028)
+  })
+
   it('does not follow a repetition of an old message', () => {
     const gateway = new Gateway()
     const client = new Client(gateway).mainMode()
