@@ -2,12 +2,13 @@
 
 import type { Millis } from '../machine.ts'
 import { toHex } from '../packet/bytes.ts'
-import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import type { Ipv4 } from '../packet/ip.ts'
 import { Notify } from './constants.ts'
-import { type Context, type Failure, placeText } from './context.ts'
+import type { Context, Failure } from './context.ts'
 import { IkeError } from './error.ts'
+import { badIdentity, badMessage, noPolicy, refusalFailure, silence, tooMany, wrongKey } from './failures.ts'
 import { emitClearNotify, emitInformational, notifyPayload } from './informational.ts'
-import { answerFirst, answerKeyExchange, authenticate, type FirstAnswer } from './main-mode.ts'
+import { answerFirst, answerKeyExchange, authenticate } from './main-mode.ts'
 import { type ParsedHeader, parseMessage } from './message.ts'
 import { natText } from './nat.ts'
 import { formatIdentity, notification } from './payload.ts'
@@ -305,87 +306,4 @@ function firstKey(initiatorCookie: Cookies['initiatorCookie'], place: Place): st
 /** The policies for an address: those that name it, then those for anyone. */
 function policiesFor(policies: readonly IsakmpPolicy[], address: Ipv4): IsakmpPolicy[] {
   return [...policies.filter(p => p.peer === address), ...policies.filter(p => p.peer === 'any')]
-}
-
-function noPolicy(place: Place): Failure {
-  const address = formatIpv4(place.remote.address)
-  return {
-    cause: 'no-proposal-phase1',
-    detail: `no ISAKMP policy answers ${address}`,
-    remedy: `create an ISAKMP policy with PEER=ANY or PEER=${address}`,
-  }
-}
-
-function refusalFailure(answer: Exclude<FirstAnswer, { kind: 'chosen' }>, place: Place): Failure {
-  const { policy } = answer
-  if (answer.kind === 'no-key') {
-    const key = policy.keyId === undefined ? 'a pre-shared key' : `ENCO key ${policy.keyId}`
-    return {
-      cause: 'no-key',
-      detail: `ISAKMP policy "${policy.name}" has no pre-shared key for ${placeText(place)}`,
-      remedy: `create ${key}, and see that ISAKMP policy "${policy.name}" names it`,
-    }
-  }
-  const { offered, allowed, nearest } = answer.refusal
-  return {
-    cause: 'no-proposal-phase1',
-    detail: `${answer.client} offered ${offered.join(', ')}; ISAKMP policy "${policy.name}" allows ${allowed.join(', ')}`,
-    remedy: nearest,
-  }
-}
-
-function badMessage(place: Place, e: IkeError): Failure {
-  return {
-    cause: 'bad-message',
-    detail: `the third message of ${placeText(place)} is not acceptable: ${e.message}`,
-    remedy: 'capture the exchange and report the client: its key exchange does not follow RFC 2409',
-  }
-}
-
-function wrongKey(phase1: Phase1, place: Place, e: IkeError): Failure {
-  const { policy } = phase1.start
-  const key = policy.keyId === undefined ? '' : ` (ENCO key ${policy.keyId})`
-  return {
-    cause: 'wrong-key',
-    detail: `the pre-shared key of ${placeText(place)} is not that of ISAKMP policy "${policy.name}": ${e.message}`,
-    remedy: `check the pre-shared key on the client against ISAKMP policy "${policy.name}"${key}`,
-  }
-}
-
-function badIdentity(phase1: Phase1, place: Place, e: IkeError): Failure {
-  const { policy } = phase1.start
-  return {
-    cause: 'bad-identity',
-    detail: `${placeText(place)} calls itself "${e.message}"; ISAKMP policy "${policy.name}" wants "${policy.remoteIdentity}"`,
-    remedy: `change REMOTEID of ISAKMP policy "${policy.name}", or the identity on the client`,
-  }
-}
-
-function tooMany(place: Place, maxPeers: number): Failure {
-  return {
-    cause: 'limit',
-    detail: `${placeText(place)} authenticated, but all ${maxPeers} places are taken`,
-    remedy: 'disconnect idle clients, or raise the number of peers',
-  }
-}
-
-/** What the silence after message 2 or 4 means. */
-function silence(phase1: Phase1): Failure {
-  const who = `${placeText(phase1.place)} (${phase1.start.client})`
-  if (phase1.state.name === 'SASENT')
-    return {
-      cause: 'no-reply',
-      detail: `our answer to the first message of ${who} was never followed up; it repeated itself ${phase1.repetitions} times`,
-      remedy: 'see that UDP port 500 from this gateway reaches the client: a firewall or NAT drops the answers',
-    }
-  const nat = phase1.state.name === 'KESENT' ? phase1.state.keys.nat : { client: false, server: false }
-  const port = nat.client || nat.server ? 'UDP port 4500' : 'UDP port 500'
-  const hint = nat.server
-    ? '; the client sees this gateway behind a NAT, which Windows refuses: state the public address, or set AssumeUDPEncapsulationContextOnSendRule on the client'
-    : ''
-  return {
-    cause: 'no-float',
-    detail: `${who} never went on after our key exchange: nothing came on ${port}`,
-    remedy: `open ${port} towards this gateway${hint}`,
-  }
 }
