@@ -216,13 +216,14 @@ export class Control {
     switch (e.kind) {
       case 'first':
         return this.ikeDriver.handle({ kind: 'saUsed', spi: e.spi })
-      case 'moved':
-        return this.ikeDriver.handle({
-          kind: 'peerMoved',
-          peer: e.peer,
-          local: e.local,
-          remote: { address: e.remote, port: e.port },
-        })
+      case 'moved': {
+        const peer = this.peers.all.get(e.peer)
+        if (!peer) return
+        // Native ESP has no port: IKE's stays what it was.
+        const remote = { address: e.remote, port: e.port === 0 ? peer.remote.port : e.port }
+        this.peers.moved(e.peer, e.local, remote)
+        return this.ikeDriver.handle({ kind: 'peerMoved', peer: e.peer, local: e.local, remote })
+      }
       case 'hard':
         return this.ikeDriver.handle({ kind: 'saExhausted', peer: e.peer, spi: e.spi, inbound: e.inbound })
       case 'soft':

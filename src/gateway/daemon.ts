@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { Configuration } from '../alliedware/config.ts'
-import { nftablesTable } from '../firewall/nftables.ts'
+import { type NftablesInput, nftablesNotice, nftablesTable } from '../firewall/nftables.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
 import { udpPortHolder } from './host.ts'
@@ -95,22 +95,27 @@ export class Daemon {
     }
   }
 
-  /** Applies the firewall to what the kernel forwards; answers what is wrong, where something is. */
+  /**
+   * Applies the firewall to what the kernel forwards; answers what is wrong, where something is. The table bears the TUN
+   * device's name: several gateways can run in one network namespace.
+   */
   async applyFirewall(): Promise<string | undefined> {
-    const { firewall } = this.control.configuration
-    const name = tableName(this.tun)
-    const text = nftablesTable({
-      firewall,
+    const name = `floatgate_${this.tun}`
+    const input: NftablesInput = {
+      firewall: this.control.configuration.firewall,
       tableName: name,
       interfaces: surroundings(this.control.configuration, this.devices).interfaces,
       devices: this.devices.byName,
       tunDevice: this.tun,
       ports: [IKE_PORT, IKE_NAT_PORT],
-    })
+    }
+    const text = nftablesTable(input)
     if (text === undefined) {
       await this.network.removeTable()
       return undefined
     }
+    const notice = nftablesNotice(input)
+    if (notice !== undefined) this.log.add({ severity: Severity.Notice, module: 'FIRE', text: notice })
     const refusal = await this.network.applyTable(name, text)
     return refusal === undefined ? undefined : `the firewall's nftables table was refused: ${refusal}`
   }
@@ -301,9 +306,4 @@ function openRaw(native: Native, worker: number, workers: number, warnings: stri
     }
     return -1
   }
-}
-
-/** One table a gateway: several gateways can run in one network namespace, each with its own TUN device. */
-function tableName(tun: string): string {
-  return `floatgate_${tun}`
 }

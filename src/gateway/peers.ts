@@ -140,7 +140,8 @@ export class Peers {
     })
   }
 
-  private moved(peer: number, local: Ipv4, remote: Endpoint): void {
+  /** An authenticated packet came from elsewhere: what we send follows it. */
+  moved(peer: number, local: Ipv4, remote: Endpoint): void {
     const p = this.all.get(peer)
     if (!p) return
     const elsewhere = p.remote.address !== remote.address || p.remote.port !== remote.port

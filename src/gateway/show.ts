@@ -22,7 +22,7 @@ export function isakmpSas(c: Control): IsakmpSaState[] {
   return c.ike.snapshot().sas.map(s => ({
     id: s.id,
     peer: s.peer,
-    remote: formatEndpoint(s.remote),
+    remote: formatEndpoint(s.peerAddress),
     local: formatEndpoint(s.local),
     policy: s.policy,
     identity: s.identity,
@@ -33,7 +33,7 @@ export function isakmpSas(c: Control): IsakmpSaState[] {
     initiatorCookie: s.initiatorCookie,
     responderCookie: s.responderCookie,
     nat: s.nat,
-    natTraversal: s.natFlavour,
+    natTraversal: s.natFlavour ?? 'none',
     ageSeconds: seconds(now - s.established),
     lifetimeSeconds: seconds(s.expires - s.established),
   }))
@@ -44,8 +44,8 @@ export function isakmpExchanges(c: Control): IsakmpExchangeState[] {
     id: e.id,
     phase: e.phase,
     state: e.state,
-    peerAddress: formatIpv4(e.remote.address),
-    type: e.type,
+    peerAddress: formatIpv4(e.peerAddress.address),
+    type: e.type.toUpperCase(),
   }))
 }
 

@@ -1,0 +1,212 @@
+/** Carries out the router commands that vpnctl sends: SHOW and RESET here, what changes the configuration by its own table. */
+
+import { applyCommand } from '../alliedware/apply.ts'
+import type { Command } from '../alliedware/parse.ts'
+import { printAttempts } from '../alliedware/show/attempt.ts'
+import { printCounters } from '../alliedware/show/counter.ts'
+import { printEncoKeys } from '../alliedware/show/enco.ts'
+import { printIpPools } from '../alliedware/show/ip.ts'
+import {
+  printBundles,
+  printIpsecPolicies,
+  printIpsecPolicy,
+  printIpsecSas,
+  printSaSpecifications,
+} from '../alliedware/show/ipsec.ts'
+import { printIsakmpExchanges, printIsakmpPolicies, printIsakmpSa, printIsakmpSas } from '../alliedware/show/isakmp.ts'
+import { printL2tpTunnels } from '../alliedware/show/l2tp.ts'
+import { printLog } from '../alliedware/show/log.ts'
+import { printPpp } from '../alliedware/show/ppp.ts'
+import { printSessions } from '../alliedware/show/session.ts'
+import type { CounterState, SystemState } from '../alliedware/show/state.ts'
+import { printSystem } from '../alliedware/show/system.ts'
+import { printUsers } from '../alliedware/show/user.ts'
+import { writeScript } from '../alliedware/write.ts'
+import type { AdminAnswer, Caller } from './admin.ts'
+import type { Control } from './control.ts'
+import { type Log, Severity } from './log.ts'
+import type { SecretStore } from './secret-store.ts'
+import * as show from './show.ts'
+
+export interface CommandWorld {
+  readonly control: Control
+  readonly secrets: SecretStore
+  readonly log: Log
+  readonly system: () => SystemState
+  readonly moreCounters: () => CounterState
+  /** Takes a changed configuration into use; answers what is odd about it. */
+  readonly configure: (configuration: Control['configuration']) => Promise<string[]>
+}
+
+const DONE = 'Operation successful.'
+
+export async function carryOut(w: CommandWorld, text: string, caller: Caller): Promise<AdminAnswer> {
+  const outcome = applyCommand(w.control.configuration, text)
+  const { command } = outcome
+  if (outcome.kind === 'nothing') return { exit: 0, text: '' }
+  if (outcome.kind === 'refused' || command === undefined) {
+    return { exit: command === undefined ? 2 : 1, text: outcome.faults.map(f => `Error: ${f.text}`).join('\n') }
+  }
+  if (outcome.kind === 'operation') return operate(w, command, caller)
+  if (outcome.kind === 'inert') {
+    return { exit: 1, text: `Error: fill in <${command.placeholders.join('>, <')}> first` }
+  }
+  return change(w, command, outcome.configuration, caller)
+}
+
+/** A command that changes the configuration: at once, without touching sessions that it does not concern. */
+async function change(
+  w: CommandWorld,
+  command: Command,
+  configuration: Control['configuration'],
+  caller: Caller,
+): Promise<AdminAnswer> {
+  const { secrets } = w
+  const [object, second] = command.object
+  // Keys go to the key store and nowhere else; dial-in users stay across restarts without a saved script.
+  for (const key of configuration.encoKeys) secrets.setKey(key.id, key.type, key.value)
+  if (command.verb === 'destroy' && object === 'enco' && second === 'key') secrets.removeKey(Number(command.value))
+  if (object === 'user' && command.value !== undefined) keepUser(secrets, command.verb, command.value, configuration)
+  const warnings = await w.configure({ ...configuration, encoKeys: [] })
+  w.log.add({
+    severity: Severity.Notice,
+    module: 'CH',
+    text: `Configuration changed: ${command.verb} ${command.object.join(' ')}${command.value === undefined ? '' : `=${command.value}`}`,
+    fields: { uid: caller.uid, pid: caller.pid },
+  })
+  return { exit: 0, text: [...warnings.map(t => `Warning: ${t}`), DONE].join('\n') }
+}
+
+function keepUser(secrets: SecretStore, verb: string, name: string, c: Control['configuration']): void {
+  const user = c.users.find(u => u.name.toLowerCase() === name.toLowerCase())
+  if (verb === 'delete') secrets.removeUser(name)
+  else if (user && !user.login) secrets.setUser({ name: user.name, password: user.password, ipAddress: user.ipAddress })
+}
+
+function operate(w: CommandWorld, command: Command, caller: Caller): AdminAnswer {
+  if (command.verb === 'show') return showing(w, command)
+  if (command.verb === 'reset') return reset(w, command, caller)
+  return {
+    exit: 1,
+    text: `Error: ${command.verb.toUpperCase()} ${command.object.join(' ').toUpperCase()} is not to be had here yet`,
+  }
+}
+
+function reset(w: CommandWorld, command: Command, caller: Caller): AdminAnswer {
+  const { control } = w
+  const reason = `reset by uid ${caller.uid}`
+  const sessions = show.sessions(control)
+  let hit: number[] = []
+  switch (command.object.join(' ')) {
+    case 'session':
+      hit = sessions.filter(s => s.id === Number(command.value)).map(s => s.id)
+      break
+    case 'user':
+      hit = sessions.filter(s => s.user.toLowerCase() === command.value?.toLowerCase()).map(s => s.id)
+      break
+    default:
+      return { exit: 1, text: `Error: RESET ${command.object.join(' ').toUpperCase()} is not to be had here yet` }
+  }
+  if (hit.length === 0)
+    return { exit: 1, text: `Error: no session ${command.object[0] === 'user' ? 'of user ' : ''}${command.value}` }
+  for (const id of hit) control.closeSession(id, reason)
+  return { exit: 0, text: DONE }
+}
+
+/** What a SHOW answers: its text, and the same as data. */
+function showing(w: CommandWorld, command: Command): AdminAnswer {
+  const { control: c, secrets } = w
+  const { configuration } = c
+  const { value } = command
+  const answer = <T>(data: T, print: (data: T) => string): AdminAnswer => ({ exit: 0, text: print(data), data })
+  const one = <T>(data: readonly T[], fits: (item: T) => boolean, print: (item: T) => string): AdminAnswer => {
+    const found = data.find(fits)
+    if (found === undefined) return { exit: 1, text: `Error: ${command.object.join(' ')} "${value}" does not exist` }
+    return answer(found, print)
+  }
+  switch (command.object.join(' ')) {
+    case 'isakmp sa':
+      return value === undefined
+        ? answer(show.isakmpSas(c), printIsakmpSas)
+        : one(show.isakmpSas(c), s => s.id === Number(value), printIsakmpSa)
+    case 'isakmp exchange':
+      return answer(
+        show.isakmpExchanges(c).filter(e => value === undefined || e.id === Number(value)),
+        printIsakmpExchanges,
+      )
+    case 'isakmp policy':
+      return answer(configuration.isakmp.policies, printIsakmpPolicies)
+    case 'ipsec sa':
+      return answer(
+        show.ipsecSas(c).filter(s => value === undefined || s.id === Number(value)),
+        printIpsecSas,
+      )
+    case 'ipsec policy':
+      return value === undefined
+        ? answer(show.ipsecPolicies(c), printIpsecPolicies)
+        : one(
+            show.ipsecPolicies(c),
+            p => p.name.toLowerCase() === value.toLowerCase(),
+            p => printIpsecPolicy(p, command.args['counter'] === true),
+          )
+    case 'ipsec saspecification':
+      return answer(configuration.ipsec.saSpecifications, printSaSpecifications)
+    case 'ipsec bundlespecification':
+      return answer(configuration.ipsec.bundles, printBundles)
+    case 'l2tp tunnel':
+      return answer(
+        show.l2tpTunnels(c).filter(t => value === undefined || t.localTunnelId === Number(value)),
+        printL2tpTunnels,
+      )
+    case 'ppp':
+      return answer(
+        show.pppInterfaces(c).filter(p => value === undefined || p.name === `ppp${value}`),
+        printPpp,
+      )
+    case 'ip pool':
+      return answer(
+        show.ipPools(c).filter(p => value === undefined || p.name.toLowerCase() === value.toLowerCase()),
+        printIpPools,
+      )
+    case 'user':
+      return answer(
+        show.users(c).filter(u => value === undefined || u.name.toLowerCase() === value.toLowerCase()),
+        printUsers,
+      )
+    case 'log':
+      return answer(w.log.entries(), entries => printLog(entries, logOptions(command)))
+    case 'session':
+      return answer(
+        show.sessions(c).filter(s => value === undefined || s.id === Number(value)),
+        printSessions,
+      )
+    case 'attempt':
+      return answer(c.attempts.states(), printAttempts)
+    case 'counter':
+      return answer(show.counters(c, w.moreCounters()), printCounters)
+    case 'system':
+      return answer(w.system(), printSystem)
+    case 'enco key':
+      return answer(secrets.keyIds(), printEncoKeys)
+    case 'config':
+      return command.args['dynamic'] === undefined
+        ? { exit: 1, text: 'Error: SHOW CONFIG DYNAMIC shows the running configuration' }
+        : { exit: 0, text: maskPasswords(writeScript(configuration)) }
+    default:
+      return { exit: 1, text: `Error: SHOW ${command.object.join(' ').toUpperCase()} is not to be had here yet` }
+  }
+}
+
+function logOptions(command: Command): { tail?: number; reverse?: boolean; module?: string } {
+  const { tail, reverse, module } = command.args
+  return {
+    ...(tail === undefined ? {} : { tail: typeof tail === 'number' ? tail : 20 }),
+    ...(reverse === undefined ? {} : { reverse: true }),
+    ...(typeof module === 'string' ? { module } : {}),
+  }
+}
+
+/** SHOW never shows a password. */
+function maskPasswords(script: string): string {
+  return script.replace(/\b(password|secret)=("[^"]*"|\S+)/gi, '$1=<secret>')
+}

@@ -1,0 +1,206 @@
+/** floatgated: reads the configuration, brings the gateway up, serves vpnctl, and goes down cleanly. */
+
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Configuration, Fault, InertCommand } from '../alliedware/config.ts'
+import { readScript } from '../alliedware/script.ts'
+import type { SystemState } from '../alliedware/show/state.ts'
+import { formatIpv4 } from '../packet/ip.ts'
+import { AdminSocket } from './admin.ts'
+import { carryOut } from './commands.ts'
+import { Daemon } from './daemon.ts'
+import { clientInstructions, makeFirstSecrets } from './first-start.ts'
+import { defaultRoute, deviceAddresses, hostLacks } from './host.ts'
+import { Log, Severity } from './log.ts'
+import { loadNative } from './native.ts'
+import { type Options, parseOptions, USAGE } from './options.ts'
+import { SecretStore } from './secret-store.ts'
+import { readSite, type Site } from './site.ts'
+import { version } from './version.ts'
+
+const EXIT_CONFIGURATION = 1
+const EXIT_USAGE = 2
+const EXIT_HOST = 3
+
+interface Loaded {
+  readonly configuration: Configuration
+  readonly site: Site
+  /** Every fault as it is printed; errors first make the configuration unusable. */
+  readonly faults: readonly { readonly text: string; readonly error: boolean }[]
+}
+
+function stderr(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+/** Reads script and site file; nothing is changed by it. */
+function load(o: Options, keys: readonly number[]): Loaded {
+  const { site, faults: siteFaults } = readSite(o.site, o.siteGiven)
+  const faults = siteFaults.map(text => ({ text: `${o.site}: ${text}`, error: true }))
+  let script = ''
+  try {
+    script = readFileSync(o.config, 'utf8')
+  } catch (e) {
+    faults.push({ text: `${o.config}: cannot be read: ${(e as NodeJS.ErrnoException).code ?? ''}`, error: true })
+  }
+  const result = readScript(script, { values: site.values, keys })
+  const describe = (f: Fault) => `${o.config}: line ${f.line}: ${f.severity}: ${f.text}`
+  faults.push(...result.faults.map(f => ({ text: describe(f), error: f.severity === 'error' })))
+  return { configuration: result.configuration, site, faults }
+}
+
+function inertText(o: Options, c: InertCommand): string {
+  return `${o.config}: line ${c.line}: waits for <${c.placeholders.join('>, <')}>: ${c.text.slice(0, 60)}`
+}
+
+function check(o: Options): number {
+  const loaded = load(o, [])
+  for (const f of loaded.faults) process.stdout.write(`${f.text}\n`)
+  if (loaded.faults.some(f => f.error)) return EXIT_CONFIGURATION
+  for (const c of loaded.configuration.inert) process.stdout.write(`${inertText(o, c)}\n`)
+  process.stdout.write('ok\n')
+  return 0
+}
+
+/** Keys that the script made go to the store, and out of the configuration. */
+function storeKeys(c: Configuration, secrets: SecretStore): Configuration {
+  for (const key of c.encoKeys) secrets.setKey(key.id, key.type, key.value)
+  return { ...c, encoKeys: [] }
+}
+
+function firstStart(c: Configuration, site: Site, secrets: SecretStore): void {
+  const keyId = c.isakmp.policies.find(p => p.key !== undefined)?.key ?? 1
+  const haveUser = c.users.some(u => !u.login)
+  const made = makeFirstSecrets(secrets, keyId, haveUser, n => new Uint8Array(randomBytes(n)))
+  if (!made) return
+  const route = defaultRoute()
+  const eth0 = site.interfaces['eth0'] ?? route?.device
+  const address = site.publicAddress ?? deviceAddresses().find(a => a.device === eth0)?.address
+  stderr(clientInstructions(address === undefined ? '(this host’s public address)' : formatIpv4(address), made))
+  stderr(`  They are in ${secrets.path}.\n`)
+}
+
+async function serve(o: Options): Promise<number> {
+  if (process.getuid?.() !== 0) {
+    stderr('floatgate: root is needed (raw sockets, a TUN device, ports 500 and 4500): run it with sudo')
+    return EXIT_HOST
+  }
+  const log = new Log(line => stderr(line))
+  let secrets: SecretStore
+  try {
+    secrets = new SecretStore(o.state)
+  } catch (e) {
+    stderr(`floatgate: the state directory ${o.state} cannot be used: ${(e as Error).message}`)
+    return EXIT_HOST
+  }
+  const loaded = load(
+    o,
+    secrets.keyIds().map(k => k.id),
+  )
+  for (const f of loaded.faults) stderr(f.text)
+  if (loaded.faults.some(f => f.error)) {
+    stderr('floatgate: the configuration has faults; nothing was started')
+    return EXIT_CONFIGURATION
+  }
+  const configuration = storeKeys(loaded.configuration, secrets)
+  for (const c of configuration.inert) stderr(inertText(o, c))
+  for (const w of secrets.warnings) stderr(`floatgate: ${w}`)
+  if (o.firstStart) firstStart(configuration, loaded.site, secrets)
+
+  let daemon: Daemon
+  try {
+    daemon = await Daemon.start({ configuration, site: loaded.site, state: o.state, secrets, log })
+  } catch (e) {
+    stderr(`floatgate: ${(e as Error).message}`)
+    return EXIT_HOST
+  }
+  const warnings = [...daemon.warnings, ...hostLacks(configuration.firewall.enabled ? ['nft'] : [])]
+  const started = Date.now()
+  const admin = new AdminSocket(o.socket, loadNative(), (request, caller) =>
+    carryOut(
+      {
+        control: daemon.control,
+        secrets,
+        log,
+        system: () => system(daemon, started, warnings),
+        moreCounters: () => daemon.counters(),
+        configure: c => daemon.configure(c),
+      },
+      request.command,
+      caller,
+    ),
+  )
+  try {
+    await admin.listen()
+  } catch (e) {
+    stderr(`floatgate: the control socket cannot be made: ${(e as Error).message}`)
+    await daemon.stop()
+    return EXIT_HOST
+  }
+  for (const w of warnings) stderr(`floatgate: warning: ${w}`)
+  stderr(
+    `floatgate: listening on ${daemon.listening.join(', ')}; device ${daemon.tun}; control socket ${o.socket}; ${daemon.crypto}`,
+  )
+  log.add({ severity: Severity.Notice, module: 'SYS', text: `Gateway started, version ${version()}` })
+  stderr('floatgate: ready')
+
+  process.on('SIGHUP', () => void reload(o, daemon, secrets, log))
+  await new Promise<void>(resolve => {
+    process.once('SIGTERM', resolve)
+    process.once('SIGINT', resolve)
+  })
+  admin.close()
+  await daemon.stop()
+  return 0
+}
+
+/** Reads everything again; a configuration with faults changes nothing. */
+async function reload(o: Options, daemon: Daemon, secrets: SecretStore, log: Log): Promise<void> {
+  const loaded = load(
+    o,
+    secrets.keyIds().map(k => k.id),
+  )
+  for (const f of loaded.faults) stderr(f.text)
+  if (loaded.faults.some(f => f.error)) {
+    log.add({ severity: Severity.Important, module: 'SYS', text: 'Reload refused: the configuration has faults' })
+    return
+  }
+  const warnings = await daemon.configure(storeKeys(loaded.configuration, secrets))
+  for (const w of warnings) stderr(`floatgate: warning: ${w}`)
+  log.add({ severity: Severity.Notice, module: 'SYS', text: 'Configuration reloaded' })
+}
+
+function system(daemon: Daemon, started: number, warnings: readonly string[]): SystemState {
+  return {
+    name: daemon.control.configuration.systemName ?? '',
+    version: version(),
+    uptimeSeconds: Math.round((Date.now() - started) / 1000),
+    workers: daemon.control.world.data.workers,
+    crypto: daemon.crypto,
+    listening: daemon.listening,
+    tun: daemon.tun,
+    warnings,
+  }
+}
+
+async function main(): Promise<number> {
+  let options: Options
+  try {
+    options = parseOptions(process.argv.slice(2))
+  } catch (e) {
+    stderr(`floatgated: ${(e as Error).message}`)
+    process.stderr.write(USAGE)
+    return EXIT_USAGE
+  }
+  if (options.help) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  if (options.version) {
+    process.stdout.write(`floatgate ${version()}\n`)
+    return 0
+  }
+  return options.check ? check(options) : serve(options)
+}
+
+process.exitCode = await main()
