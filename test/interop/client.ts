@@ -137,7 +137,7 @@ export class Client {
 
   async ping(count: number, options = '', intervalSeconds = 0.2): Promise<Pings> {
     const patience = Math.ceil(count * intervalSeconds + 5)
-    const command = `ping -n -c ${count} -i ${intervalSeconds} -W 3 -w ${patience} ${options} ${lanHost}`
+    const command = `ping -n -c ${count} -i ${intervalSeconds} -W 3 ${options} ${lanHost}`
     const { output } = await this.guest.run(command, (patience + 5) * 1000)
     const counts = /(\d+) packets transmitted, (\d+) received/.exec(output)
     const average = /= [\d.]+\/([\d.]+)\//.exec(output)

@@ -100,7 +100,9 @@ export class World {
     await this.#wire('nat1', 'out0', 'nat1', 'pub')
     await this.#ip('nat1', `address add ${natInside}/24 dev br0`)
     await this.#ip('nat1', `address add ${natPublic}/24 dev out0`)
-    await must(this.inside('nat1', 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward'))
+    // What an administrator does on a router's host.
+    for (const name of ['gw', 'nat1'])
+      await must(this.inside(name, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward'))
     await must(this.inside('nat1', 'chroot', this.rootfs, 'nft', '-f', '-'), { input: natRules })
 
     const lan = this.keep(
