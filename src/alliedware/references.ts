@@ -1,9 +1,10 @@
 /** At the end of a script: does everything that it refers to appear in it? Order does not matter, so only then. */
 
-import { identityOf, inertMaker } from './apply.ts'
 import type { Configuration, Fault } from './config.ts'
 import { sameName } from './draft.ts'
 import type { Kind } from './grammar.ts'
+import { inertMaker } from './inert.ts'
+import { identityOf } from './kept.ts'
 import type { Command } from './parse.ts'
 import { formatRange } from './value.ts'
 

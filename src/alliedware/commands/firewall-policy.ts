@@ -1,0 +1,35 @@
+/** What the firewall commands share: the names of policies, and changing one of them. */
+
+import type { FirewallPolicy } from '../../firewall/policy.ts'
+import { type Draft, sameName } from '../draft.ts'
+import type { Report } from '../grammar.ts'
+import { identifier, type ValueType } from '../value.ts'
+
+export const policyName = identifier(15)
+/** Template names are kept in lower case, as the interface name `dyn-NAME` made from them is. */
+export const templateName: ValueType<string> = {
+  expected: policyName.expected,
+  parse: value => policyName.parse(value)?.toLowerCase(),
+}
+
+export const inPolicy = (policy: string, key: string | number | undefined) => `${policy} ${key ?? ''}`
+/** Replaces the policy by what `change` makes of it; it changes nothing where it answers undefined. */
+export function change(
+  draft: Draft,
+  wanted: string,
+  report: Report,
+  change: (policy: FirewallPolicy) => FirewallPolicy | undefined,
+): void {
+  const index = draft.firewall.policies.findIndex(p => sameName(p.name, wanted))
+  if (index < 0) return report.missing('firewall policy', wanted)
+  const policy = change(draft.firewall.policies[index]!)
+  if (policy) draft.firewall.policies[index] = policy
+}
+
+/** The same list without what fits; undefined, and a complaint, where nothing does. */
+export function without<T>(list: readonly T[], fits: (item: T) => boolean, complain: () => void): T[] | undefined {
+  const left = list.filter(item => !fits(item))
+  if (left.length < list.length) return left
+  complain()
+  return undefined
+}
