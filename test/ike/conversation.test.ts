@@ -6,8 +6,8 @@ import { parseSa } from '../../src/ike/proposal.ts'
 import { VendorId } from '../../src/ike/vendor.ts'
 import { toHex } from '../../src/packet/bytes.ts'
 import { ipv4, readIpv4 } from '../../src/packet/ip.ts'
+import { windows10, windowsXp } from '../support/windows.ts'
 import { Client, events, Gateway, kinds, NAT, of, phase2Policy, SERVER } from './gateway.ts'
-import { windows10, windowsXp } from './initiator.ts'
 import { windows7First, windows2000First, xpFirst } from './samples.ts'
 
 const HOME = ipv4('192.0.2.50')

@@ -9,8 +9,9 @@ import { retransmissionGapSeconds } from '../../src/ike/retransmit.ts'
 import { Timers } from '../../src/ike/timers.ts'
 import { Secret } from '../../src/packet/bytes.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
+import { seededDice } from '../support/dice.ts'
+import { windows10 } from '../support/windows.ts'
 import { Client, events, Gateway, kinds, NAT, of, policy } from './gateway.ts'
-import { seededDice, windows10 } from './initiator.ts'
 import { authIp, windows7First, xpFirst } from './samples.ts'
 
 const FROM = { address: NAT, port: 500 }

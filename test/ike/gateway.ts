@@ -7,7 +7,9 @@ import type { DeadlineInput, Millis } from '../../src/machine.ts'
 import { Secret } from '../../src/packet/bytes.ts'
 import { type Endpoint, type Ipv4, ipv4, sameEndpoint } from '../../src/packet/ip.ts'
 import { RowNumbers } from '../../src/packet/table.ts'
-import { Initiator, type InitiatorOptions, type InitiatorPair, seededDice, windowsXp } from './initiator.ts'
+import { seededDice } from '../support/dice.ts'
+import { Initiator, type InitiatorOptions, type InitiatorPair } from '../support/initiator.ts'
+import { windowsXp } from '../support/windows.ts'
 
 export const SERVER = ipv4('198.51.100.1')
 export const NAT = ipv4('203.0.113.7')

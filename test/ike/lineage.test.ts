@@ -5,8 +5,9 @@ import { parseNotification } from '../../src/ike/payload.ts'
 import { parseAttributes } from '../../src/ike/proposal.ts'
 import { VendorId } from '../../src/ike/vendor.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
+import { espProposal } from '../support/offers.ts'
+import { windows10, windowsXp } from '../support/windows.ts'
 import { Client, events, Gateway, kinds, NAT, of, phase2Policy } from './gateway.ts'
-import { espProposal, windows10, windowsXp } from './initiator.ts'
 
 const restartId = { vendorIds: [...windowsXp.vendorIds, VendorId.InitialContact] }
 

@@ -1,22 +1,13 @@
 /** A small IKEv1 initiator without I/O, in the manner of Windows XP or Windows 10: each method makes or takes one message. */
 
-import { hash, prf } from '../../src/ike/cipher.ts'
 import {
-  Authentication,
   DOI_IPSEC,
   Encapsulation,
-  EspAuthentication,
-  EspTransform,
   Exchange,
   IdType,
   KEY_IKE,
-  LifeType,
   Notify,
   PayloadType,
-  Phase1Attribute,
-  Phase1Encryption,
-  Phase1HashId,
-  Phase2Attribute,
   Protocol,
 } from '../../src/ike/constants.ts'
 import { generateKeyPair, type KeyPair, sharedSecret } from '../../src/ike/dh.ts'
@@ -55,22 +46,13 @@ import {
   notification,
 } from '../../src/ike/payload.ts'
 import type { Group, Phase1Suite, Phase2Suite } from '../../src/ike/policy.ts'
-import {
-  type Attribute,
-  basic,
-  emitAttributes,
-  emitSa,
-  type Proposal,
-  parseAttributes,
-  parseSa,
-  variable32,
-} from '../../src/ike/proposal.ts'
+import { emitAttributes, emitSa, type Proposal, parseSa } from '../../src/ike/proposal.ts'
 import { type Protection, protect, unprotect } from '../../src/ike/protect.ts'
-import { VendorId } from '../../src/ike/vendor.ts'
 import type { Dice } from '../../src/machine.ts'
 import { encodeText, equal } from '../../src/packet/bytes.ts'
 import { type Endpoint, type Ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { concat } from '../../src/packet/writer.ts'
+import { espProposal, phase1Attributes, readEsp } from './offers.ts'
 
 export interface InitiatorOptions {
   readonly dice: Dice
@@ -84,6 +66,8 @@ export interface InitiatorOptions {
   readonly natFlavours: readonly NatFlavour[]
   /** Vendor IDs beside those of NAT traversal. */
   readonly vendorIds?: readonly Uint8Array[]
+  /** Those that follow the ones of NAT traversal. */
+  readonly lastVendorIds?: readonly Uint8Array[]
   readonly nonceLength: number
   /** XP behind a NAT gives its computer name, everyone else an address. */
   readonly computerName?: string | undefined
@@ -94,49 +78,6 @@ export interface InitiatorOptions {
   /** Sends the INITIAL-CONTACT notify in message 5. */
   readonly initialContact?: boolean
 }
-
-const windows = (word: number) => concat(VendorId.MsNt5, messageIdBytes(word))
-
-/** Windows XP SP2 with its update: 3DES, MODP, draft-02. */
-export const windowsXp = {
-  offers: [
-    { cipher: '3des', hash: 'sha1', group: 14 },
-    { cipher: '3des', hash: 'sha1', group: 2 },
-    { cipher: '3des', hash: 'md5', group: 2 },
-    { cipher: 'des', hash: 'sha1', group: 1 },
-    { cipher: 'des', hash: 'md5', group: 1 },
-  ],
-  natFlavours: ['draft-02lf'],
-  vendorIds: [windows(4), VendorId.Fragmentation],
-  nonceLength: 20,
-  computerName: 'XPCLIENT',
-  quickOffers: [
-    { cipher: '3des', integrity: 'md5' },
-    { cipher: '3des', integrity: 'sha1' },
-    { cipher: 'des', integrity: 'md5' },
-  ],
-  messageIds: 'random',
-} as const satisfies Partial<InitiatorOptions>
-
-/** Windows 10: elliptic curves and AES first, RFC 3947, message IDs 1, 2, 3. */
-export const windows10 = {
-  offers: [
-    { cipher: 'aes256', hash: 'sha1', group: 20 },
-    { cipher: 'aes128', hash: 'sha1', group: 19 },
-    { cipher: 'aes256', hash: 'sha1', group: 14 },
-    { cipher: '3des', hash: 'sha1', group: 14 },
-    { cipher: '3des', hash: 'sha1', group: 2 },
-  ],
-  natFlavours: ['rfc3947', 'draft-02lf'],
-  vendorIds: [windows(9), VendorId.Fragmentation],
-  nonceLength: 48,
-  quickOffers: [
-    { cipher: 'aes256', integrity: 'sha1' },
-    { cipher: 'aes128', integrity: 'sha1' },
-    { cipher: '3des', integrity: 'sha1' },
-  ],
-  messageIds: 'sequential',
-} as const satisfies Partial<InitiatorOptions>
 
 /** What the initiator knows of an ISAKMP SA in the making. */
 interface Secrets extends Skeyids {
@@ -158,6 +99,7 @@ export interface InitiatorPair {
 }
 
 interface QuickUnderWay {
+  readonly offers: readonly Proposal[]
   readonly spi: Uint8Array
   readonly nonce: Uint8Array
   readonly pair: KeyPair | undefined
@@ -202,7 +144,11 @@ export class Initiator {
     this.saBody = emitSa([
       { number: 1, protocol: Protocol.Isakmp, spi: new Uint8Array(0), transforms },
     ]) as typeof this.saBody
-    const vendorIds = [...(this.o.vendorIds ?? []), ...this.o.natFlavours.map(f => natFlavours[f].vendorId)]
+    const vendorIds = [
+      ...(this.o.vendorIds ?? []),
+      ...this.o.natFlavours.map(f => natFlavours[f].vendorId),
+      ...(this.o.lastVendorIds ?? []),
+    ]
     return emitMessage({
       header: this.header(Exchange.Main, 0),
       payloads: [
@@ -306,8 +252,9 @@ export class Initiator {
       emitIdentification(this.identification(17, 1701)),
       emitIdentification(addressIdentification(this.o.server, 17, 1701)),
     ]
+    const offers = proposals?.(spi) ?? this.quickProposals(spi)
     const payloads: Payload[] = [
-      { type: PayloadType.Sa, body: emitSa(proposals?.(spi) ?? this.quickProposals(spi)) },
+      { type: PayloadType.Sa, body: emitSa(offers) },
       { type: PayloadType.Nonce, body: nonce },
     ]
     if (pair) payloads.push({ type: PayloadType.KeyExchange, body: pair.publicValue })
@@ -318,7 +265,7 @@ export class Initiator {
       if (this.natFlavour === 'rfc3947') payloads.push({ type, body: emitNatOa(this.o.server) })
     }
     const sealed = this.protectExchange(Exchange.Quick, messageId, payloads)
-    this.quicks.set(messageId, { spi, nonce, pair, identities, iv: sealed.iv })
+    this.quicks.set(messageId, { offers, spi, nonce, pair, identities, iv: sealed.iv })
     return { messageId, bytes: sealed.bytes }
   }
 
@@ -333,7 +280,7 @@ export class Initiator {
       throw new Error('HASH(2) is wrong')
     const identities = bodies(payloads, PayloadType.Identification)
     if (!quick.identities.every((id, i) => equal(id, identities[i]!))) throw new Error('identities were not echoed')
-    const proposal = parseSa(body(payloads, PayloadType.Sa)!)[0]!
+    const proposal = chosenOffer(quick.offers, parseSa(body(payloads, PayloadType.Sa)!))
     const { suite, udpEncapsulated } = readEsp(proposal)
     const responderNonce = body(payloads, PayloadType.Nonce)!
     const secret = quick.pair && sharedSecret(quick.pair, body(payloads, PayloadType.KeyExchange)!)
@@ -401,11 +348,15 @@ export class Initiator {
 
   /** The ESP proposals that the options make, each with one transform as Windows does it. */
   quickProposals(spi: Uint8Array, suites: readonly Phase2Suite[] = this.o.quickOffers): Proposal[] {
-    const nat = this.nat.client || this.nat.server
-    const mode = nat && this.natFlavour ? natFlavours[this.natFlavour].udpTransport : Encapsulation.Transport
     return suites.map((suite, i) =>
-      espProposal(i + 1, spi, suite, mode, this.o.quickLifetimeSeconds ?? 3600, this.o.pfsGroup),
+      espProposal(i + 1, spi, suite, this.transportMode, this.o.quickLifetimeSeconds ?? 3600, this.o.pfsGroup),
     )
+  }
+
+  /** Transport mode as it is to be written: in UDP where a NAT is in the way. */
+  get transportMode(): number {
+    const nat = this.nat.client || this.nat.server
+    return nat && this.natFlavour ? natFlavours[this.natFlavour].udpTransport : Encapsulation.Transport
   }
 
   private get cookies() {
@@ -465,87 +416,17 @@ export class Initiator {
   }
 }
 
-const cipherNumbers = {
-  des: [Phase1Encryption.Des, undefined],
-  '3des': [Phase1Encryption.TripleDes, undefined],
-  aes128: [Phase1Encryption.Aes, 128],
-  aes192: [Phase1Encryption.Aes, 192],
-  aes256: [Phase1Encryption.Aes, 256],
-} as const
-const hashNumbers = { md5: Phase1HashId.Md5, sha1: Phase1HashId.Sha1, sha256: Phase1HashId.Sha256 } as const
-const espNumbers = {
-  des: EspTransform.Des,
-  '3des': EspTransform.TripleDes,
-  aes128: EspTransform.Aes,
-  aes192: EspTransform.Aes,
-  aes256: EspTransform.Aes,
-} as const
-const integrityNumbers = {
-  md5: EspAuthentication.HmacMd5,
-  sha1: EspAuthentication.HmacSha1,
-  sha256: EspAuthentication.HmacSha256,
-} as const
-
-/** Attributes in the order in which Windows sends them. */
-export function phase1Attributes(
-  suite: Phase1Suite,
-  lifetimeSeconds: number,
-  authentication: number = Authentication.PresharedKey,
-): Attribute[] {
-  const [cipher, bits] = cipherNumbers[suite.cipher]
-  return [
-    basic(Phase1Attribute.Encryption, cipher),
-    ...(bits === undefined ? [] : [basic(Phase1Attribute.KeyLength, bits)]),
-    basic(Phase1Attribute.Hash, hashNumbers[suite.hash]),
-    basic(Phase1Attribute.Group, suite.group),
-    basic(Phase1Attribute.Authentication, authentication),
-    basic(Phase1Attribute.LifeType, LifeType.Seconds),
-    variable32(Phase1Attribute.LifeDuration, lifetimeSeconds),
-  ]
-}
-
-export function espProposal(
-  number: number,
-  spi: Uint8Array,
-  suite: Phase2Suite,
-  mode: number,
-  lifetimeSeconds = 3600,
-  pfsGroup?: Group,
-): Proposal {
-  const bits = cipherNumbers[suite.cipher][1]
-  const attributes = emitAttributes([
-    basic(Phase2Attribute.LifeType, LifeType.Seconds),
-    variable32(Phase2Attribute.LifeDuration, lifetimeSeconds),
-    basic(Phase2Attribute.LifeType, LifeType.Kilobytes),
-    variable32(Phase2Attribute.LifeDuration, 250000),
-    basic(Phase2Attribute.EncapsulationMode, mode),
-    basic(Phase2Attribute.Authentication, integrityNumbers[suite.integrity]),
-    ...(bits === undefined ? [] : [basic(Phase2Attribute.KeyLength, bits)]),
-    ...(pfsGroup === undefined ? [] : [basic(Phase2Attribute.Group, pfsGroup)]),
-  ])
-  return { number, protocol: Protocol.Esp, spi, transforms: [{ number: 1, id: espNumbers[suite.cipher], attributes }] }
-}
-
-function readEsp(proposal: Proposal): { suite: Phase2Suite; udpEncapsulated: boolean } {
-  const { id, attributes } = proposal.transforms[0]!
-  const a = new Map(parseAttributes(attributes).map(x => [x.type, x.value]))
-  const bits = a.get(Phase2Attribute.KeyLength)
-  const cipher = id === EspTransform.Des ? 'des' : id === EspTransform.TripleDes ? '3des' : (`aes${bits}` as 'aes128')
-  const names = Object.entries(integrityNumbers).find(([, n]) => n === a.get(Phase2Attribute.Authentication))!
-  const mode = a.get(Phase2Attribute.EncapsulationMode)
-  return {
-    suite: { cipher, integrity: names[0] as Phase2Suite['integrity'] },
-    udpEncapsulated: mode !== Encapsulation.Transport,
+/** An initiator takes an answer only that is one of its offers as a whole: a bundle with both halves, all attributes as sent. */
+function chosenOffer(offers: readonly Proposal[], answer: readonly Proposal[]): Proposal {
+  const first = answer[0]
+  const offered = offers.filter(o => o.number === first?.number)
+  const same = (a: Proposal, b: Proposal | undefined) =>
+    a.protocol === b?.protocol &&
+    a.transforms[0]!.id === b.transforms[0]!.id &&
+    a.transforms[0]!.number === b.transforms[0]!.number &&
+    equal(a.transforms[0]!.attributes, b.transforms[0]!.attributes)
+  if (!first || offered.length !== answer.length || !offered.every((o, i) => same(o, answer[i]))) {
+    throw new Error('the chosen proposal is not what was offered')
   }
-}
-
-/** Dice whose throws follow from a seed. */
-export function seededDice(seed: string): Dice {
-  let count = 0
-  return length => {
-    let bytes = new Uint8Array(0) as Uint8Array
-    while (bytes.length < length)
-      bytes = concat(bytes, prf('sha256', encodeText(seed), hash('md5', messageIdBytes(count++))))
-    return bytes.slice(0, length)
-  }
+  return first
 }

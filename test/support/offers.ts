@@ -1,0 +1,129 @@
+/** The offers of an IKEv1 initiator, with their attributes in the order in which Windows sends them. */
+
+import {
+  Authentication,
+  Encapsulation,
+  EspAuthentication,
+  EspTransform,
+  LifeType,
+  Phase1Attribute,
+  Phase1Encryption,
+  Phase1HashId,
+  Phase2Attribute,
+  Protocol,
+} from '../../src/ike/constants.ts'
+import type { Group, Phase1Suite, Phase2Suite } from '../../src/ike/policy.ts'
+import {
+  type Attribute,
+  basic,
+  emitAttributes,
+  type Proposal,
+  parseAttributes,
+  variable32,
+} from '../../src/ike/proposal.ts'
+
+/** What an offer may hold beyond what a gateway should take: NULL encryption, or none of ESP's own authentication. */
+export interface EspOffer {
+  readonly cipher: Phase2Suite['cipher'] | 'null'
+  readonly integrity?: Phase2Suite['integrity']
+}
+
+const cipherNumbers = {
+  des: [Phase1Encryption.Des, undefined],
+  '3des': [Phase1Encryption.TripleDes, undefined],
+  aes128: [Phase1Encryption.Aes, 128],
+  aes192: [Phase1Encryption.Aes, 192],
+  aes256: [Phase1Encryption.Aes, 256],
+} as const
+const hashNumbers = { md5: Phase1HashId.Md5, sha1: Phase1HashId.Sha1, sha256: Phase1HashId.Sha256 } as const
+const espNumbers = {
+  des: EspTransform.Des,
+  '3des': EspTransform.TripleDes,
+  aes128: EspTransform.Aes,
+  aes192: EspTransform.Aes,
+  aes256: EspTransform.Aes,
+  null: EspTransform.Null,
+} as const
+const ahNumbers = { md5: 2, sha1: 3 } as const
+const integrityNumbers = {
+  md5: EspAuthentication.HmacMd5,
+  sha1: EspAuthentication.HmacSha1,
+  sha256: EspAuthentication.HmacSha256,
+} as const
+
+/** Attributes in the order in which Windows sends them. */
+export function phase1Attributes(
+  suite: Phase1Suite,
+  lifetimeSeconds: number,
+  authentication: number = Authentication.PresharedKey,
+): Attribute[] {
+  const [cipher, bits] = cipherNumbers[suite.cipher]
+  return [
+    basic(Phase1Attribute.Encryption, cipher),
+    ...(bits === undefined ? [] : [basic(Phase1Attribute.KeyLength, bits)]),
+    basic(Phase1Attribute.Hash, hashNumbers[suite.hash]),
+    basic(Phase1Attribute.Group, suite.group),
+    basic(Phase1Attribute.Authentication, authentication),
+    basic(Phase1Attribute.LifeType, LifeType.Seconds),
+    variable32(Phase1Attribute.LifeDuration, lifetimeSeconds),
+  ]
+}
+
+export function espProposal(
+  number: number,
+  spi: Uint8Array,
+  offer: EspOffer,
+  mode: number,
+  lifetimeSeconds = 3600,
+  pfsGroup?: Group,
+): Proposal {
+  const bits = offer.cipher === 'null' ? undefined : cipherNumbers[offer.cipher][1]
+  const attributes = emitAttributes([
+    ...lives(mode, lifetimeSeconds),
+    ...(offer.integrity === undefined
+      ? []
+      : [basic(Phase2Attribute.Authentication, integrityNumbers[offer.integrity])]),
+    ...(bits === undefined ? [] : [basic(Phase2Attribute.KeyLength, bits)]),
+    ...(pfsGroup === undefined ? [] : [basic(Phase2Attribute.Group, pfsGroup)]),
+  ])
+  return { number, protocol: Protocol.Esp, spi, transforms: [{ number: 1, id: espNumbers[offer.cipher], attributes }] }
+}
+
+/** The AH half of a bundle: it bears the number of the ESP proposal that it goes with. */
+export function ahProposal(
+  number: number,
+  spi: Uint8Array,
+  integrity: 'md5' | 'sha1',
+  mode: number,
+  lifetimeSeconds = 3600,
+): Proposal {
+  const attributes = emitAttributes([
+    ...lives(mode, lifetimeSeconds),
+    basic(Phase2Attribute.Authentication, integrityNumbers[integrity]),
+  ])
+  return { number, protocol: Protocol.Ah, spi, transforms: [{ number: 1, id: ahNumbers[integrity], attributes }] }
+}
+
+function lives(mode: number, lifetimeSeconds: number): Attribute[] {
+  return [
+    basic(Phase2Attribute.LifeType, LifeType.Seconds),
+    variable32(Phase2Attribute.LifeDuration, lifetimeSeconds),
+    basic(Phase2Attribute.LifeType, LifeType.Kilobytes),
+    variable32(Phase2Attribute.LifeDuration, 250000),
+    basic(Phase2Attribute.EncapsulationMode, mode),
+  ]
+}
+
+/** The suite of an accepted proposal. */
+export function readEsp(proposal: Proposal): { suite: Phase2Suite; udpEncapsulated: boolean } {
+  const { id, attributes } = proposal.transforms[0]!
+  const a = new Map(parseAttributes(attributes).map(x => [x.type, x.value]))
+  const bits = a.get(Phase2Attribute.KeyLength)
+  const cipher = id === EspTransform.Des ? 'des' : id === EspTransform.TripleDes ? '3des' : (`aes${bits}` as 'aes128')
+  const names = Object.entries(integrityNumbers).find(([, n]) => n === a.get(Phase2Attribute.Authentication))!
+  const mode = a.get(Phase2Attribute.EncapsulationMode)
+  return {
+    suite: { cipher, integrity: names[0] as Phase2Suite['integrity'] },
+    udpEncapsulated: mode !== Encapsulation.Transport,
+  }
+}
