@@ -12,7 +12,7 @@ export interface Fault {
   readonly text: string
 }
 
-/** A command that has an unfilled placeholder: accepted, inert, listed. */
+/** A command that has an unfilled placeholder, or depends on one: accepted, inert, listed (through `maskSecrets`). */
 export interface InertCommand {
   readonly line: number
   readonly text: string
@@ -23,7 +23,10 @@ export interface InertCommand {
 /** A command that is understood but not acted on by this version: held, and written back as it was. */
 export interface HeldCommand {
   readonly line: number
-  /** The command with its keywords written out and values quoted where they must be. */
+  /**
+   * The command with its keywords written out and values quoted where they must be. Passwords are in it as they are,
+   * since it is written back: show it only through `maskSecrets`.
+   */
   readonly text: string
   /** Section of the written script it belongs to: `SYSTEM`, `USER`, `SSH`, ... */
   readonly section: string

@@ -146,6 +146,20 @@ describe('IPsec policies', () => {
     ])
   })
 
+  it('are at most a hundred on an interface, also after others moved on', () => {
+    const hundred = Array.from({ length: 100 }, (_, i) => `create ipsec policy=p${i} int=eth0 action=permit`)
+    const full = typed(...hundred)
+    const fault = 'at most 100 positions on an interface'
+    expect(refusal(full, 'create ipsec policy=last int=eth0 action=deny')).toEqual([`CREATE IPSEC POLICY: ${fault}`])
+    expect(refusal(full, 'create ipsec policy=first int=eth0 action=deny pos=1')).toEqual([
+      `CREATE IPSEC POLICY: ${fault}`,
+    ])
+    expect(order(applyCommand(full, 'set ipsec policy=p99 pos=1').configuration).slice(0, 2)).toEqual([
+      'eth0 1 p99',
+      'eth0 2 p0',
+    ])
+  })
+
   it('keep the place of one that waits for its blanks', () => {
     const script = `create ipsec policy=a int=eth0 action=permit lport=500
 create ipsec policy=b int=eth0 action=deny peer=<the peer>

@@ -328,7 +328,7 @@ describe('a written script', () => {
         expect(withoutLines(result.configuration)).toEqual(withoutLines(c))
         expect(writeScript(result.configuration)).toBe(script)
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 

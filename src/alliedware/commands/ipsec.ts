@@ -2,7 +2,7 @@
 
 import { type Ipv4, maskPrefix } from '../../packet/ip.ts'
 import type { IpsecPolicy } from '../config.ts'
-import { type Draft, merge, removeWhere, sameName } from '../draft.ts'
+import { merge, removeWhere, sameName } from '../draft.ts'
 import { type Arguments, act, type CommandEntry, type Report } from '../grammar.ts'
 import {
   address,
@@ -109,17 +109,19 @@ export function nextPosition(policies: readonly IpsecPolicy[], on: string): numb
   return policies.reduce((next, p) => (p.interface === on ? Math.max(next, p.position + 1) : next), 1)
 }
 
-/** Puts the policy at its position; those there and behind move on, up to the next gap. */
-function place(draft: Draft, policy: IpsecPolicy): void {
-  let at = policy.position
-  const taken = () => draft.ipsec.policies.findIndex(p => p.interface === policy.interface && p.position === at)
-  const moved: { index: number; to: number }[] = []
-  for (let index = taken(); index >= 0; index = taken()) moved.push({ index, to: ++at })
-  for (const { index, to } of moved) {
-    draft.ipsec.policies[index] = { ...draft.ipsec.policies[index]!, position: to }
+/** The policies with one put at its position: those there and behind move on, up to the next gap. */
+function placed(others: readonly IpsecPolicy[], policy: IpsecPolicy, report: Report): IpsecPolicy[] | undefined {
+  const moved = new Map<IpsecPolicy, IpsecPolicy>()
+  for (let at = policy.position; ; at++) {
+    if (at > MAX_POSITION) {
+      report.error(`at most ${MAX_POSITION} positions on an interface`)
+      return undefined
+    }
+    const there = others.find(p => p.interface === policy.interface && p.position === at)
+    if (there === undefined) break
+    moved.set(there, { ...there, position: at + 1 })
   }
-  draft.ipsec.policies.push(policy)
-  draft.ipsec.policies.sort((a, b) =>
+  return [...others.map(p => moved.get(p) ?? p), policy].sort((a, b) =>
     a.interface === b.interface ? a.position - b.position : a.interface < b.interface ? -1 : 1,
   )
 }
@@ -158,9 +160,7 @@ const policyCommands: readonly CommandEntry[] = [
         args,
         report,
       )
-      if (made === undefined) return
-      if (made.position > MAX_POSITION) return report.error(`at most ${MAX_POSITION} positions on an interface`)
-      place(draft, made)
+      draft.ipsec.policies = (made && placed(draft.ipsec.policies, made, report)) ?? draft.ipsec.policies
     },
   }),
   act({
@@ -176,12 +176,9 @@ const policyCommands: readonly CommandEntry[] = [
       if (index < 0) return report.missing('IPsec policy', policy)
       const made = policyWith(draft.ipsec.policies[index]!, args, report)
       if (made === undefined) return
-      if (args.position === undefined || args.position === made.position) {
-        draft.ipsec.policies[index] = made
-      } else {
-        draft.ipsec.policies.splice(index, 1)
-        place(draft, { ...made, position: args.position })
-      }
+      const others = draft.ipsec.policies.filter((_, i) => i !== index)
+      const moved = { ...made, position: args.position ?? made.position }
+      draft.ipsec.policies = placed(others, moved, report) ?? draft.ipsec.policies
     },
   }),
   act({
