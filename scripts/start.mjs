@@ -55,9 +55,7 @@ child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)))
 function writeSite() {
   const route = defaultRoute()
   const devices = Object.entries(networkInterfaces()).flatMap(([device, entries]) =>
-    (entries ?? [])
-      .filter(e => e.family === 'IPv4' && !e.internal)
-      .map(e => ({ device, address: e.address, mask: e.netmask })),
+    (entries ?? []).filter(e => e.family === 'IPv4' && !e.internal).map(e => ({ device, address: e.address })),
   )
   const outside = devices.find(d => d.device === route?.device) ?? devices[0]
   const inside = devices.find(d => d.device !== outside?.device && isPrivate(d.address))
@@ -66,15 +64,11 @@ function writeSite() {
   if (outside) {
     interfaces.eth0 = outside.device
     values['office Internet address'] = outside.address
-    values['interconnect LAN address'] = outside.address
-    values['appropriate mask'] = outside.mask
   }
   if (inside) {
     interfaces.vlan1 = inside.device
     values['office private LAN address'] = inside.address
-    values['office private LAN mask'] = inside.mask
   }
-  if (route) values['your NAT gateway or ISP next-hop address'] = route.gateway
   writeFileSync(site, `${JSON.stringify({ interfaces, values }, null, 2)}\n`)
   say(
     `wrote ${site}: eth0 is ${outside?.device ?? 'missing'}, vlan1 is ${inside?.device ?? 'missing (this host has no second device with a private address)'}; edit it to suit`,
@@ -96,7 +90,7 @@ function defaultRoute() {
   for (const line of readFileSync('/proc/net/route', 'utf8').split('\n').slice(1)) {
     const f = line.split('\t')
     if (f[1] === '00000000' && f[7] === '00000000') {
-      return { device: f[0], gateway: Buffer.from(f[2], 'hex').reverse().join('.') }
+      return { device: f[0] }
     }
   }
   return undefined

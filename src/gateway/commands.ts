@@ -1,7 +1,7 @@
 /** Carries out the router commands that vpnctl sends: SHOW and RESET here, what changes the configuration by its own table. */
 
 import { applyCommand } from '../alliedware/apply.ts'
-import type { Command } from '../alliedware/parse.ts'
+import { type Command, maskSecrets } from '../alliedware/parse.ts'
 import { printAttempts } from '../alliedware/show/attempt.ts'
 import { printCounters } from '../alliedware/show/counter.ts'
 import { printEncoKeys } from '../alliedware/show/enco.ts'
@@ -191,7 +191,7 @@ function showing(w: CommandWorld, command: Command): AdminAnswer {
     case 'config':
       return command.args['dynamic'] === undefined
         ? { exit: 1, text: 'Error: SHOW CONFIG DYNAMIC shows the running configuration' }
-        : { exit: 0, text: maskPasswords(writeScript(configuration)) }
+        : { exit: 0, text: withoutSecrets(writeScript(configuration)) }
     default:
       return { exit: 1, text: `Error: SHOW ${command.object.join(' ').toUpperCase()} is not to be had here yet` }
   }
@@ -207,6 +207,9 @@ function logOptions(command: Command): { tail?: number; reverse?: boolean; modul
 }
 
 /** SHOW never shows a password. */
-function maskPasswords(script: string): string {
-  return script.replace(/\b(password|secret)=("[^"]*"|\S+)/gi, '$1=<secret>')
+function withoutSecrets(script: string): string {
+  return script
+    .split('\n')
+    .map(line => (/\b(password|secret|value)=/i.test(line) && !line.startsWith('#') ? maskSecrets(line) : line))
+    .join('\n')
 }

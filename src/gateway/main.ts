@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Configuration, Fault, InertCommand } from '../alliedware/config.ts'
+import { maskSecrets } from '../alliedware/parse.ts'
 import { readScript } from '../alliedware/script.ts'
 import type { SystemState } from '../alliedware/show/state.ts'
 import { formatIpv4 } from '../packet/ip.ts'
@@ -50,7 +51,7 @@ function load(o: Options, keys: readonly number[]): Loaded {
 }
 
 function inertText(o: Options, c: InertCommand): string {
-  return `${o.config}: line ${c.line}: waits for <${c.placeholders.join('>, <')}>: ${c.text.slice(0, 60)}`
+  return `${o.config}: line ${c.line}: waits for <${c.placeholders.join('>, <')}>: ${maskSecrets(c.text)}`
 }
 
 function check(o: Options): number {
