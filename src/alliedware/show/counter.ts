@@ -1,0 +1,26 @@
+/** SHOW COUNTER: every counter of the gateway by group, two a row. */
+
+import { clean, page, pairs } from './layout.ts'
+import type { CounterState } from './state.ts'
+
+const TITLES: ReadonlyMap<string, string> = new Map([
+  ['ike', 'ISAKMP'],
+  ['ipsec', 'IPsec'],
+  ['l2tp', 'L2TP'],
+  ['ppp', 'PPP'],
+  ['data', 'Data Path'],
+  ['firewall', 'Firewall'],
+  ['gateway', 'Gateway'],
+])
+
+export function printCounters(counters: CounterState): string {
+  const groups = Object.entries(counters).filter(([, group]) => Object.keys(group).length > 0)
+  if (groups.length === 0) return 'No counters.'
+  return page(
+    groups.flatMap(([name, group], i) => [
+      ...(i === 0 ? [] : ['']),
+      `${TITLES.get(name) ?? clean(name)} Counters`,
+      ...pairs(Object.entries(group)),
+    ]),
+  )
+}

@@ -1,0 +1,46 @@
+/** SHOW LOG: one line a message, its text wrapped under Message. */
+
+import { clean, dayTime, PAGE_WIDTH, page, rule, wrap } from './layout.ts'
+import type { LogState } from './state.ts'
+
+export interface LogOptions {
+  /** Only the last so many of the messages that fit. */
+  readonly tail?: number
+  /** The newest first. */
+  readonly reverse?: boolean
+  /** Only this module's; case does not matter. */
+  readonly module?: string
+  /** Only messages at least so severe (the router's scale: 7 is worst). */
+  readonly severity?: number
+}
+
+/** The text never gets narrower than this, however wide the columns before it. */
+const LEAST_MESSAGE = 40
+
+export function printLog(entries: readonly LogState[], options: LogOptions = {}): string {
+  const chosen = choose(entries, options)
+  if (chosen.length === 0) return 'No log messages.'
+  const rows = chosen.map(e => [dayTime(e.time), String(e.severity), clean(e.module), clean(e.type), clean(e.subtype)])
+  const heads = ['Date/Time  ', 'S', 'Mod ', 'Type ', 'SType']
+  const widths = heads.map((head, i) => rows.reduce((w, row) => Math.max(w, row[i]!.length), head.length))
+  const before = (texts: readonly string[]) => texts.map((text, i) => `${text.padEnd(widths[i]!)} `).join('')
+  const head = before(heads)
+  const width = Math.max(LEAST_MESSAGE, PAGE_WIDTH - head.length)
+  return page(
+    `${head}Message`,
+    rule(Math.max(PAGE_WIDTH, head.length + LEAST_MESSAGE)),
+    chosen.flatMap((entry, i) =>
+      wrap(entry.text, width).map((text, n) => (n === 0 ? before(rows[i]!) : ' '.repeat(head.length)) + text),
+    ),
+  )
+}
+
+function choose(entries: readonly LogState[], { tail, reverse, module, severity }: LogOptions): readonly LogState[] {
+  const fitting = entries.filter(
+    e =>
+      (module === undefined || e.module.toLowerCase() === module.toLowerCase()) &&
+      (severity === undefined || e.severity >= severity),
+  )
+  const last = tail === undefined ? fitting : fitting.slice(Math.max(0, fitting.length - tail))
+  return reverse ? last.toReversed() : last
+}
