@@ -129,7 +129,7 @@ export function setup() {
     ['package.json', 'package-lock.json'],
     () => existsSync(join(root, 'node_modules', 'typescript')),
     'installing npm packages (npm ci)',
-    () => run('npm', ['ci', '--no-audit', '--no-fund']),
+    () => run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']),
   )
   once(
     'native',
