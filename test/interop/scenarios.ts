@@ -329,7 +329,8 @@ async function closedDoor(stage: Stage): Promise<string> {
      curl -s -m 3 http://${lanHost}/ && echo LAN reached
      ip route delete ${lanHost}
      exec 5<>/dev/udp/${gatewayPublic}/1701
-     printf '${startRequest}' >&5
+     printf '${startRequest}' >/run/vpn/request # bash would send a datagram a line
+     cat /run/vpn/request >&5
      timeout 3 head -c 1 <&5 | wc -c | grep -q 1 && echo L2TP answered
      true`,
     20_000,
