@@ -15,13 +15,14 @@ import {
 } from '../alliedware/show/ipsec.ts'
 import { printIsakmpExchanges, printIsakmpPolicies, printIsakmpSa, printIsakmpSas } from '../alliedware/show/isakmp.ts'
 import { printL2tpTunnels } from '../alliedware/show/l2tp.ts'
-import { printLog } from '../alliedware/show/log.ts'
+import { type LogOptions, printLog } from '../alliedware/show/log.ts'
 import { printPpp } from '../alliedware/show/ppp.ts'
-import { printSessions } from '../alliedware/show/session.ts'
-import type { CounterState, SystemState } from '../alliedware/show/state.ts'
+import { printSession, printSessions } from '../alliedware/show/session.ts'
+import type { AttemptState, CounterState, SystemState } from '../alliedware/show/state.ts'
 import { printSystem } from '../alliedware/show/system.ts'
 import { printUsers } from '../alliedware/show/user.ts'
 import { writeScript } from '../alliedware/write.ts'
+import { formatIpv4 } from '../packet/ip.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
 import type { Control } from './control.ts'
 import { type Log, Severity } from './log.ts'
@@ -176,14 +177,21 @@ function showing(w: CommandWorld, command: Command): AdminAnswer {
     case 'log':
       return answer(w.log.entries(), entries => printLog(entries, logOptions(command)))
     case 'session':
-      return answer(
-        show.sessions(c).filter(s => value === undefined || s.id === Number(value)),
-        printSessions,
-      )
+      return value === undefined
+        ? answer(
+            show.sessions(c).filter(s => sameUser(s.user, command)),
+            printSessions,
+          )
+        : one(show.sessions(c), s => s.id === Number(value), printSession)
     case 'attempt':
-      return answer(c.attempts.states(), printAttempts)
-    case 'counter':
-      return answer(show.counters(c, w.moreCounters()), printCounters)
+      return answer(attempts(c, command), printAttempts)
+    case 'counter': {
+      const groups = Object.entries(show.counters(c, w.moreCounters()))
+      const wanted = groups.filter(([group]) => value === undefined || group === value.toLowerCase())
+      return wanted.length > 0
+        ? answer(Object.fromEntries(wanted), printCounters)
+        : { exit: 1, text: `Error: counters are ${groups.map(([group]) => group).join(', ')}` }
+    }
     case 'system':
       return answer(w.system(), printSystem)
     case 'enco key':
@@ -197,12 +205,36 @@ function showing(w: CommandWorld, command: Command): AdminAnswer {
   }
 }
 
-function logOptions(command: Command): { tail?: number; reverse?: boolean; module?: string } {
+function sameUser(user: string, command: Command): boolean {
+  const wanted = command.args['user']
+  return typeof wanted !== 'string' || wanted.toLowerCase() === user.toLowerCase()
+}
+
+function attempts(c: Control, command: Command): AttemptState[] {
+  const { tail, peer } = command.args
+  const states = c.attempts
+    .states()
+    .filter(a => command.value === undefined || a.id === Number(command.value))
+    .filter(a => sameUser(a.user, command))
+    .filter(a => typeof peer !== 'number' || a.remote.startsWith(`${formatIpv4(peer)}:`))
+  if (tail === undefined) return states
+  return states.slice(-(typeof tail === 'number' ? tail : 20))
+}
+
+/** SEVERITY takes a number, or one with a comparison before it: `>3`, `>=4`. */
+function leastSeverity(text: unknown): number | undefined {
+  const m = /^(>=?)?([0-7])$/.exec(typeof text === 'string' ? text : '')
+  return m ? Number(m[2]) + (m[1] === '>' ? 1 : 0) : undefined
+}
+
+function logOptions(command: Command): LogOptions {
   const { tail, reverse, module } = command.args
+  const severity = leastSeverity(command.args['severity'])
   return {
     ...(tail === undefined ? {} : { tail: typeof tail === 'number' ? tail : 20 }),
     ...(reverse === undefined ? {} : { reverse: true }),
     ...(typeof module === 'string' ? { module } : {}),
+    ...(severity === undefined ? {} : { severity }),
   }
 }
 

@@ -45,7 +45,7 @@ export function describeClient(vendorIds: readonly Uint8Array[]): string {
   if (hasVendorId(vendorIds, VendorId.StrongSwan)) return 'strongSwan'
   // macOS and iOS offer their own draft name beside the RFC and the drafts -08 to -02.
   if (vendorIds.some(v => toHex(v).startsWith('4df37928'))) return 'macOS or iOS'
-  if (hasVendorId(vendorIds, VendorId.Dpd))
-    return 'an IPsec client with dead peer detection (Android, libreswan or alike)'
+  // strongSwan, libreswan and Android's racoon send little that tells them apart.
+  if (hasVendorId(vendorIds, VendorId.Dpd)) return 'Linux or Android'
   return vendorIds.length === 0 ? 'a client without vendor IDs' : 'an unknown IPsec client'
 }

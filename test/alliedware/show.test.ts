@@ -8,7 +8,7 @@ import { printIpPools } from '../../src/alliedware/show/ip.ts'
 import { printL2tpTunnels } from '../../src/alliedware/show/l2tp.ts'
 import { printLog } from '../../src/alliedware/show/log.ts'
 import { printPpp } from '../../src/alliedware/show/ppp.ts'
-import { printSessions } from '../../src/alliedware/show/session.ts'
+import { printSession, printSessions } from '../../src/alliedware/show/session.ts'
 import type { AttemptState, LogState, SessionState } from '../../src/alliedware/show/state.ts'
 import { printSystem } from '../../src/alliedware/show/system.ts'
 import { printUsers } from '../../src/alliedware/show/user.ts'
@@ -87,34 +87,45 @@ const session: SessionState = {
 }
 
 describe('SHOW SESSION', () => {
-  it('prints one block a session', () => {
+  it('prints one row a session', () => {
     expect(printSessions([session])).toBe(
       lines(
         'Sessions',
         '',
-        'Id   User          Address         Remote                Since (UTC)',
-        RULE,
-        '3    dialin1       192.168.8.50    198.51.100.9:61234    09:41:02 21-Feb-2025',
-        '    Client: Windows XP   Host: pc7   Identity: 10.0.0.5   NAT: client',
-        '    Suite: 3des-sha1   MTU: 1400   In: 1.2 MB (1200)   Out: 512 B (4)',
+        'Id   User        Address         Remote                IKE id       NAT     Suite        In       Out      Since (UTC)',
+        '-'.repeat(118),
+        '3    dialin1     192.168.8.50    198.51.100.9:61234    10.0.0.5     client  3des-sha1    1.2 MB   512 B    09:41:02 21-Feb-2025',
       ),
     )
   })
 
   it('widens a column by its content', () => {
-    const wide = { ...session, user: 'someone.with.a.long.name@example.net', client: '', hostName: '' }
-    expect(printSessions([session, wide])).toBe(
+    const wide = { ...session, user: 'someone.with.a.long.name@example.net' }
+    const [, , head, , first, second] = printSessions([session, wide]).split('\n')
+    const at = (line: string | undefined, text: string) => line?.indexOf(text)
+    expect(at(first, '192.168.8.50')).toBe(at(head, 'Address'))
+    expect(at(second, '192.168.8.50')).toBe(at(head, 'Address'))
+    expect(second).toContain('someone.with.a.long.name@example.net  192.168.8.50')
+  })
+
+  it('prints all that is known of one', () => {
+    expect(printSession(session)).toBe(
       lines(
-        'Sessions',
-        '',
-        'Id   User                                  Address         Remote                Since (UTC)',
-        '--------------------------------------------------------------------------------------------',
-        '3    dialin1                               192.168.8.50    198.51.100.9:61234    09:41:02 21-Feb-2025',
-        '    Client: Windows XP   Host: pc7   Identity: 10.0.0.5   NAT: client',
-        '    Suite: 3des-sha1   MTU: 1400   In: 1.2 MB (1200)   Out: 512 B (4)',
-        '3    someone.with.a.long.name@example.net  192.168.8.50    198.51.100.9:61234    09:41:02 21-Feb-2025',
-        '    Client: -   Host: -   Identity: 10.0.0.5   NAT: client',
-        '    Suite: 3des-sha1   MTU: 1400   In: 1.2 MB (1200)   Out: 512 B (4)',
+        'Session',
+        RULE,
+        'Id ............................... 3',
+        'User ............................. dialin1',
+        'Address .......................... 192.168.8.50',
+        'Remote ........................... 198.51.100.9:61234',
+        'IKE Identity ..................... 10.0.0.5',
+        'NAT .............................. client',
+        'Suite ............................ 3des-sha1',
+        'MTU .............................. 1400',
+        'In ............................... 1.2 MB in 1200 packets',
+        'Out .............................. 512 B in 4 packets',
+        'Since (UTC) ...................... 09:41:02 21-Feb-2025',
+        'Client ........................... Windows XP',
+        'Host Name ........................ pc7',
       ),
     )
   })
@@ -124,7 +135,7 @@ describe('SHOW SESSION', () => {
   })
 
   it('never lets a name that a peer chose move the cursor or begin a line', () => {
-    expect(printSessions([{ ...session, hostName: 'pc\u001b[2J\nfake\u202e' }])).toContain('Host: pc?[2J?fake?')
+    expect(printSession({ ...session, hostName: 'pc\u001b[2J\nfake\u202e' })).toContain(' pc?[2J?fake?')
   })
 })
 
