@@ -295,6 +295,7 @@ export class Initiator {
     const hashBody = hash3(algorithm, skeyidA, messageId, quick.nonce, responderNonce)
     const header = this.header(Exchange.Quick, messageId)
     const sealed = protect(header, [{ type: PayloadType.Hash, body: hashBody }], protection, iv)
+    this.quicks.delete(messageId)
     const pair: InitiatorPair = {
       messageId,
       suite,

@@ -92,6 +92,9 @@ export const vista: LacProfile = {
   lengthBit: false,
 }
 
+/** Windows 10 puts its version into the firmware revision. */
+export const windows10: LacProfile = { ...vista, sccrq: windowsSccrq(0x0a00) }
+
 /** The free software client: counted serials, a window of four, lengths in data messages. */
 export const xl2tpd: LacProfile = {
   receiveWindow: 4,

@@ -1,0 +1,116 @@
+/** Networks made of namespaces that only this run knows: made by the program that needs them, and removed with it. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Daemon, must, run, which } from '../interop/command.ts'
+
+/** The project's own directory: this file runs from where it stands and, compiled, from dist. */
+export const project = directoryWith('package.json')
+
+const runs = '/run/floatgate-lab'
+let count = 0
+
+/** Why this host can have no such network, or undefined where it can. */
+export async function whyNoNetwork(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'it takes root'
+  if (!existsSync('/dev/net/tun')) return 'there is no /dev/net/tun'
+  for (const program of ['ip', 'nft', 'setpriv'])
+    if (!(await which(program))) return `the program ${program} is missing`
+  const name = `fgprobe${process.pid}`
+  const { status, output } = await run(['ip', 'netns', 'add', name])
+  if (status !== 0) return `no network namespace can be made: ${output.trim()}`
+  await run(['ip', 'netns', 'delete', name])
+  return undefined
+}
+
+export class Network {
+  readonly id = `fgl${process.pid}x${++count}`
+  /** For logs, sockets and configuration of this run; removed with it. */
+  readonly directory = `${runs}/${this.id}`
+  private readonly daemons: Daemon[] = []
+  private readonly namespaces: string[] = []
+
+  /** Removes what killed runs left, and makes the directory. */
+  async open(): Promise<void> {
+    await sweep()
+    mkdirSync(this.directory, { recursive: true, mode: 0o700 })
+  }
+
+  /** The argv that runs a command inside a namespace. */
+  inside(name: string, ...argv: string[]): string[] {
+    return ['ip', 'netns', 'exec', `${this.id}-${name}`, ...argv]
+  }
+
+  async namespace(name: string): Promise<void> {
+    this.namespaces.push(`${this.id}-${name}`)
+    writeFileSync(`${this.directory}/namespaces`, this.namespaces.join('\n'))
+    await must(['ip', 'netns', 'add', `${this.id}-${name}`])
+    await this.ip(name, 'link set lo up')
+  }
+
+  async bridge(namespace: string, name: string): Promise<void> {
+    await this.ip(namespace, `link add ${name} type bridge forward_delay 0 mcast_snooping 0`)
+    await this.ip(namespace, `link set ${name} up`)
+  }
+
+  /** A cable between two namespaces; an end that names a bridge is plugged into it. */
+  async wire(a: CableEnd, b: CableEnd): Promise<void> {
+    await this.ip(a.namespace, `link add ${a.name} type veth peer name ${b.name} netns ${this.id}-${b.namespace}`)
+    for (const end of [a, b]) {
+      if (end.bridge) await this.ip(end.namespace, `link set ${end.name} master ${end.bridge}`)
+      if (end.address) await this.ip(end.namespace, `address add ${end.address} dev ${end.name}`)
+      await this.ip(end.namespace, `link set ${end.name} up`)
+    }
+  }
+
+  async ip(namespace: string, words: string): Promise<string> {
+    return await must(['ip', '-n', `${this.id}-${namespace}`, ...words.split(' ')])
+  }
+
+  async forwardIpv4(namespace: string): Promise<void> {
+    await must(this.inside(namespace, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward'))
+  }
+
+  /** Starts a program inside a namespace, to be ended with this run at the latest. */
+  start(namespace: string, name: string, ...argv: string[]): Daemon {
+    const daemon = new Daemon(name, this.inside(namespace, ...argv), `${this.directory}/${name}.log`)
+    this.daemons.push(daemon)
+    return daemon
+  }
+
+  /** Ends and removes everything this run made. Safe to call at any time and more than once. */
+  async remove(): Promise<void> {
+    await Promise.all(this.daemons.map(daemon => daemon.stop(3000)))
+    for (const name of this.namespaces.splice(0)) await run(['ip', 'netns', 'delete', name])
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+export interface CableEnd {
+  readonly namespace: string
+  readonly name: string
+  /** With its prefix length. */
+  readonly address?: string
+  readonly bridge?: string
+}
+
+/** Programs of a run that was killed went with it; its namespaces and files did not. */
+async function sweep(): Promise<void> {
+  if (!existsSync(runs)) return
+  for (const id of readdirSync(runs)) {
+    const pid = /^fgl(\d+)x\d+$/.exec(id)?.[1]
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+    const list = `${runs}/${id}/namespaces`
+    for (const name of existsSync(list) ? readFileSync(list, 'utf8').split('\n') : []) {
+      await run(['ip', 'netns', 'delete', name])
+    }
+    rmSync(`${runs}/${id}`, { recursive: true, force: true })
+  }
+}
+
+function directoryWith(file: string): string {
+  let directory = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(`${directory}/${file}`)) directory = dirname(directory)
+  return directory
+}

@@ -1,0 +1,236 @@
+/**
+ * An office with a Floatgate in front of it, and clients of the project's own making around it.
+ *
+ *   c1 10.1.0.11 --+
+ *                  +-- nat (masquerade) 203.0.113.101 --+
+ *   c2 10.1.0.12 --+                                    +-- pub0 203.0.113.1 gateway 192.168.8.1 lan0 -- lan 192.168.8.10
+ *   c3 203.0.113.50 (no NAT) ---------------------------+
+ */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type Daemon, must, type Outcome, run, until } from '../interop/command.ts'
+import { gatewayLan, gatewayPublic, lanHost, natPublic } from '../interop/world.ts'
+import { Network, project } from './netns.ts'
+
+export const preSharedKey = 'office secret 1'
+export const accounts = {
+  /** Has an address of its own. */
+  dialin1: { user: 'dialin1', password: 'friend1', address: '192.168.8.50' },
+  /** Take one from the pool. */
+  dialin2: { user: 'dialin2', password: 'friend2' },
+  dialin3: { user: 'dialin3', password: 'friend3' },
+} as const
+export const officePool = { first: '192.168.8.100', last: '192.168.8.199' }
+
+export type Place = 'c1' | 'c2' | 'c3'
+
+const natRules = `table ip nat {
+  chain leaving { type nat hook postrouting priority 100; oifname "out0" masquerade; }
+}
+table ip filter {
+  chain through { type filter hook forward priority 0; policy drop;
+    iifname "br0" accept
+    ct state established,related accept
+  }
+}
+`
+
+/** The router's script of the office. `pool` is a range such as 192.168.8.100-192.168.8.199. */
+export function officeScript(pool = `${officePool.first}-${officePool.last}`): string {
+  const permit = (rule: number, port: number, more = '') =>
+    `add firewall policy=main rule=${rule} int=eth0 action=allow protocol=udp ip=${gatewayPublic} port=${port} gblip=${gatewayPublic} gblport=${port}${more}`
+  return `
+set system name="Office"
+create enco key=1 type=general value="${preSharedKey}"
+add user=dialin1 password=friend1 login=no ip=${accounts.dialin1.address}
+add user=dialin2 password=friend2 login=no
+add user=dialin3 password=friend3 login=no
+create ppp template=1 bap=off ippool="myippool" authentication=chap echo=30 lqr=off
+set ppp dnsprimary=${lanHost}
+enable l2tp
+enable l2tp server=both
+add l2tp ip=1.1.1.1-255.255.255.254 pptemplate=1
+enable ip
+add ip int=vlan1 ip=${gatewayLan} mask=255.255.255.0
+add ip int=eth0 ip=${gatewayPublic} mask=255.255.255.0
+create ip pool="myippool" ip=${pool}
+enable firewall
+create firewall policy=main
+create firewall policy=main dynamic=callers
+add firewall policy=main dynamic=callers user=any
+add firewall policy=main int=vlan1 type=private
+add firewall policy=main int=dyn-callers type=private
+add firewall policy=main int=eth0 type=public
+add firewall policy=main nat=enhanced int=vlan1 gblinterface=eth0
+add firewall policy=main nat=enhanced int=dyn-callers gblinterface=eth0
+${permit(1, 500)}
+${permit(2, 4500)}
+${permit(3, 1701, ' encap=ipsec')}
+create ipsec saspecification=1 key=isakmp protocol=esp encalg=aes256 hashalg=sha mode=transport
+create ipsec saspecification=2 key=isakmp protocol=esp encalg=aes128 hashalg=sha mode=transport
+create ipsec saspecification=3 key=isakmp protocol=esp encalg=3desouter hashalg=sha mode=transport
+create ipsec saspecification=4 key=isakmp protocol=esp encalg=3desouter hashalg=md5 mode=transport
+create ipsec bundle=1 key=isakmp string="1 or 2 or 3 or 4"
+create ipsec policy="isakmp" int=eth0 action=permit lport=500
+create ipsec policy="isakmp_float" int=eth0 action=permit lport=4500
+create ipsec policy="all_roaming" int=eth0 action=ipsec key=isakmp bundlespecification=1 isakmppolicy="roaming1" peer=any
+set ipsec policy="all_roaming" transport=udp lport=1701
+create ipsec policy="internet" int=eth0 action=permit
+enable ipsec
+create isakmp policy="roaming1" peer=any key=1
+set isakmp policy="roaming1" senddeletes=true localid=local nattraversal=on
+enable isakmp
+`
+}
+
+export class Office {
+  readonly network = new Network()
+  private runs = 0
+
+  get socket(): string {
+    return `${this.network.directory}/ctl.sock`
+  }
+
+  get state(): string {
+    return `${this.network.directory}/state`
+  }
+
+  /** Makes the namespaces and their wires, and starts the LAN host. */
+  async raise(places: readonly Place[] = ['c1', 'c2', 'c3']): Promise<void> {
+    const n = this.network
+    await n.open()
+    for (const name of ['pub', 'lan', 'gw', 'nat', ...places]) await n.namespace(name)
+    await n.bridge('pub', 'br0')
+    await n.bridge('nat', 'br0')
+    await n.ip('nat', 'address add 10.1.0.1/24 dev br0')
+    await n.wire(
+      { namespace: 'gw', name: 'pub0', address: `${gatewayPublic}/24` },
+      { namespace: 'pub', name: 'gw', bridge: 'br0' },
+    )
+    await n.wire(
+      { namespace: 'gw', name: 'lan0', address: `${gatewayLan}/24` },
+      { namespace: 'lan', name: 'eth0', address: `${lanHost}/24` },
+    )
+    await n.ip('lan', `route add default via ${gatewayLan}`)
+    await n.wire(
+      { namespace: 'nat', name: 'out0', address: `${natPublic}/24` },
+      { namespace: 'pub', name: 'nat', bridge: 'br0' },
+    )
+    await must(n.inside('nat', 'nft', '-f', '-'), { input: natRules })
+    await n.forwardIpv4('gw')
+    await n.forwardIpv4('nat')
+    for (const place of places) await this.plugIn(place)
+    const lan = n.start('lan', 'lan', process.execPath, `${project}/dist/test/interop/lan-host.js`, lanHost)
+    await until(() => !lan.alive || readFileSync(lan.logFile, 'utf8').includes('serving'), 10_000)
+    if (!lan.alive) throw new Error(`the LAN host did not start: ${readFileSync(lan.logFile, 'utf8')}`)
+  }
+
+  /** Writes the configuration, the site file among it, and answers floatgated's arguments for them. */
+  configure(script = officeScript()): string[] {
+    const { directory } = this.network
+    mkdirSync(this.state, { recursive: true })
+    writeFileSync(`${directory}/router.cfg`, script)
+    writeFileSync(`${directory}/site.json`, JSON.stringify({ interfaces: { eth0: 'pub0', vlan1: 'lan0' } }))
+    return [
+      ...['--config', `${directory}/router.cfg`, '--site', `${directory}/site.json`],
+      ...['--state', this.state, '--socket', this.socket],
+    ]
+  }
+
+  /** Starts floatgated and returns when it is ready; throws with what it said otherwise. */
+  async startGateway(script?: string): Promise<Daemon> {
+    const name = `floatgated-${++this.runs}`
+    const daemon = this.network.start('gw', name, `${project}/bin/floatgated`, ...this.configure(script))
+    const said = () => readFileSync(daemon.logFile, 'utf8')
+    await until(() => !daemon.alive || said().includes('floatgate: ready'), 20_000)
+    if (!daemon.alive || !said().includes('floatgate: ready')) {
+      throw new Error(`floatgated did not become ready (${daemon.ended}):\n${said().slice(-1500)}`)
+    }
+    return daemon
+  }
+
+  /** Starts a simulated client that dials in; see `client-main.ts` for more arguments. */
+  dial(place: Place, account: { user: string; password: string }, ...more: string[]): ClientProgram {
+    const argv = [
+      ...[process.execPath, `${project}/dist/test/support/client-main.js`, '--server', gatewayPublic],
+      ...['--user', account.user, '--password', account.password],
+      ...(more.includes('--psk') ? [] : ['--psk', preSharedKey]),
+    ]
+    return new ClientProgram(
+      this.network.start(place, `${place}-${++this.runs}`, ...argv, ...more),
+      this.network,
+      place,
+    )
+  }
+
+  async vpnctl(...words: string[]): Promise<Outcome> {
+    return await run([`${project}/bin/vpnctl`, '--socket', this.socket, ...words])
+  }
+
+  /** What a SHOW command lists, as data. */
+  async show<T>(what: string): Promise<readonly T[]> {
+    const { status, output } = await this.vpnctl('--json', 'show', ...what.split(' '))
+    if (status !== 0) throw new Error(`vpnctl show ${what}: status ${status}\n${output}`)
+    const answer: unknown = JSON.parse(output)
+    const list = Array.isArray(answer) ? answer : Object.values(answer as object).find(Array.isArray)
+    if (!list) throw new Error(`vpnctl show ${what} gave no list: ${output}`)
+    return list
+  }
+
+  async remove(): Promise<void> {
+    await this.network.remove()
+  }
+
+  private async plugIn(place: Place): Promise<void> {
+    const natted = { c1: '10.1.0.11', c2: '10.1.0.12', c3: undefined }[place]
+    await this.network.wire(
+      { namespace: place, name: 'eth0', address: `${natted ?? '203.0.113.50'}/24` },
+      { namespace: natted === undefined ? 'pub' : 'nat', name: place, bridge: 'br0' },
+    )
+    if (natted !== undefined) await this.network.ip(place, 'route add default via 10.1.0.1')
+  }
+}
+
+/** A simulated client that runs in its namespace. */
+export class ClientProgram {
+  readonly daemon: Daemon
+  private readonly network: Network
+  private readonly place: Place
+
+  constructor(daemon: Daemon, network: Network, place: Place) {
+    this.daemon = daemon
+    this.network = network
+    this.place = place
+  }
+
+  /** Everything that it printed. */
+  get output(): string {
+    return existsSync(this.daemon.logFile) ? readFileSync(this.daemon.logFile, 'utf8') : ''
+  }
+
+  /** Waits until it is connected and answers the address; throws with its last words where it ends before. */
+  async connected(timeoutMillis = 30_000): Promise<string> {
+    const address = () => /^connected (\S+)/m.exec(this.output)?.[1]
+    await until(() => !this.daemon.alive || address() !== undefined, timeoutMillis)
+    const got = address()
+    if (got === undefined) throw new Error(`${this.place} did not connect (${this.daemon.ended}):\n${this.output}`)
+    return got
+  }
+
+  /** Waits for its end and answers how it ended, such as `status 0`. */
+  async ended(timeoutMillis = 60_000): Promise<string> {
+    await until(() => !this.daemon.alive, timeoutMillis)
+    return this.daemon.ended ?? 'still running'
+  }
+
+  /** Hangs up in order. */
+  async hangUp(): Promise<string> {
+    this.daemon.child.kill('SIGTERM')
+    return await this.ended(10_000)
+  }
+
+  /** Runs a command beside it, through its tunnel. */
+  async run(...argv: string[]): Promise<Outcome> {
+    return await run(this.network.inside(this.place, ...argv))
+  }
+}

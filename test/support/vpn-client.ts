@@ -1,0 +1,463 @@
+/**
+ * A whole L2TP/IPsec client without I/O: IKE, ESP, L2TP and PPP as a Windows of a given generation speaks them. Datagrams
+ * and IP packets in, datagrams and IP packets out, in the driver's time.
+ *
+ * It connects in the order IKE, L2TP, PPP, and leaves in the opposite one. Whatever fails ends it with the stage and the
+ * reason, after it has taken down what was up.
+ */
+
+import type { Engine } from '../../src/esp/engine.ts'
+import { ReferenceEngine } from '../../src/esp/reference.ts'
+import type { DeadlineInput, Dice, Machine, Millis } from '../../src/machine.ts'
+import type { Batch } from '../../src/packet/batch.ts'
+import { formatIpv4, type Ipv4, readIpv4 } from '../../src/packet/ip.ts'
+import { concat } from '../../src/packet/writer.ts'
+import { ClientEsp } from './client-esp.ts'
+import { IkeClient, type IkeClientEffect, type IkeClientInput } from './ike-client.ts'
+import type { InitiatorPair } from './initiator.ts'
+import { Lac, type LacEffect, type LacInput } from './lac.ts'
+import { describeL2tp, describePpp } from './narrate.ts'
+import { PppClient } from './ppp-client.ts'
+import type { VpnProfile } from './profiles.ts'
+
+export interface VpnClientOptions {
+  readonly profile: VpnProfile
+  readonly dice: Dice
+  /** Our own address as the host knows it, and the one we dial. */
+  readonly address: Ipv4
+  readonly server: Ipv4
+  readonly presharedKey: string
+  readonly user: string
+  readonly password: string
+  readonly computerName?: string
+  /** Windows counts its tunnels from 1 since it started: clients behind one NAT have the same. */
+  readonly tunnelId?: number
+  /** Many clients may share an engine and a batch, each with a row of its own. */
+  readonly engine?: Engine
+  readonly peer?: number
+  readonly batch?: Batch
+  /** Whether to tell each step in words. */
+  readonly narrate?: boolean
+  /** Waits between the transmissions of an IKE message, and after the last. */
+  readonly ikeIntervals?: readonly Millis[]
+  /** How long connecting may take in all. */
+  readonly patienceMillis?: Millis
+  /** When a pair of SAs is replaced, after it came up. */
+  readonly rekeyMillis?: Millis
+}
+
+export type VpnClientInput =
+  | { readonly kind: 'start' }
+  /** A datagram from the server, that came to this port of ours; on 4500 with the non-ESP marker where it is IKE. */
+  | { readonly kind: 'datagram'; readonly port: 500 | 4500; readonly bytes: Uint8Array }
+  /** IP protocol 50, from the SPI on. */
+  | { readonly kind: 'esp'; readonly bytes: Uint8Array }
+  /** An IP packet to be sent through the tunnel. */
+  | { readonly kind: 'ipPacket'; readonly bytes: Uint8Array }
+  /** Asks for new SAs now. */
+  | { readonly kind: 'rekey' }
+  | { readonly kind: 'disconnect' }
+
+export type Stage = 'IKE' | 'IPsec' | 'L2TP' | 'PPP' | 'authentication' | 'connected'
+
+export type VpnClientEffect =
+  /** To the same port of the server. */
+  | { readonly kind: 'send'; readonly port: 500 | 4500; readonly bytes: Uint8Array }
+  | { readonly kind: 'sendEsp'; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'networkUp'
+      readonly address: Ipv4
+      readonly serverAddress: Ipv4
+      readonly dns: readonly Ipv4[]
+      readonly mtu: number
+    }
+  | { readonly kind: 'ipPacket'; readonly bytes: Uint8Array }
+  | { readonly kind: 'step'; readonly text: string }
+  /** It is over. `failed` tells where, absent where the user wanted it so. */
+  | { readonly kind: 'down'; readonly failed: Stage | undefined; readonly reason: string }
+
+const MARKER = new Uint8Array(4)
+const KEEPALIVE = Uint8Array.of(0xff)
+const PPP_IPV4 = Uint8Array.of(0xff, 0x03, 0x00, 0x21)
+const KEEPALIVE_MILLIS = 20_000
+const HELLO_MILLIS = 60_000
+/** How long the replaced pair still opens what was under way. */
+const OVERLAP_MILLIS = 10_000
+/** How long to wait for each answer when leaving, and for the gateway to hang up after a refusal. */
+const FAREWELL_MILLIS = 1_000
+const REFUSED_MILLIS = 3_000
+
+type Phase = 'idle' | 'ike' | 'l2tp' | 'ppp' | 'up' | 'leavingPpp' | 'leavingL2tp' | 'down'
+
+export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
+  phase: Phase = 'idle'
+  /** The inner address, once there is one. */
+  address: Ipv4 = 0
+  readonly ike: IkeClient
+  readonly lac: Lac
+  readonly ppp: PppClient
+  readonly esp: ClientEsp
+  private readonly o: VpnClientOptions
+  private pair: InitiatorPair | undefined
+  private replaced: { pair: InitiatorPair; at: Millis } | undefined
+  private sessionId = 0
+  /** L2TP and PPP header of every IPv4 packet, where it is always the same. */
+  private prefix = new Uint8Array(0) as Uint8Array
+  private ending: { failed: Stage | undefined; reason: string } = { failed: undefined, reason: '' }
+  private patienceAt: Millis | undefined
+  private keepaliveAt: Millis | undefined
+  private helloAt: Millis | undefined
+  private rekeyAt: Millis | undefined
+  private farewellAt: Millis | undefined
+
+  constructor(o: VpnClientOptions) {
+    const computerName = o.computerName ?? 'XPCLIENT'
+    this.o = o
+    this.ike = new IkeClient({
+      profile: o.profile,
+      dice: o.dice,
+      presharedKey: o.presharedKey,
+      address: o.address,
+      server: o.server,
+      computerName,
+      intervals: o.ikeIntervals ?? [1000, 2000, 4000, 8000],
+    })
+    this.esp = new ClientEsp({
+      engine: o.engine ?? new ReferenceEngine(o.dice),
+      peer: o.peer ?? 0,
+      address: o.address,
+      server: o.server,
+      ...(o.batch ? { batch: o.batch } : {}),
+    })
+    this.lac = new Lac({ profile: o.profile.lac, hostName: computerName, tunnelId: o.tunnelId ?? 1 })
+    this.ppp = new PppClient({
+      flavour: o.profile.ppp,
+      name: o.user,
+      password: o.password,
+      computerName,
+      magic: readIpv4(o.dice(4)),
+    })
+  }
+
+  get deadline(): Millis | undefined {
+    let earliest: Millis | undefined
+    const consider = (at: Millis | undefined) => {
+      if (at !== undefined && (earliest === undefined || at < earliest)) earliest = at
+    }
+    if (this.phase === 'idle' || this.phase === 'down') return undefined
+    consider(this.ike.deadline)
+    consider(this.lac.deadline)
+    consider(this.pppRuns ? this.ppp.deadline : undefined)
+    consider(this.patienceAt)
+    consider(this.keepaliveAt)
+    consider(this.helloAt)
+    consider(this.rekeyAt)
+    consider(this.farewellAt)
+    consider(this.replaced?.at)
+    return earliest
+  }
+
+  handle(input: VpnClientInput | DeadlineInput, now: Millis, effects: VpnClientEffect[]): void {
+    if (this.phase === 'down') return
+    switch (input.kind) {
+      case 'start':
+        if (this.phase !== 'idle') return
+        this.phase = 'ike'
+        this.patienceAt = now + (this.o.patienceMillis ?? 60_000)
+        return this.toIke({ kind: 'start' }, now, effects)
+      case 'datagram':
+        return this.datagram(input.port, input.bytes, now, effects)
+      case 'esp':
+        return this.openEsp(input.bytes, now, effects)
+      case 'ipPacket':
+        if (this.phase === 'up') this.sendIp(input.bytes, effects)
+        return
+      case 'rekey':
+        if (this.phase === 'up') this.toIke({ kind: 'quickMode' }, now, effects)
+        return
+      case 'disconnect':
+        if (this.phase !== 'leavingPpp' && this.phase !== 'leavingL2tp') this.leave(undefined, 'hung up', now, effects)
+        return
+      case 'deadline':
+        return this.expire(now, effects)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------- coming in
+
+  private datagram(port: 500 | 4500, bytes: Uint8Array, now: Millis, effects: VpnClientEffect[]): void {
+    if (port === 500) return this.toIke({ kind: 'message', bytes }, now, effects)
+    if (bytes.length < 4) return
+    if (readIpv4(bytes) === 0) return this.toIke({ kind: 'message', bytes: bytes.subarray(4) }, now, effects)
+    this.openEsp(bytes, now, effects)
+  }
+
+  private openEsp(packet: Uint8Array, now: Millis, effects: VpnClientEffect[]): void {
+    const l2tp = this.esp.open(packet)
+    if (l2tp === undefined || l2tp.length < 6) return
+    if (l2tp[0]! & 0x80) {
+      this.say('<-', () => describeL2tp(l2tp), effects)
+      // The packet lies in a batch that our own answers go through.
+      return this.toLac({ kind: 'message', bytes: l2tp.slice() }, now, effects)
+    }
+    const data = this.lac.readData(l2tp)
+    if (data === undefined || data.localSessionId !== this.sessionId) return
+    this.frame(data.frame, now, effects)
+  }
+
+  private frame(frame: Uint8Array, now: Millis, effects: VpnClientEffect[]): void {
+    let at = frame[0] === 0xff && frame[1] === 0x03 ? 2 : 0
+    const protocol = frame[at]! & 1 ? frame[at++]! : (frame[at++]! << 8) | frame[at++]!
+    if (protocol === 0x0021) {
+      if (this.phase === 'up') effects.push({ kind: 'ipPacket', bytes: frame.subarray(at) })
+      return
+    }
+    if (!this.echoes(frame[at])) this.say('<-', () => describePpp(frame), effects)
+    if (this.phase === 'leavingPpp') {
+      // A Terminate-Ack, or the gateway's own Terminate-Request.
+      if (protocol === 0xc021 && (frame[at] === 6 || frame[at] === 5)) this.leaveL2tp(now, effects)
+      return
+    }
+    if (this.pppRuns) this.fromPpp(this.ppp.receive(frame, now), now, effects)
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- IKE
+
+  private toIke(input: IkeClientInput | DeadlineInput, now: Millis, effects: VpnClientEffect[]): void {
+    const told: IkeClientEffect[] = []
+    this.ike.handle(input, now, told)
+    for (const effect of told) this.fromIke(effect, now, effects)
+  }
+
+  private fromIke(effect: IkeClientEffect, now: Millis, effects: VpnClientEffect[]): void {
+    switch (effect.kind) {
+      case 'send':
+        effects.push({
+          kind: 'send',
+          port: effect.port,
+          bytes: effect.port === 4500 ? concat(MARKER, effect.bytes) : effect.bytes,
+        })
+        return
+      case 'step':
+        if (this.o.narrate) effects.push(effect)
+        return
+      case 'pairUp':
+        return this.pairUp(effect.pair, now, effects)
+      case 'pairDeleted':
+        if (this.replaced?.pair.outboundSpi === effect.outboundSpi) this.retire(this.replaced.pair)
+        else if (this.pair?.outboundSpi === effect.outboundSpi) this.pairLost(this.pair, effects)
+        return
+      case 'isakmpDeleted':
+        // The ESP SAs outlive the phase 1 that made them.
+        return
+      case 'failed':
+        // While the old pair lives, a Quick Mode that came to nothing is tried again.
+        if (this.pair) this.rekeyAt = now + 30_000
+        else this.finish(effect.phase === 1 ? 'IKE' : 'IPsec', effect.reason, effects)
+        return
+    }
+  }
+
+  private pairUp(pair: InitiatorPair, now: Millis, effects: VpnClientEffect[]): void {
+    if (this.replaced) this.retire(this.replaced.pair)
+    if (this.pair) this.replaced = { pair: this.pair, at: now + OVERLAP_MILLIS }
+    this.pair = pair
+    this.esp.install(pair)
+    this.rekeyAt = now + (this.o.rekeyMillis ?? 3_300_000)
+    if (pair.udpEncapsulated) this.keepaliveAt = now + KEEPALIVE_MILLIS
+    if (this.phase !== 'ike') return
+    this.phase = 'l2tp'
+    this.toLac({ kind: 'connect' }, now, effects)
+    this.toLac({ kind: 'call' }, now, effects)
+  }
+
+  private pairLost(pair: InitiatorPair, effects: VpnClientEffect[]): void {
+    this.esp.remove(pair)
+    this.pair = undefined
+    if (this.phase === 'leavingPpp' || this.phase === 'leavingL2tp') return this.close(effects)
+    const stage = this.phase === 'up' ? 'connected' : 'L2TP'
+    this.finish(stage, 'the server deleted the security associations', effects)
+  }
+
+  private retire(pair: InitiatorPair): void {
+    this.esp.remove(pair)
+    this.replaced = undefined
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ L2TP
+
+  private toLac(input: LacInput | DeadlineInput, now: Millis, effects: VpnClientEffect[]): void {
+    const told: LacEffect[] = []
+    try {
+      this.lac.handle(input, now, told)
+    } catch (e) {
+      return this.leave('L2TP', `a message of the server's is wrong: ${(e as Error).message}`, now, effects)
+    }
+    // PPP starts behind the ICCN that makes room for it.
+    for (const effect of told) if (effect.kind !== 'callUp') this.fromLac(effect, now, effects)
+    for (const effect of told) if (effect.kind === 'callUp') this.fromLac(effect, now, effects)
+    if (this.phase === 'leavingL2tp' && this.lac.channel.unacknowledged === 0) this.close(effects)
+  }
+
+  private fromLac(effect: LacEffect, now: Millis, effects: VpnClientEffect[]): void {
+    switch (effect.kind) {
+      case 'send':
+        this.say('->', () => describeL2tp(effect.bytes), effects)
+        return this.sendL2tp(effects, effect.bytes)
+      case 'tunnelUp':
+        this.helloAt = now + HELLO_MILLIS
+        return
+      case 'callUp':
+        this.sessionId = effect.localSessionId
+        this.prefix = this.lac.profile.lengthBit ? this.prefix : this.lac.data(this.sessionId, PPP_IPV4)
+        this.phase = 'ppp'
+        return this.fromPpp(this.ppp.start(now), now, effects)
+      case 'callDown':
+      case 'tunnelDown':
+        if (this.phase !== 'leavingPpp' && this.phase !== 'leavingL2tp') {
+          this.leave(this.phase === 'up' ? 'connected' : 'L2TP', effect.reason, now, effects)
+        }
+        return
+    }
+  }
+
+  private sendL2tp(effects: VpnClientEffect[], ...pieces: readonly Uint8Array[]): void {
+    const bytes = this.esp.seal(...pieces)
+    if (bytes === undefined) return
+    effects.push(this.pair?.udpEncapsulated ? { kind: 'send', port: 4500, bytes } : { kind: 'sendEsp', bytes })
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- PPP
+
+  private get pppRuns(): boolean {
+    return this.phase === 'ppp' || this.phase === 'up'
+  }
+
+  private sendIp(packet: Uint8Array, effects: VpnClientEffect[]): void {
+    if (this.prefix.length > 0) return this.sendL2tp(effects, this.prefix, packet)
+    this.sendL2tp(effects, this.lac.data(this.sessionId, concat(PPP_IPV4, packet)))
+  }
+
+  private fromPpp(frames: readonly Uint8Array[], now: Millis, effects: VpnClientEffect[]): void {
+    for (const frame of frames) {
+      if (!this.echoes(frame[4])) this.say('->', () => describePpp(frame), effects)
+      this.sendL2tp(effects, this.lac.data(this.sessionId, frame))
+    }
+    const { ppp } = this
+    if (this.phase === 'ppp' && ppp.ipcpOpened) this.networkUp(effects)
+    if (!ppp.authenticated && ppp.chapMessage !== '' && this.farewellAt === undefined) {
+      this.farewellAt = now + REFUSED_MILLIS
+    }
+    if (ppp.ended !== undefined && this.pppRuns) this.pppEnded(ppp.ended, now, effects)
+  }
+
+  private pppEnded(reason: string, now: Millis, effects: VpnClientEffect[]): void {
+    if (this.phase === 'up') return this.leave('connected', reason, now, effects)
+    const refused = !this.ppp.authenticated && this.ppp.chapMessage !== ''
+    if (refused) this.leave('authentication', this.ppp.chapMessage, now, effects)
+    else this.leave('PPP', reason, now, effects)
+  }
+
+  private networkUp(effects: VpnClientEffect[]): void {
+    const { address, serverAddress, dns, serverMru } = this.ppp
+    this.phase = 'up'
+    this.address = address
+    this.patienceAt = undefined
+    this.say('==', () => `connected as ${formatIpv4(address)}, the gateway is ${formatIpv4(serverAddress)}`, effects)
+    effects.push({
+      kind: 'networkUp',
+      address,
+      serverAddress,
+      dns: dns.filter(d => d !== 0),
+      mtu: Math.min(1400, serverMru),
+    })
+  }
+
+  // --------------------------------------------------------------------------------------------------------- leaving
+
+  /** Takes everything down in order: PPP's Terminate-Request, CDN, StopCCN, and the deletes of IKE. */
+  private leave(failed: Stage | undefined, reason: string, now: Millis, effects: VpnClientEffect[]): void {
+    const connected = this.pppRuns && this.ppp.ended === undefined
+    this.ending = { failed, reason }
+    this.patienceAt = this.helloAt = this.rekeyAt = undefined
+    if (!this.pair) return this.finish(failed, reason, effects)
+    if (!connected || this.lac.calls.size === 0) return this.leaveL2tp(now, effects)
+    const frames = this.ppp.hangUp(now)
+    this.phase = 'leavingPpp'
+    this.farewellAt = now + FAREWELL_MILLIS
+    this.fromPpp(frames, now, effects)
+  }
+
+  private leaveL2tp(now: Millis, effects: VpnClientEffect[]): void {
+    this.phase = 'leavingL2tp'
+    this.farewellAt = now + FAREWELL_MILLIS
+    const tunnelOver = () => this.lac.state === 'closed'
+    if (tunnelOver()) return this.close(effects)
+    for (const localSessionId of [...this.lac.calls.keys()]) {
+      if (this.phase === 'leavingL2tp') this.toLac({ kind: 'hangUp', localSessionId }, now, effects)
+    }
+    if (this.phase === 'leavingL2tp' && !tunnelOver()) this.toLac({ kind: 'disconnect' }, now, effects)
+  }
+
+  /** L2TP is done: IKE tells that the SAs are over. */
+  private close(effects: VpnClientEffect[]): void {
+    const pairs = [this.replaced?.pair, this.pair].filter(p => p !== undefined)
+    this.phase = 'down'
+    this.toIke({ kind: 'delete', inboundSpis: pairs.map(p => p.inboundSpi), isakmp: true }, 0, effects)
+    this.finish(this.ending.failed, this.ending.reason, effects)
+  }
+
+  private finish(failed: Stage | undefined, reason: string, effects: VpnClientEffect[]): void {
+    this.phase = 'down'
+    this.esp.removeAll()
+    effects.push({ kind: 'down', failed, reason })
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ time
+
+  private expire(now: Millis, effects: VpnClientEffect[]): void {
+    const due = (at: Millis | undefined) => at !== undefined && at <= now
+    if (due(this.patienceAt)) {
+      const stage = this.phase === 'ike' ? 'IKE' : this.phase === 'l2tp' ? 'L2TP' : 'PPP'
+      this.patienceAt = undefined
+      return this.leave(stage, 'it took too long', now, effects)
+    }
+    if (due(this.farewellAt)) {
+      this.farewellAt = undefined
+      if (this.phase === 'leavingL2tp') return this.close(effects)
+      if (this.phase === 'leavingPpp') return this.leaveL2tp(now, effects)
+      if (this.phase === 'ppp' && !this.ppp.authenticated)
+        this.leave('authentication', this.ppp.chapMessage, now, effects)
+    }
+    if (due(this.ike.deadline)) this.toIke({ kind: 'deadline' }, now, effects)
+    if (due(this.lac.deadline)) this.toLac({ kind: 'deadline' }, now, effects)
+    if (this.pppRuns && due(this.ppp.deadline)) this.fromPpp(this.ppp.expire(now), now, effects)
+    if (due(this.keepaliveAt)) {
+      this.keepaliveAt = now + KEEPALIVE_MILLIS
+      effects.push({ kind: 'send', port: 4500, bytes: KEEPALIVE })
+    }
+    if (due(this.helloAt)) {
+      this.helloAt = now + HELLO_MILLIS
+      this.toLac({ kind: 'hello' }, now, effects)
+    }
+    if (due(this.rekeyAt)) {
+      this.rekeyAt = undefined
+      this.toIke({ kind: 'quickMode' }, now, effects)
+    }
+    if (this.replaced && due(this.replaced.at)) {
+      this.toIke({ kind: 'delete', inboundSpis: [this.replaced.pair.inboundSpi], isakmp: false }, now, effects)
+      this.retire(this.replaced.pair)
+    }
+  }
+
+  private say(arrow: string, text: () => string | undefined, effects: VpnClientEffect[]): void {
+    if (!this.o.narrate) return
+    const words = text()
+    if (words !== undefined) effects.push({ kind: 'step', text: `${arrow} ${words}` })
+  }
+
+  /** Echo-Request and Echo-Reply come every few seconds: no step of its own. */
+  private echoes(code: number | undefined): boolean {
+    return this.phase === 'up' && (code === 9 || code === 10)
+  }
+}
