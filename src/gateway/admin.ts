@@ -68,7 +68,6 @@ export class AdminSocket {
   }
 
   private serve(socket: Socket): void {
-    this.open.add(socket)
     let buffered = ''
     let caller: Caller
     try {
@@ -77,18 +76,24 @@ export class AdminSocket {
       socket.destroy()
       return
     }
+    this.open.add(socket)
+    socket.setEncoding('utf8')
     socket.setTimeout(IDLE_MILLIS, () => socket.destroy())
     socket.on('error', () => socket.destroy())
     socket.on('close', () => this.open.delete(socket))
-    socket.on('data', data => {
-      buffered += data.toString('utf8')
+    const receive = (data: string) => {
+      buffered += data
       const end = buffered.indexOf('\n')
-      if (end < 0 && buffered.length > MAX_REQUEST) socket.destroy()
+      if ((end < 0 ? buffered.length : end) > MAX_REQUEST) {
+        socket.destroy()
+        return
+      }
       if (end < 0) return
-      const line = buffered.slice(0, end)
-      buffered = buffered.slice(end + 1)
-      void this.answer(line, caller).then(a => socket.end(`${JSON.stringify(a)}\n`))
-    })
+      // One request a connection: what follows it is not heard.
+      socket.off('data', receive)
+      void this.answer(buffered.slice(0, end), caller).then(a => socket.end(`${JSON.stringify(a)}\n`))
+    }
+    socket.on('data', receive)
   }
 
   private async answer(line: string, caller: Caller): Promise<AdminAnswer> {

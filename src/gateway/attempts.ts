@@ -13,6 +13,8 @@ interface Attempt {
   remote: Endpoint
   client: string
   peer: number | undefined
+  /** The call that it led to; row numbers are used again, so `bySession` says whether it is still this one. */
+  session: number | undefined
   user: string
   outcome: AttemptState['outcome']
   text: string
@@ -28,7 +30,10 @@ const STAGE_MILLIS = 45_000
 
 export class Attempts {
   private readonly all: Attempt[] = []
+  /** The latest of each peer. */
   private readonly byPeer = new Map<number, Attempt>()
+  /** One a live session. */
+  private readonly bySession = new Map<number, Attempt>()
   private next = 1
 
   /** Takes what IKE tells; a Main Mode that renews a connected peer's is no attempt of its own. */
@@ -43,6 +48,7 @@ export class Attempts {
           remote: event.remote,
           client: event.client,
           peer: undefined,
+          session: undefined,
           user: '',
           outcome: 'trying',
           text: 'Main Mode started',
@@ -54,12 +60,14 @@ export class Attempts {
       case 'phase1Completed': {
         const attempt = this.ofExchange(event.exchange)
         if (!attempt) return
-        const before = this.byPeer.get(event.peer)
-        if (before && before.outcome === 'connected') {
+        const live = [...this.bySession.values()].find(a => a.peer === event.peer && a.outcome === 'connected')
+        if (live) {
           this.drop(attempt)
-          before.remote = event.remote
+          live.remote = event.remote
           return
         }
+        const before = this.byPeer.get(event.peer)
+        if (before?.outcome === 'trying') this.overtaken(before)
         attempt.remote = event.remote
         attempt.peer = event.peer
         this.byPeer.set(event.peer, attempt)
@@ -85,55 +93,58 @@ export class Attempts {
     if (attempt) this.stage(attempt, now, 'L2TP tunnel is up, waiting for PPP')
   }
 
-  /** The client that had connected starts over under the same peer: what follows is a new attempt. */
+  /** The client starts over under the same peer: what follows is a new attempt. */
   restarted(peer: number, now: Millis, wall: Date): void {
     const before = this.byPeer.get(peer)
-    if (!before || before.outcome === 'trying') return
-    if (before.outcome === 'connected') before.outcome = 'ended'
-    this.again(before, now, wall)
+    if (before && before.outcome !== 'trying') this.again(before, now, wall)
   }
 
-  authenticating(peer: number, user: string): void {
-    const attempt = this.trying(peer)
-    if (attempt) attempt.user = user
-  }
-
-  connected(peer: number, user: string, address: string, now: Millis, wall: Date): void {
+  /** A call came: the attempt under way is its, or another one begins (a second call, or a redial over the same SAs). */
+  called(peer: number, session: number, now: Millis, wall: Date): void {
     let attempt = this.byPeer.get(peer)
     if (!attempt) return
-    if (attempt.outcome !== 'trying') attempt = this.again(attempt, now, wall)
+    if (attempt.outcome !== 'trying' || attempt.session !== undefined) attempt = this.again(attempt, now, wall)
+    attempt.session = session
+    this.bySession.set(session, attempt)
+    this.stage(attempt, now, 'the call is there, waiting for PPP')
+  }
+
+  authenticating(session: number, user: string): void {
+    const attempt = this.bySession.get(session)
+    if (attempt?.outcome === 'trying') attempt.user = user
+  }
+
+  /** The session has its inner address; after a renegotiation, again. */
+  connected(session: number, user: string, address: string, now: Millis): void {
+    const attempt = this.bySession.get(session)
+    if (!attempt) return
+    if (attempt.outcome !== 'connected') attempt.setupMillis = now - attempt.started
     attempt.user = user
     attempt.outcome = 'connected'
-    attempt.setupMillis = now - attempt.started
     attempt.text = `connected as ${address}`
     attempt.remedy = ''
   }
 
-  /** PPP, L2TP or the pool refused it. */
-  failed(peer: number, text: string, remedy: string, now: Millis, wall: Date): void {
-    let attempt = this.byPeer.get(peer)
-    if (!attempt || attempt.outcome === 'failed') return
-    if (attempt.outcome !== 'trying') attempt = this.again(attempt, now, wall)
-    this.fail(attempt, text, remedy)
+  /** PPP or the pool refused it; the first reason stands. */
+  failed(session: number, text: string, remedy: string): void {
+    const attempt = this.bySession.get(session)
+    if (attempt?.outcome === 'trying') this.fail(attempt, text, remedy)
   }
 
-  /** A session that had been up is over. */
-  ended(peer: number, text: string): void {
-    const attempt = this.byPeer.get(peer)
+  /** The session is over, whether it had been up or not. */
+  ended(session: number, text: string): void {
+    const attempt = this.bySession.get(session)
+    this.bySession.delete(session)
     if (attempt?.outcome !== 'connected') return
     attempt.outcome = 'ended'
     attempt.text = `${attempt.text}; ended: ${text}`
   }
 
+  /** Nothing of the peer is left; its sessions have ended already. */
   peerDown(peer: number, reason: string): void {
     const attempt = this.byPeer.get(peer)
     this.byPeer.delete(peer)
-    if (!attempt) return
-    if (attempt.outcome === 'trying') this.fail(attempt, `${attempt.text}; then: ${reason}`, '')
-    else if (attempt.outcome === 'connected') {
-      attempt.outcome = 'ended'
-      attempt.text = `${attempt.text}; ended: ${reason}`
-    }
+    if (attempt?.outcome === 'trying') this.fail(attempt, `${attempt.text}; then: ${reason}`, '')
   }
 
   /** Gives up attempts that fell silent. */
@@ -178,8 +189,10 @@ export class Attempts {
       exchange: 0,
       time: wall,
       started: now,
+      session: undefined,
+      user: '',
       outcome: 'trying',
-      text: 'started anew',
+      text: 'started anew over the same peer, waiting for L2TP',
       remedy: '',
       setupMillis: undefined,
       deadline: now + STAGE_MILLIS,
@@ -187,6 +200,12 @@ export class Attempts {
     this.add(attempt)
     if (before.peer !== undefined) this.byPeer.set(before.peer, attempt)
     return attempt
+  }
+
+  /** The client did not wait for the end: it began a Main Mode anew. One that only stood for "anew" gives way to it. */
+  private overtaken(a: Attempt): void {
+    if (a.exchange === 0 && a.session === undefined) this.drop(a)
+    else this.fail(a, `${a.text}; then the client started anew`, '')
   }
 
   private stage(a: Attempt, now: Millis, text: string): void {

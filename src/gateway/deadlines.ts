@@ -19,7 +19,7 @@ export const systemClock: Clock = {
 interface Entry {
   readonly at: Millis
   readonly key: object
-  readonly run: () => void
+  run: () => void
 }
 
 export class Deadlines {
@@ -40,7 +40,10 @@ export class Deadlines {
       if (before) this.current.delete(key)
       return
     }
-    if (before?.at === at) return
+    if (before?.at === at) {
+      before.run = run
+      return
+    }
     const entry = { at, key, run }
     this.current.set(key, entry)
     push(this.heap, entry)
@@ -68,13 +71,17 @@ export class Deadlines {
     this.armed = undefined
     this.cancel = undefined
     const now = this.clock.now()
-    for (let first = this.heap[0]; first && first.at <= now; first = this.heap[0]) {
-      pop(this.heap)
-      if (this.current.get(first.key) !== first) continue
-      this.current.delete(first.key)
-      first.run()
+    try {
+      for (let first = this.heap[0]; first && first.at <= now; first = this.heap[0]) {
+        pop(this.heap)
+        if (this.current.get(first.key) !== first) continue
+        this.current.delete(first.key)
+        first.run()
+      }
+    } finally {
+      // Whatever one of them throws, the others still have their time.
+      this.arm()
     }
-    this.arm()
   }
 }
 

@@ -9,8 +9,8 @@ const ALPHABET = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 
 export interface FirstSecrets {
   readonly key: string
-  readonly user: string
-  readonly password: string
+  /** Undefined where the script has users of its own: their passwords are known to whoever wrote it. */
+  readonly user: { readonly name: string; readonly password: string } | undefined
 }
 
 /** Makes what is missing and stores it; undefined where both a key `keyId` and a user exist already. */
@@ -26,14 +26,16 @@ export function makeFirstSecrets(
     key = Secret.fromText(randomText(20, dice))
     store.setKey(keyId, 'general', key)
   }
-  const existing = store.allUsers()[0]
-  const user = existing ?? { name: 'dialin1', password: Secret.fromText(randomText(12, dice)), ipAddress: undefined }
-  if (!existing && !haveUser) store.setUser(user)
-  return {
-    key: Buffer.from(key.reveal()).toString('utf8'),
-    user: user.name,
-    password: Buffer.from(user.password.reveal()).toString('utf8'),
+  let user = store.allUsers()[0]
+  if (!user && !haveUser) {
+    user = { name: 'dialin1', password: Secret.fromText(randomText(12, dice)), ipAddress: undefined }
+    store.setUser(user)
   }
+  return { key: text(key), user: user && { name: user.name, password: text(user.password) } }
+}
+
+function text(secret: Secret): string {
+  return Buffer.from(secret.reveal()).toString('utf8')
 }
 
 /** Text of `length` characters, each equally likely. */
@@ -53,8 +55,8 @@ export function clientInstructions(address: string, s: FirstSecrets): string {
   ----------------------------
     address          ${address}
     pre-shared key   ${s.key}
-    user name        ${s.user}
-    password         ${s.password}
+    user name        ${s.user?.name ?? 'one of the script’s users'}
+    password         ${s.user?.password ?? 'as the script has it'}
 
   Windows XP: Network Connections > Create a new connection > Connect to the network at my workplace > VPN; enter the
   address. In its Properties: Security > IPSec Settings > use pre-shared key; Networking > type "L2TP IPSec VPN";

@@ -3,7 +3,7 @@
  * device and its routes go with the process). Written down before it is made, so that the next start can remove it.
  */
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface ProxyEntry {
@@ -60,6 +60,8 @@ export class Leavings {
   private save(): void {
     const file: LeavingsFile = { proxies: [...this.proxies.values()] }
     if (this.table !== undefined) file.table = this.table
-    writeFileSync(this.path, JSON.stringify(file), { mode: 0o600 })
+    // As a whole: half a note would tell the next start nothing.
+    writeFileSync(`${this.path}.new`, JSON.stringify(file), { mode: 0o600 })
+    renameSync(`${this.path}.new`, this.path)
   }
 }

@@ -3,7 +3,7 @@
  * directory, replaced as a whole so that a crash leaves the old one or the new one.
  */
 
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4, parseIpv4 } from '../packet/ip.ts'
@@ -101,8 +101,9 @@ export class SecretStore {
       })
     }
     const next = `${this.path}.new`
-    writeFileSync(next, `${JSON.stringify(file, null, 1)}\n`, { mode: 0o600 })
-    chmodSync(next, 0o600)
+    // A leftover's mode would stay: the file is always made, and with nobody else's rights.
+    rmSync(next, { force: true })
+    writeFileSync(next, `${JSON.stringify(file, null, 1)}\n`, { mode: 0o600, flag: 'wx', flush: true })
     renameSync(next, this.path)
   }
 }

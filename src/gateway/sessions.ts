@@ -89,7 +89,7 @@ export class Sessions {
       case 'sessionUp':
         return this.open(effect.ids)
       case 'sessionConnected':
-        return this.sequenced(effect.session, effect.sequencing)
+        return this.connected(effect.session, effect.sequencing)
       case 'sessionDown':
         return this.all.get(effect.session)?.driver.handle({ kind: 'lost', reason: effect.reason })
       case 'tunnelDown':
@@ -113,12 +113,16 @@ export class Sessions {
 
   /** A PPP frame that the data path handed up. */
   frame(session: number, bytes: Uint8Array): void {
-    this.all.get(session)?.driver.handle({ kind: 'frame', bytes })
+    const s = this.all.get(session)
+    // PPP that came before the ICCN it belongs behind.
+    s?.driver.handle({ kind: 'start' })
+    s?.driver.handle({ kind: 'frame', bytes })
   }
 
   /** Hangs up one session from our side. */
   close(session: number, reason: string): boolean {
     const s = this.all.get(session)
+    s?.driver.handle({ kind: 'start' })
     s?.driver.handle({ kind: 'close', reason })
     return s !== undefined
   }
@@ -151,8 +155,8 @@ export class Sessions {
       packetsSeen: 0,
     }
     this.all.set(ids.session, session)
+    this.to.attempts.called(ids.peer, ids.session, this.to.clock.now(), this.to.wall())
     data.post(session.worker, { kind: 'installSession', ids })
-    session.driver.handle({ kind: 'start' })
   }
 
   private ppp(s: Session, effect: PppEffect): void {
@@ -183,7 +187,7 @@ export class Sessions {
   }
 
   private authenticate(s: Session, e: Extract<PppEffect, { kind: 'authenticate' }>): void {
-    this.to.attempts.authenticating(s.ids.peer, e.name)
+    this.to.attempts.authenticating(s.ids.session, e.name)
     const at = { session: s.ids.session, template: s.ids.template, peer: s.ids.peer }
     const { residents } = this.to
     const admission = e.method === 'none' ? residents.admitAnyone(at) : residents.admit(e, at)
@@ -231,10 +235,8 @@ export class Sessions {
         `no inner address is left for user "${name}"`,
         'enlarge the pool ("show ip pool") or end sessions that are not needed ("reset session=N")',
       ],
-      'not-allowed': [`user "${name}" may not connect`, 'see "show user"'],
-      unavailable: [`user "${name}" could not be checked`, 'see "show log"'],
     }[reason] as [string, string]
-    this.to.attempts.failed(s.ids.peer, text, remedy, this.to.clock.now(), this.to.wall())
+    this.to.attempts.failed(s.ids.session, text, remedy)
   }
 
   /** Another session holds the address that this user owns: the newest login has it. */
@@ -258,7 +260,7 @@ export class Sessions {
       data.post(w, { kind: 'networkUp', row: here, compressAddress, compressProtocol })
     }
     network.addSession(e.address, e.peerMru, network.proxyDevice(e.address))
-    this.to.attempts.connected(s.ids.peer, e.user, formatIpv4(e.address), this.to.clock.now(), this.to.wall())
+    this.to.attempts.connected(s.ids.session, e.user, formatIpv4(e.address), this.to.clock.now())
     this.to.log.add({
       severity: Severity.Info,
       module: 'PPP',
@@ -284,9 +286,14 @@ export class Sessions {
     this.to.data.steer(s.admission.address, undefined)
   }
 
-  private sequenced(session: number, sequencing: boolean): void {
+  /**
+   * ICCN came. PPP starts now, for before the client has read our ICRP it has no call to take a frame for: what we said
+   * earlier would be lost, and the second a restart timer takes with it.
+   */
+  private connected(session: number, sequencing: boolean): void {
     const s = this.all.get(session)
     if (s && sequencing) this.to.data.post(s.worker, { kind: 'installSession', ids: { ...s.ids, sequencing } })
+    s?.driver.handle({ kind: 'start' })
   }
 
   /** Tells L2TP and PPP of sessions that data came through lately: they need no Hello and no echo. */
@@ -306,9 +313,8 @@ export class Sessions {
     if (!this.all.delete(s.ids.session)) return
     s.driver.end()
     const { attempts, log } = this.to
-    const wasUp = s.since !== undefined
-    if (wasUp) attempts.ended(s.ids.peer, detail)
-    else attempts.failed(s.ids.peer, `PPP failed: ${detail}`, remedyOf(cause), this.to.clock.now(), this.to.wall())
+    attempts.failed(s.ids.session, `PPP failed: ${detail}`, remedyOf(cause))
+    attempts.ended(s.ids.session, detail)
     this.leave(s)
     const { data } = this.to
     for (let w = 0; w < data.workers; w++) data.post(w, { kind: 'removeSession', session: s.ids.session })

@@ -70,8 +70,9 @@ function ask(path: string, request: AdminRequest): void {
     return fail(3, `vpnctl: ${path}: ${why} (start it with floatgated, or name its socket with --socket)`)
   })
   socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`))
-  socket.on('data', data => {
-    answer += data.toString('utf8')
+  socket.setEncoding('utf8')
+  socket.on('data', (data: string) => {
+    answer += data
   })
   socket.on('end', () => print(answer, request.json))
 }
