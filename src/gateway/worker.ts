@@ -130,11 +130,15 @@ class DataWorker {
     const sent = native.sendEsp(start.udpFd, start.rawFd, attached, batch.count)
     this.stats.add(start.worker, WorkerCounter.sentPackets, sent)
     this.stats.add(start.worker, WorkerCounter.batches, 1)
+    let bytes = 0
     for (let i = 0; i < batch.count; i++) {
       const peer = batch.peer[i]!
-      if (batch.verdict[i] === Verdict.Forward) this.stats.addPeer(peer, 1, batch.length[i]!, true)
-      else if (peer !== 0) this.stats.addPeerFailure(peer, true)
+      if (batch.verdict[i] === Verdict.Forward) {
+        bytes += batch.length[i]!
+        this.stats.addPeer(peer, 1, batch.length[i]!, true)
+      } else if (peer !== 0) this.stats.addPeerFailure(peer, true)
     }
+    this.stats.add(start.worker, WorkerCounter.sentBytes, bytes)
   }
 
   /** Counts what was dropped and hands to control what is its business. */
