@@ -17,9 +17,12 @@ import { isGroup } from './dh.ts'
 import type { Group, IsakmpPolicy, Phase1Cipher, Phase1Hash, Phase1Suite, Phase2Policy, Phase2Suite } from './policy.ts'
 import { type Attribute, type Proposal, parseAttributes, type Transform } from './proposal.ts'
 
+/** Offers that a refusal tells; Windows Vista makes 16. */
+const MAX_TOLD = 32
+
 export interface Refusal {
   readonly kind: 'refused'
-  /** The peer's offers, in its order. */
+  /** The peer's offers, in its order: each once, and no more than a person reads. */
   readonly offered: readonly string[]
   readonly allowed: readonly string[]
   /** The smallest change on either side that would have led to a choice. */
@@ -199,7 +202,14 @@ function decide<Choice>(offers: readonly Offer<Choice>[], allowed: readonly stri
   }
   if (best) return best.choice
   const nearest = near ? `allow ${near.changes.join(' and ')} (for the offer ${near.text})` : 'the peer offered nothing'
-  return { kind: 'refused', offered: offers.map(o => o.text), allowed, nearest }
+  return { kind: 'refused', offered: few(offers.map(o => o.text)), allowed, nearest }
+}
+
+/** As many as a person reads: a hostile peer offers thousands, and each refusal is logged and kept. */
+function few(texts: readonly string[]): string[] {
+  const different = [...new Set(texts)]
+  if (different.length <= MAX_TOLD) return different
+  return [...different.slice(0, MAX_TOLD), `${different.length - MAX_TOLD} more`]
 }
 
 function valuesOf(attributes: readonly Attribute[]): Map<number, number> {

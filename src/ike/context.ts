@@ -3,9 +3,10 @@
 import type { Dice, Millis } from '../machine.ts'
 import { formatEndpoint } from '../packet/ip.ts'
 import type { RowNumbers } from '../packet/table.ts'
+import { Allowance } from './allowance.ts'
 import type { FailureCause, IkeEffect, IkeEvent } from './effects.ts'
 import type { IkeConfig } from './policy.ts'
-import type { Phase1, Place } from './state.ts'
+import type { Peer, Phase1, Place } from './state.ts'
 import { Timers } from './timers.ts'
 
 /** Events that anyone on the Internet can cause are limited: this many at once, and this many a second from then on. */
@@ -40,8 +41,7 @@ export class Context {
   readonly phase1s = new Map<string, Phase1>()
   private out: IkeEffect[] = []
   private exchanges = 0
-  private eventTokens = EVENT_BURST
-  private eventTokensAt: Millis = 0
+  private readonly anyone = new Allowance(EVENT_BURST, EVENTS_PER_SECOND)
 
   constructor(o: IkeEndpointOptions) {
     this.config = o.config
@@ -79,19 +79,21 @@ export class Context {
     return ++this.exchanges
   }
 
-  /** An event that only an authenticated peer can cause. */
+  /** An event that comes once in a peer's exchange, however much the peer sends. */
   event(event: IkeEvent): void {
     this.effect({ kind: 'event', event })
   }
 
+  /** An event that a peer can cause as often as it likes: it has the key, and may mean no good all the same. */
+  peerEvent(peer: Peer, event: IkeEvent): void {
+    if (peer.events.take(this.now)) this.event(event)
+    else this.count('events-suppressed')
+  }
+
   /** An event that anyone can cause. */
   limitedEvent(event: IkeEvent): void {
-    const elapsed = this.now - this.eventTokensAt
-    this.eventTokensAt = this.now
-    this.eventTokens = Math.min(EVENT_BURST, this.eventTokens + (elapsed / 1000) * EVENTS_PER_SECOND)
-    if (this.eventTokens < 1) return this.count('events-suppressed')
-    this.eventTokens--
-    this.event(event)
+    if (this.anyone.take(this.now)) this.event(event)
+    else this.count('events-suppressed')
   }
 
   /** A datagram that leads nowhere. */
@@ -105,9 +107,9 @@ export class Context {
     this.limitedEvent({ kind: 'failed', exchange, phase: 1, remote: place.remote, peer: undefined, ...failure })
   }
 
-  failPhase2(exchange: number, place: Place, peer: number, failure: Failure): void {
+  failPhase2(exchange: number, place: Place, peer: Peer, failure: Failure): void {
     this.count(`failed-${failure.cause}`)
-    this.event({ kind: 'failed', exchange, phase: 2, remote: place.remote, peer, ...failure })
+    this.peerEvent(peer, { kind: 'failed', exchange, phase: 2, remote: place.remote, peer: peer.id, ...failure })
   }
 }
 

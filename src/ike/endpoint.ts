@@ -21,7 +21,7 @@ import { type ParsedHeader, parseHeader } from './message.ts'
 import type { Deletion, Notification } from './payload.ts'
 import { isInitialContact, Peers } from './peers.ts'
 import type { IkeConfig } from './policy.ts'
-import { follow, QuickModes, rememberMessageId } from './quick-mode-exchanges.ts'
+import { follow, isUsed, QuickModes, rememberInformational } from './quick-mode-exchanges.ts'
 import { type IkeSnapshot, type Phase1Key, takeKeys, takeSnapshot } from './snapshot.ts'
 import { cookieKey, type EstablishedPhase1, isEstablished, type Place } from './state.ts'
 
@@ -155,9 +155,9 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     if (!(header.flags & Flag.Encryption)) return context.count('unprotected-informational')
     const phase1 = this.established(header)
     if (header.messageId === 0) throw new IkeError('message-id')
-    if (phase1.state.sa.usedMessageIds.has(header.messageId)) return context.count('repeated-message-id')
+    if (isUsed(phase1, header.messageId)) return context.count('repeated-message-id')
     const { notifications, deletions } = openInformational(phase1, header, bytes)
-    rememberMessageId(phase1, header.messageId)
+    rememberInformational(phase1, header.messageId)
     follow(context, this.peers, phase1, place)
     context.count('informational')
     for (const n of notifications) this.notified(phase1, n, place)
@@ -173,13 +173,14 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
       return context.count('dpd')
     }
     if (isInitialContact(n)) peers.restart(peer, phase1)
-    context.event({ kind: 'notified', peer: peer.id, remote: place.remote, text: notifyText(n) })
+    context.peerEvent(peer, { kind: 'notified', peer: peer.id, remote: place.remote, text: notifyText(n) })
   }
 
   private deleted(phase1: EstablishedPhase1, d: Deletion, place: Place): void {
     const { context, peers } = this
     const { peer } = phase1.state.sa
-    const tell = (text: string) => context.event({ kind: 'notified', peer: peer.id, remote: place.remote, text })
+    const tell = (text: string) =>
+      context.peerEvent(peer, { kind: 'notified', peer: peer.id, remote: place.remote, text })
     if (d.protocol === Protocol.Esp && d.spiSize === 4) {
       for (const spi of d.spis) {
         const outboundSpi = new DataView(spi.buffer, spi.byteOffset).getUint32(0)

@@ -7,6 +7,7 @@ import { Notify } from './constants.ts'
 import type { Context, Failure } from './context.ts'
 import { IkeError } from './error.ts'
 import { badIdentity, badMessage, noPolicy, refusalFailure, silence, tooMany, wrongKey } from './failures.ts'
+import { HalfOpen } from './half-open.ts'
 import { emitClearNotify, emitInformational, notifyPayload } from './informational.ts'
 import { answerFirst, answerKeyExchange, authenticate } from './main-mode.ts'
 import { type ParsedHeader, parseMessage } from './message.ts'
@@ -36,9 +37,9 @@ const REMEMBERED_REFUSALS = 1024
 const REFUSAL_MILLIS = 90_000
 
 export class MainModes {
-  /** Half-open exchanges by initiator cookie and place, oldest first: before message 3, and after it. */
-  private readonly unproven = new Map<string, Phase1>()
-  private readonly proven = new Map<string, Phase1>()
+  /** Half-open exchanges by initiator cookie and place: before message 3, and after it. */
+  private readonly unproven = new HalfOpen()
+  private readonly proven = new HalfOpen()
   private readonly refusals = new Map<string, Millis>()
   private readonly context: Context
   private readonly peers: Peers
@@ -85,7 +86,7 @@ export class MainModes {
       timer: undefined,
     }
     phase1.replies.remember(bytes, answer.reply)
-    this.unproven.set(key, phase1)
+    this.unproven.add(key, phase1)
     context.phase1s.set(cookieKey(answer.start), phase1)
     this.arm(phase1)
     context.count('phase1-started')
@@ -135,9 +136,10 @@ export class MainModes {
         context.config.publicAddress,
         context.dice,
       )
-      this.unproven.delete(firstKey(phase1.start.initiatorCookie, phase1.place))
+      const key = firstKey(phase1.start.initiatorCookie, phase1.place)
+      this.unproven.remove(key, phase1)
       this.makeRoom(this.proven)
-      this.proven.set(firstKey(phase1.start.initiatorCookie, phase1.place), phase1)
+      this.proven.add(key, phase1)
       phase1.state = { name: 'KESENT', keys, refused: 0 }
       phase1.replies.remember(bytes, reply)
       phase1.repetitions = 0
@@ -192,7 +194,8 @@ export class MainModes {
           established: context.now,
           expires: context.now + start.lifetimeSeconds * 1000,
           quickModes: new Map(),
-          usedMessageIds: new Set<number>(),
+          usedQuickModeIds: new Set<number>(),
+          usedInformationalIds: new Set<number>(),
         },
       },
       place,
@@ -266,11 +269,11 @@ export class MainModes {
     context.failPhase1(phase1.id, phase1.place, silence(phase1))
   }
 
-  private makeRoom(table: Map<string, Phase1>): void {
-    const oldest = table.values().next().value
-    if (oldest === undefined || table.size < this.context.config.maxHalfOpen) return
+  private makeRoom(table: HalfOpen): void {
+    const given = table.size < this.context.config.maxHalfOpen ? undefined : table.leastDeserving()
+    if (given === undefined) return
     this.context.count('half-open-evicted')
-    this.end(oldest)
+    this.end(given)
   }
 
   private end(phase1: Phase1): void {
@@ -280,7 +283,7 @@ export class MainModes {
 
   private leaveHalfOpen(phase1: Phase1): void {
     const key = firstKey(phase1.start.initiatorCookie, phase1.place)
-    for (const table of [this.unproven, this.proven]) if (table.get(key) === phase1) table.delete(key)
+    for (const table of [this.unproven, this.proven]) table.remove(key, phase1)
     this.context.timers.cancel(phase1.timer)
     phase1.timer = undefined
   }

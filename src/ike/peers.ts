@@ -4,6 +4,7 @@
  */
 
 import { Secret, toHex } from '../packet/bytes.ts'
+import { Allowance } from './allowance.ts'
 import { Notify, Protocol } from './constants.ts'
 import type { Context } from './context.ts'
 import { emitInformational, espDeletion, isakmpDeletion } from './informational.ts'
@@ -19,12 +20,16 @@ const KEEPALIVE_MILLIS = 20_000
 /** More pairs than this at once no honest client has; the oldest goes. */
 const MAX_CHILDREN = 32
 const MAX_ISAKMP_SAS = 8
+/** Events of one peer: this many at once, and this many a second from then on. */
+const EVENT_BURST = 40
+const EVENTS_PER_SECOND = 1
 /** An ISAKMP SA with less life than this left, the client may have given up already. */
 const EXPIRY_MARGIN_MILLIS = 60_000
 
 export class Peers {
   readonly byId = new Map<number, Peer>()
-  private readonly byPlace = new Map<string, Peer>()
+  /** Who is at each place, the longest there first. Several: one that has the key can spoof another's place. */
+  private readonly byPlace = new Map<string, Set<Peer>>()
   private readonly byInboundSpi = new Map<number, { readonly peer: Peer; readonly child: Child }>()
   private readonly context: Context
 
@@ -39,9 +44,10 @@ export class Peers {
    */
   admit(place: Place, identification: Identification, policy: string): Peer | undefined {
     const identityKey = `${identification.type}:${toHex(identification.data)}`
-    const there = this.byPlace.get(placeKey(place))
-    if (there?.identityKey === identityKey) return there
-    if (there) this.close(there, 'another client took its place behind the NAT', false)
+    const there = [...(this.byPlace.get(placeKey(place)) ?? [])]
+    const known = there.find(p => p.identityKey === identityKey)
+    if (known) return known
+    for (const p of there) this.close(p, 'another client took its place behind the NAT', false)
     const id = this.takeRow()
     if (id === undefined) return undefined
     const identity = formatIdentity(identification)
@@ -54,10 +60,11 @@ export class Peers {
       phase1s: new Set(),
       children: new Map(),
       childlessSince: this.context.now,
+      events: new Allowance(EVENT_BURST, EVENTS_PER_SECOND),
       keepalive: undefined,
     }
     this.byId.set(id, peer)
-    this.byPlace.set(placeKey(place), peer)
+    this.occupy(peer)
     this.context.effect({ kind: 'peerUp', peer: id, local: place.local, remote: place.remote, identity, policy })
     return peer
   }
@@ -114,14 +121,25 @@ export class Peers {
 
   /** An authenticated message came from `place`: its SAs follow. */
   move(peer: Peer, place: Place): boolean {
-    const before = placeKey(peer.place)
-    const after = placeKey(place)
-    if (before === after) return false
-    if (this.byPlace.get(before) === peer) this.byPlace.delete(before)
+    if (placeKey(peer.place) === placeKey(place)) return false
+    this.vacate(peer)
     peer.place = place
-    this.byPlace.set(after, peer)
+    this.occupy(peer)
     this.context.count('peer-moved')
     return true
+  }
+
+  private occupy(peer: Peer): void {
+    const key = placeKey(peer.place)
+    const there = this.byPlace.get(key)
+    if (there) there.add(peer)
+    else this.byPlace.set(key, new Set([peer]))
+  }
+
+  private vacate(peer: Peer): void {
+    const key = placeKey(peer.place)
+    const there = this.byPlace.get(key)
+    if (there?.delete(peer) && there.size === 0) this.byPlace.delete(key)
   }
 
   addChild(phase1: EstablishedPhase1, accepted: QuickAccepted, local: number): Child {
@@ -230,7 +248,7 @@ export class Peers {
   /** A peer with nothing left is down. */
   private settle(peer: Peer, reason: string): void {
     if (peer.phase1s.size > 0 || peer.children.size > 0 || !this.byId.delete(peer.id)) return
-    if (this.byPlace.get(placeKey(peer.place)) === peer) this.byPlace.delete(placeKey(peer.place))
+    this.vacate(peer)
     this.context.timers.cancel(peer.keepalive)
     this.context.effect({ kind: 'peerDown', peer: peer.id, reason })
     this.context.rows.give(peer.id)

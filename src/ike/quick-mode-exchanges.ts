@@ -16,8 +16,10 @@ const MAX_PENDING = 16
 const REMEMBER_MILLIS = 60_000
 /** Finished and unfinished ones together. */
 const MAX_QUICK_MODES = 64
-/** Message IDs remembered under one ISAKMP SA; the oldest are forgotten. */
-const MAX_MESSAGE_IDS = 1024
+/** Quick Modes under one ISAKMP SA: none is ever forgotten, and no honest client comes near. */
+const MAX_QUICK_MODE_IDS = 4096
+/** Informational messages remembered under one ISAKMP SA; the oldest are forgotten: liveness checks alone make thousands. */
+const MAX_INFORMATIONAL_IDS = 1024
 /** Other SAs may own an SPI that the dice offered: how often to ask again. */
 const SPI_ATTEMPTS = 16
 
@@ -35,7 +37,7 @@ export class QuickModes {
     const { context } = this
     const known = phase1.state.sa.quickModes.get(header.messageId)
     if (known) return this.next(phase1, known, bytes, place)
-    if (phase1.state.sa.usedMessageIds.has(header.messageId)) return context.count('repeated-message-id')
+    if (isUsed(phase1, header.messageId)) return context.count('repeated-message-id')
     if (header.messageId === 0) throw new IkeError('message-id', Notify.InvalidMessageId)
     this.first(phase1, header, bytes, place)
   }
@@ -44,14 +46,15 @@ export class QuickModes {
     const { context, peers } = this
     const { sa } = phase1.state
     const request = openQuickMode(phase1, header, bytes)
-    rememberMessageId(phase1, header.messageId)
+    if (sa.usedQuickModeIds.size >= MAX_QUICK_MODE_IDS) throw new IkeError('too-many-quick-modes')
+    sa.usedQuickModeIds.add(header.messageId)
     follow(context, peers, phase1, place)
     const id = context.nextExchange()
     context.count('phase2-started')
-    context.event({ kind: 'phase2Started', exchange: id, peer: sa.peer.id, remote: place.remote })
+    context.peerEvent(sa.peer, { kind: 'phase2Started', exchange: id, peer: sa.peer.id, remote: place.remote })
     this.makeRoom(sa.quickModes)
     const pending = [...sa.quickModes.values()].filter(q => q.state === 'WAIT_HASH').length
-    if (pending >= MAX_PENDING) return context.failPhase2(id, place, sa.peer.id, tooManyPending(place))
+    if (pending >= MAX_PENDING) return context.failPhase2(id, place, sa.peer, tooManyPending(place))
 
     let answer: QuickAnswer
     try {
@@ -148,7 +151,7 @@ export class QuickModes {
     quick.timer = context.timers.set(context.now + REMEMBER_MILLIS, () => quickModes.delete(quick.messageId))
     context.count('phase2-completed')
     this.peers.confirmChild(peer, quick.child)
-    context.event({
+    context.peerEvent(peer, {
       kind: 'phase2Completed',
       exchange: quick.id,
       peer: peer.id,
@@ -174,12 +177,12 @@ export class QuickModes {
   private expire(phase1: EstablishedPhase1, quick: QuickMode): void {
     const { peer, quickModes } = phase1.state.sa
     quickModes.delete(quick.messageId)
-    this.context.failPhase2(quick.id, peer.place, peer.id, noThird(peer.place, quick.sent))
+    this.context.failPhase2(quick.id, peer.place, peer, noThird(peer.place, quick.sent))
     this.peers.removeChild(peer, quick.child, 'Quick Mode was never completed', false)
   }
 
   private fail(phase1: EstablishedPhase1, id: number, place: Place, failure: Failure, notify: number): void {
-    this.context.failPhase2(id, place, phase1.state.sa.peer.id, failure)
+    this.context.failPhase2(id, place, phase1.state.sa.peer, failure)
     notifyProtected(this.context, phase1, place, notify, Protocol.Esp)
   }
 
@@ -208,12 +211,18 @@ export function follow(context: Context, peers: Peers, phase1: EstablishedPhase1
   context.effect({ kind: 'peerMoved', peer: peer.id, local: place.local, remote: place.remote })
 }
 
-/** So that nobody can play an authenticated message again under this ISAKMP SA. */
-export function rememberMessageId(phase1: EstablishedPhase1, messageId: number): void {
-  const used = phase1.state.sa.usedMessageIds
+/** Whether an authenticated message bore this ID before. HASH(1) does not cover the kind of exchange, so both kinds count. */
+export function isUsed(phase1: EstablishedPhase1, messageId: number): boolean {
+  const { usedQuickModeIds, usedInformationalIds } = phase1.state.sa
+  return usedQuickModeIds.has(messageId) || usedInformationalIds.has(messageId)
+}
+
+/** So that nobody can play an authenticated Informational message again under this ISAKMP SA. */
+export function rememberInformational(phase1: EstablishedPhase1, messageId: number): void {
+  const used = phase1.state.sa.usedInformationalIds
   used.add(messageId)
   for (const oldest of used) {
-    if (used.size <= MAX_MESSAGE_IDS) break
+    if (used.size <= MAX_INFORMATIONAL_IDS) break
     used.delete(oldest)
   }
 }

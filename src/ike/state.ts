@@ -3,6 +3,7 @@
 import type { Millis } from '../machine.ts'
 import { toHex } from '../packet/bytes.ts'
 import type { Endpoint } from '../packet/ip.ts'
+import type { Allowance } from './allowance.ts'
 import type { ChildSa } from './effects.ts'
 import type { Skeyids } from './keymat.ts'
 import type { NatFinding, NatFlavour } from './nat.ts'
@@ -59,8 +60,10 @@ export interface IsakmpSa {
   readonly expires: Millis
   /** By message ID; Windows counts them 1, 2, 3 in every SA, so they mean nothing outside it. */
   readonly quickModes: Map<number, QuickMode>
-  /** Message IDs that an authenticated message bore, so that a recorded one cannot be played again. */
-  readonly usedMessageIds: Set<number>
+  /** Message IDs that an authenticated message bore, so that a recorded one cannot be played again: of every Quick Mode, */
+  readonly usedQuickModeIds: Set<number>
+  /** and of the latest Informational messages. */
+  readonly usedInformationalIds: Set<number>
 }
 
 export type MainModeState =
@@ -129,6 +132,8 @@ export interface Peer {
   readonly children: Map<number, Child>
   /** Since when it has no ESP SA. */
   childlessSince: Millis | undefined
+  /** How much it may still have us tell the operator. */
+  readonly events: Allowance
   keepalive: Timer | undefined
 }
 
