@@ -69,16 +69,19 @@ function storeKeys(c: Configuration, secrets: SecretStore): Configuration {
   return { ...c, encoKeys: [] }
 }
 
-function firstStart(c: Configuration, site: Site, secrets: SecretStore): void {
+/** Makes secrets where there are none; answers what to type into the client, or undefined where nothing was made. */
+function firstStart({ configuration: c, site, faults }: Loaded, secrets: SecretStore): string | undefined {
+  if (faults.some(f => f.error)) return undefined
   const keyId = c.isakmp.policies.find(p => p.key !== undefined)?.key ?? 1
+  const scripted = new Set(c.encoKeys.map(k => k.id))
   const haveUser = c.users.some(u => !u.login)
+  if (scripted.has(keyId) && haveUser) return undefined
   const made = makeFirstSecrets(secrets, keyId, haveUser, n => new Uint8Array(randomBytes(n)))
-  if (!made) return
-  const route = defaultRoute()
-  const eth0 = site.interfaces['eth0'] ?? route?.device
+  if (!made) return undefined
+  const eth0 = site.interfaces['eth0'] ?? defaultRoute()?.device
   const address = site.publicAddress ?? deviceAddresses().find(a => a.device === eth0)?.address
-  stderr(clientInstructions(address === undefined ? '(this host’s public address)' : formatIpv4(address), made))
-  stderr(`  They are in ${secrets.path}.\n`)
+  const shown = address === undefined ? "(this host's public address)" : formatIpv4(address)
+  return `${clientInstructions(shown, made)}  They are in ${secrets.path}.\n`
 }
 
 async function serve(o: Options): Promise<number> {
@@ -94,10 +97,11 @@ async function serve(o: Options): Promise<number> {
     stderr(`floatgate: the state directory ${o.state} cannot be used: ${(e as Error).message}`)
     return EXIT_HOST
   }
-  const loaded = load(
-    o,
-    secrets.keyIds().map(k => k.id),
-  )
+  const keys = () => secrets.keyIds().map(key => key.id)
+  let loaded = load(o, keys())
+  const made = o.firstStart ? firstStart(loaded, secrets) : undefined
+  // The key that was missing is there now.
+  if (made !== undefined) loaded = load(o, keys())
   for (const f of loaded.faults) stderr(f.text)
   if (loaded.faults.some(f => f.error)) {
     stderr('floatgate: the configuration has faults; nothing was started')
@@ -106,7 +110,7 @@ async function serve(o: Options): Promise<number> {
   const configuration = storeKeys(loaded.configuration, secrets)
   for (const c of configuration.inert) stderr(inertText(o, c))
   for (const w of secrets.warnings) stderr(`floatgate: ${w}`)
-  if (o.firstStart) firstStart(configuration, loaded.site, secrets)
+  if (made !== undefined) stderr(made)
 
   let daemon: Daemon
   try {
@@ -147,8 +151,9 @@ async function serve(o: Options): Promise<number> {
 
   process.on('SIGHUP', () => void reload(o, daemon, secrets, log))
   await new Promise<void>(resolve => {
-    process.once('SIGTERM', resolve)
-    process.once('SIGINT', resolve)
+    // They stay: a second Ctrl-C, or one that came twice, must not cut the clean-up short.
+    process.on('SIGTERM', () => resolve())
+    process.on('SIGINT', () => resolve())
   })
   admin.close()
   await daemon.stop()
@@ -185,6 +190,7 @@ function system(daemon: Daemon, started: number, warnings: readonly string[]): S
 }
 
 async function main(): Promise<number> {
+  process.title = 'floatgated'
   let options: Options
   try {
     options = parseOptions(process.argv.slice(2))
