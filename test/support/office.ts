@@ -98,6 +98,7 @@ export class Office {
   /** Makes the namespaces and their wires, and starts the LAN host. */
   async raise(places: readonly Place[] = ['c1', 'c2', 'c3']): Promise<void> {
     const n = this.network
+    if (!existsSync(`${project}/dist/test/support/client-main.js`)) throw new Error('not compiled: run "npm run setup"')
     await n.open()
     for (const name of ['pub', 'lan', 'gw', 'nat', ...places]) await n.namespace(name)
     await n.bridge('pub', 'br0')
@@ -163,6 +164,11 @@ export class Office {
     )
   }
 
+  /** Runs a command in one of the namespaces. */
+  async inside(namespace: string, ...argv: string[]): Promise<Outcome> {
+    return await run(this.network.inside(namespace, ...argv))
+  }
+
   async vpnctl(...words: string[]): Promise<Outcome> {
     return await run([`${project}/bin/vpnctl`, '--socket', this.socket, ...words])
   }
@@ -177,6 +183,19 @@ export class Office {
     return list
   }
 
+  /** What a gateway makes in its host, as it is there now. */
+  async traces(): Promise<string[]> {
+    const inside = (...argv: string[]) => must(this.network.inside('gw', ...argv))
+    const lines = (text: string) => text.split('\n').filter(line => line.trim() !== '')
+    const devices = JSON.parse(await inside('ip', '-d', '-j', 'link')) as Link[]
+    return [
+      ...lines(await inside('nft', 'list', 'tables')),
+      ...devices.filter(d => d.linkinfo?.info_kind === 'tun').map(d => `device ${d.ifname}`),
+      ...lines(await inside('ip', 'route', 'show', 'proto', 'all')).filter(r => /^192\.168\.8\.\d+ /.test(r)),
+      ...lines(await inside('ip', 'neigh', 'show', 'proxy')).map(n => `proxy ${n}`),
+    ]
+  }
+
   async remove(): Promise<void> {
     await this.network.remove()
   }
@@ -189,6 +208,11 @@ export class Office {
     )
     if (natted !== undefined) await this.network.ip(place, 'route add default via 10.1.0.1')
   }
+}
+
+interface Link {
+  readonly ifname: string
+  readonly linkinfo?: { readonly info_kind?: string }
 }
 
 /** A simulated client that runs in its namespace. */

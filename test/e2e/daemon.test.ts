@@ -1,0 +1,135 @@
+/** The daemon as a program: how it starts, ends, checks its configuration, and shares a host with another one. */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { run } from '../interop/command.ts'
+import { lanHost } from '../interop/world.ts'
+import { project, whyNoNetwork } from '../support/netns.ts'
+import { accounts, Office, officeScript } from '../support/office.ts'
+
+const lacking = await whyNoNetwork()
+if (lacking !== undefined) console.warn(`end-to-end tests are left out: ${lacking}`)
+
+describe.skipIf(lacking !== undefined)('floatgated', () => {
+  const office = new Office()
+  const floatgated = (...args: string[]) => run([`${project}/bin/floatgated`, ...args])
+
+  beforeAll(() => office.raise(['c1']))
+  afterAll(() => office.remove())
+
+  it('ends with status 0 at SIGTERM, takes all it made with it, and tells its clients', async () => {
+    const gateway = await office.startGateway()
+    const client = office.dial('c1', accounts.dialin1)
+    await client.connected()
+    const made = await office.traces()
+    expect(made.some(t => t.startsWith('table'))).toBe(true)
+    expect(made.some(t => t.startsWith('device'))).toBe(true)
+    expect(made.some(t => t.startsWith(accounts.dialin1.address))).toBe(true)
+    expect(made.some(t => t.startsWith(`proxy ${accounts.dialin1.address}`))).toBe(true)
+    gateway.child.kill('SIGTERM')
+    expect(await client.ended(10_000)).toBe('status 15')
+    await gateway.stop(5000)
+    expect(gateway.ended).toBe('status 0')
+    expect(await office.traces()).toEqual([])
+    expect(existsSync(office.socket)).toBe(false)
+  })
+
+  it('removes at its start what a kill -9 left', async () => {
+    const killed = await office.startGateway()
+    const client = office.dial('c1', accounts.dialin1)
+    await client.connected()
+    killed.child.kill('SIGKILL')
+    await client.hangUp()
+    const left = await office.traces()
+    expect(left.some(t => t.startsWith('table'))).toBe(true)
+    expect(left.some(t => t.startsWith('proxy'))).toBe(true)
+
+    const next = await office.startGateway()
+    expect(readFileSync(next.logFile, 'utf8')).toContain('Removed what an earlier run left')
+    const now = await office.traces()
+    expect(now.filter(t => t.startsWith('proxy'))).toEqual([])
+    expect(now.filter(t => t.startsWith('table'))).toHaveLength(1)
+    const again = office.dial('c1', accounts.dialin1)
+    expect(await again.connected()).toBe(accounts.dialin1.address)
+    expect(await again.hangUp()).toBe('status 0')
+    await next.stop(5000)
+    expect(await office.traces()).toEqual([])
+  })
+
+  it('is missed by vpnctl: status 3 and what to do', async () => {
+    const { status, output } = await office.vpnctl('show', 'session')
+    expect(status).toBe(3)
+    expect(output).toContain(office.socket)
+    expect(output).toMatch(/not running/)
+  })
+
+  it('finds nothing to say against a sound configuration', async () => {
+    const { status, output } = await floatgated(...office.configure(), '--check')
+    expect(output.trim().split('\n').at(-1)).toBe('ok')
+    expect(status).toBe(0)
+    expect(await office.traces()).toEqual([])
+  })
+
+  it('tells every fault of a configuration with its line, and starts nothing', async () => {
+    const good = officeScript().trimStart()
+    const args = office.configure(`${good}create nonsense thing=1\nadd user=late password=friend9 ip=300.1.1.1\n`)
+    const line = good.split('\n').length
+    const { status, output } = await floatgated(...args, '--check')
+    expect(status).toBe(1)
+    expect(output).toContain(`router.cfg: line ${line}: error`)
+    expect(output).toContain(`router.cfg: line ${line + 1}: error`)
+    expect(output).not.toContain('friend9')
+    const served = await run(office.network.inside('gw', `${project}/bin/floatgated`, ...args))
+    expect(served.status).toBe(1)
+    expect(served.output).toContain('nothing was started')
+    expect(await office.traces()).toEqual([])
+  })
+
+  it('reads its configuration again at SIGHUP, and keeps what it has where that is faulty', async () => {
+    const gateway = await office.startGateway()
+    const client = office.dial('c1', accounts.dialin1)
+    await client.connected()
+    const said = () => readFileSync(gateway.logFile, 'utf8')
+
+    writeFileSync(`${office.network.directory}/router.cfg`, 'create nonsense\n')
+    gateway.child.kill('SIGHUP')
+    await expect.poll(said, { timeout: 5000 }).toContain('Reload refused')
+
+    office.configure(`${officeScript()}add user=newcomer password=friend9 login=no\n`)
+    gateway.child.kill('SIGHUP')
+    await expect.poll(said, { timeout: 5000 }).toContain('Configuration reloaded')
+    const { output } = await client.run('ping', '-n', '-c', '2', '-i', '0.2', '-W', '5', lanHost)
+    expect(output).toContain('2 received')
+    expect(await client.hangUp()).toBe('status 0')
+
+    const newcomer = office.dial('c1', { user: 'newcomer', password: 'friend9' })
+    expect(await newcomer.connected()).toMatch(/^192\.168\.8\.1\d\d$/)
+    expect(await newcomer.hangUp()).toBe('status 0')
+    await gateway.stop(5000)
+  })
+
+  it('runs beside another one in another namespace', async () => {
+    const other = new Office()
+    try {
+      await other.raise(['c1'])
+      const gateways = [await office.startGateway(), await other.startGateway()]
+      const clients = [office.dial('c1', accounts.dialin1), other.dial('c1', accounts.dialin1)]
+      expect(await Promise.all(clients.map(c => c.connected()))).toEqual([
+        accounts.dialin1.address,
+        accounts.dialin1.address,
+      ])
+      for (const client of clients) {
+        const { output } = await client.run('ping', '-n', '-c', '2', '-i', '0.2', '-W', '5', lanHost)
+        expect(output).toContain('2 received')
+      }
+      await gateways[0]!.stop(5000)
+      expect(gateways[0]!.ended).toBe('status 0')
+      const { output } = await clients[1]!.run('ping', '-n', '-c', '2', '-i', '0.2', '-W', '5', lanHost)
+      expect(output).toContain('2 received')
+      expect(await other.show('session')).toHaveLength(1)
+      await gateways[1]!.stop(5000)
+    } finally {
+      await other.remove()
+    }
+  })
+})
