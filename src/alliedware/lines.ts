@@ -4,8 +4,11 @@
  *
  * The rule, within a run of lines without a blank one between:
  * 1. a line whose first word is a verb (or an alias), and a line that begins with `#` or `*#`, starts anew;
- * 2. any other line continues the one before it, command or comment, with one space between;
- * 3. a line that closes the quote or the placeholder left open before it continues it, whatever its first word.
+ * 2. a line that closes the quote or the placeholder left open before it continues it, whatever its first word;
+ * 3. a line that begins with `parameter=` continues the command before it;
+ * 4. any other line continues the comment before it;
+ * 5. and it continues the command before it where a page's width explains the break: its first word would have made the
+ *    line before too long. Otherwise it stands alone, so that a mistyped verb is told by its own line.
  * A blank line, or a document's fence, ends the run.
  */
 
@@ -15,6 +18,8 @@ export interface LogicalLine {
   /** Where it began, from 1. */
   readonly line: number
   readonly text: string
+  /** Where by rule 5 another line was joined, in case the whole makes no sense: the text up to there, and the rest. */
+  readonly doubts: readonly { readonly before: string; readonly line: number; readonly rest: string }[]
 }
 
 export interface JoinedLines {
@@ -23,6 +28,8 @@ export interface JoinedLines {
   readonly suspects: readonly number[]
 }
 
+/** The narrowest page that is taken for the reason of a break, in characters. */
+const NARROWEST_PAGE = 60
 /** Longer than any command can be: such a line is not continued. */
 const LONGEST_COMMAND = 4096
 
@@ -30,11 +37,13 @@ const LONGEST_COMMAND = 4096
 export function joinLines(script: string, startsCommand: (word: string) => boolean): JoinedLines {
   const commands: LogicalLine[] = []
   const suspects: number[] = []
-  let command: { line: number; text: string } | undefined
+  let command: Joining | undefined
   let inComment = false
+  let before = ''
+  const wrapped = (text: string) => before.length + 1 + firstWord(text).length > NARROWEST_PAGE
 
   const end = () => {
-    if (command) commands.push(command)
+    if (command) commands.push(logicalLine(command))
     command = undefined
     inComment = false
   }
@@ -52,18 +61,40 @@ export function joinLines(script: string, startsCommand: (word: string) => boole
       command.text = join(command.text, text)
     } else if (startsCommand(firstWord(text))) {
       end()
-      command = { line, text }
+      command = { line, text, doubts: [] }
     } else if (inComment) {
-      if (/^[a-z]+\s+([a-z]+\s+)?[a-z]+=\S/i.test(text)) suspects.push(line)
-    } else if (command && command.text.length < LONGEST_COMMAND) {
+      if (!wrapped(text) || /^[a-z]+\s+([a-z]+\s+)?[a-z]+=\S/i.test(text)) suspects.push(line)
+    } else if (command && command.text.length < LONGEST_COMMAND && /^[a-z]+=/i.test(text)) {
+      command.text = join(command.text, text)
+    } else if (command && command.text.length < LONGEST_COMMAND && wrapped(text)) {
+      command.doubts.push({ length: command.text.length, line })
       command.text = join(command.text, text)
     } else {
       end()
-      command = { line, text }
+      command = { line, text, doubts: [] }
     }
+    before = raw.trimEnd()
   }
   end()
   return { commands, suspects }
+}
+
+interface Joining {
+  readonly line: number
+  text: string
+  readonly doubts: { readonly length: number; readonly line: number }[]
+}
+
+function logicalLine({ line, text, doubts }: Joining): LogicalLine {
+  return {
+    line,
+    text,
+    doubts: doubts.map(d => ({
+      before: text.slice(0, d.length),
+      line: d.line,
+      rest: text.slice(d.length).trimStart(),
+    })),
+  }
 }
 
 export function isComment(text: string): boolean {

@@ -4,7 +4,7 @@ import { carryOut, expandAlias } from './apply.ts'
 import type { Fault, ScriptResult } from './config.ts'
 import { draftOf, emptyConfiguration } from './draft.ts'
 import { resolveVerb } from './keyword.ts'
-import { joinLines } from './lines.ts'
+import { joinLines, type LogicalLine } from './lines.ts'
 import { parseCommand } from './parse.ts'
 import { checkReferences, Origins } from './references.ts'
 import { placeholderValues } from './token.ts'
@@ -32,9 +32,13 @@ export function readScript(text: string, options: ScriptOptions): ScriptResult {
   const faults: Fault[] = suspects.map(line => ({
     line,
     severity: 'warning',
-    text: 'taken as the rest of the comment above it; a command begins with a verb',
+    text: 'taken as the rest of the comment above it: a command begins with a verb',
   }))
-  for (const { line, text } of commands) {
+  const faultsOf = (text: string) => {
+    const result = parseCommand(expandAlias(draft, text), values)
+    return result.kind === 'faults' ? result.faults.length : 0
+  }
+  for (const { line, text } of commands.flatMap(c => separated(c, faultsOf))) {
     const result = parseCommand(expandAlias(draft, text), values)
     if (result.kind === 'faults') {
       for (const fault of result.faults) faults.push({ line, severity: 'error', text: fault })
@@ -49,6 +53,19 @@ export function readScript(text: string, options: ScriptOptions): ScriptResult {
   faults.push(...checkReferences(draft, origins, options.keys ?? []))
   faults.sort((a, b) => a.line - b.line)
   return { configuration: draft, faults }
+}
+
+/** A line with which a command has more wrong with it than without is a command of its own. */
+function separated(joined: LogicalLine, wrong: (text: string) => number): { line: number; text: string }[] {
+  if (joined.doubts.length === 0) return [joined]
+  const all = wrong(joined.text)
+  const split = joined.doubts.find(d => wrong(d.before) < all)
+  return split
+    ? [
+        { line: joined.line, text: split.before },
+        { line: split.line, text: split.rest },
+      ]
+    : [joined]
 }
 
 /** The names that the script makes aliases of: a line may begin with them, too. */

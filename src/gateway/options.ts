@@ -25,7 +25,7 @@ export const DEFAULTS = {
 
 export const USAGE = `usage: floatgated [--config FILE] [--site FILE] [--state DIR] [--socket PATH] [--check]
 
-The L2TP/IPsec gateway, in the foreground. It needs root (or CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE).
+The L2TP/IPsec gateway, in the foreground. It needs root.
 
   --config FILE   the router's command script            (${DEFAULTS.config})
   --site FILE     JSON: devices, placeholder values       (${DEFAULTS.site})

@@ -6,6 +6,21 @@ import { formatFault, readScript } from '../../src/alliedware/script.ts'
 
 const faults = (text: string, values = {}) => readScript(text, { values, keys: [1] }).faults.map(formatFault)
 
+describe('a mistyped verb', () => {
+  const faults = (text: string) => readScript(text, { values: {} }).faults.map(f => `${f.line}: ${f.text}`)
+
+  it('is told by its own line, behind a short command and behind one as long as a page', () => {
+    expect(faults('enable l2tp\nfrobnicate everything')).toEqual(['2: unknown command "frobnicate"'])
+    const long = 'create ipsec sas=1 key=isakmp protocol=esp encalg=aes128 hashalg=sha mode=transport'
+    expect(faults(`${long}\nbogus thing`)).toEqual(['2: unknown command "bogus"'])
+    const wrong = long.replace('aes128', 'blowfish')
+    expect(faults(`${wrong}\nbogus thing`).map(f => f.slice(0, 22))).toEqual([
+      '1: CREATE IPSEC SASPEC',
+      '2: unknown command "bo',
+    ])
+  })
+})
+
 describe('faults', () => {
   it.each([
     [

@@ -19,12 +19,22 @@ describe('joining lines', () => {
   })
 
   it('lets a comment go on until a verb', () => {
-    expect(commands('# a comment\naddress translation.\n*# and\nanother\nenable ip')).toEqual(['5: enable ip'])
+    const long = '# This NAT definition allows the Internet to remote users by providing'
+    expect(commands(`${long}\naddress translation.\n*${long}\nanother\nenable ip`)).toEqual(['5: enable ip'])
   })
 
   it('points at a line that a comment swallowed although it looks like a command', () => {
-    expect(join('# a comment\nadf user=x password=y').suspects).toEqual([2])
-    expect(join('# a comment\nof ranges (e.g. ip=1.2.3.4)').suspects).toEqual([])
+    const long = '# The pool has the inner addresses that are handed out to clients'
+    expect(join(`${long}\nadf user=x password=y`).suspects).toEqual([2])
+    expect(join(`${long}\nof ranges (e.g. ip=1.2.3.4)`).suspects).toEqual([])
+  })
+
+  it('lets a line stand alone that no page width broke: a mistyped verb is told by its own line', () => {
+    expect(commands('enable isakmp\nfrobnicate everything')).toEqual(['1: enable isakmp', '2: frobnicate everything'])
+    expect(join('# a comment\nfrobnicate everything')).toEqual({ commands: [], suspects: [2] })
+    expect(commands('create enco key=1 type=general\nvalue=abc')).toEqual([
+      '1: create enco key=1 type=general value=abc',
+    ])
   })
 
   it('goes on with an open quote or placeholder although a verb comes next', () => {

@@ -371,6 +371,7 @@ describe('our own example', () => {
       [500, undefined],
       [4500, undefined],
       [1701, 'ipsec'],
+      [22, undefined],
     ])
     expect(c.users).toEqual([])
     expect(c.held).toEqual([])
