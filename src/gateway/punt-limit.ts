@@ -16,6 +16,8 @@ export class PuntLimit {
       this.used.fill(0)
       this.windowStart = now
     }
-    return this.used[peer]!++ < PER_SECOND
+    if (this.used[peer]! >= PER_SECOND) return false
+    this.used[peer]!++
+    return true
   }
 }

@@ -1,0 +1,47 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { Leavings } from '../../src/gateway/leavings.ts'
+import { temporaryDirectory } from './fakes.ts'
+
+const a = { device: 'lan0', address: '192.168.8.100' }
+const b = { device: 'lan0', address: '192.168.8.101' }
+
+describe('the note of what is left in the host', () => {
+  it('is not there after a clean end', () => {
+    const directory = temporaryDirectory()
+    const l = new Leavings(directory)
+    expect(l.earlier()).toBeUndefined()
+    l.setTable('floatgate_tun0')
+    l.addProxy(a)
+    l.clear()
+    expect(new Leavings(directory).earlier()).toBeUndefined()
+    expect(existsSync(join(directory, 'leavings.json'))).toBe(false)
+    l.clear()
+  })
+
+  it('tells the next run what one that was killed had made', () => {
+    const directory = temporaryDirectory()
+    const l = new Leavings(directory)
+    l.setTable('floatgate_tun0')
+    l.addProxy(a)
+    l.addProxy(a)
+    l.addProxy(b)
+    l.removeProxy(a)
+    expect(new Leavings(directory).earlier()).toEqual({ table: 'floatgate_tun0', proxies: [b] })
+    l.setTable(undefined)
+    expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [b] })
+  })
+
+  it('is written by nobody else', () => {
+    const directory = temporaryDirectory()
+    new Leavings(directory).addProxy(a)
+    expect(statSync(join(directory, 'leavings.json')).mode & 0o777).toBe(0o600)
+  })
+
+  it.each(['', '{"proxies": [', 'null'])('that is %j is none', text => {
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, 'leavings.json'), text)
+    expect(new Leavings(directory).earlier()).toBeUndefined()
+  })
+})
