@@ -12,6 +12,7 @@ import type { Clock, Deadlines } from './deadlines.ts'
 import { Driver } from './driver.ts'
 import { type Log, Severity } from './log.ts'
 import type { DataPath, HostNetwork } from './ports.ts'
+import { ofAdmission, ofLink, type Refusal } from './refusals.ts'
 import type { Admission, Residents } from './residents.ts'
 import type { Stats } from './stats.ts'
 
@@ -218,25 +219,10 @@ export class Sessions {
         message: 'Welcome',
       }
     } else {
-      this.refused(s, e.name, admission.reason)
+      this.failed(s, ofAdmission(e.name, admission.reason))
       result = { kind: 'rejected', reason: admission.reason, message: 'Authentication failed' }
     }
     s.driver.handle({ kind: 'authenticated', request: e.request, result })
-  }
-
-  private refused(s: Session, name: string, reason: Extract<Admission, { kind: 'rejected' }>['reason']): void {
-    const [text, remedy] = {
-      'unknown-user': [
-        `unknown user "${name}"`,
-        `check the name that was typed, or "add user=${name} password=... login=no"`,
-      ],
-      'wrong-password': [`wrong password for user "${name}"`, 'type the password again; upper and lower case differ'],
-      'pool-empty': [
-        `no inner address is left for user "${name}"`,
-        'enlarge the pool ("show ip pool") or end sessions that are not needed ("reset session=N")',
-      ],
-    }[reason] as [string, string]
-    this.to.attempts.failed(s.ids.session, text, remedy)
   }
 
   /** Another session holds the address that this user owns: the newest login has it. */
@@ -313,7 +299,7 @@ export class Sessions {
     if (!this.all.delete(s.ids.session)) return
     s.driver.end()
     const { attempts, log } = this.to
-    attempts.failed(s.ids.session, `PPP failed: ${detail}`, remedyOf(cause))
+    this.failed(s, ofLink(cause, detail))
     attempts.ended(s.ids.session, detail)
     this.leave(s)
     const { data } = this.to
@@ -334,25 +320,14 @@ export class Sessions {
     })
   }
 
+  private failed(s: Session, refusal: Refusal): void {
+    this.to.attempts.failed(s.ids.session, refusal.text, refusal.remedy)
+  }
+
   /** Gives the address back, and takes its route away. */
   private leave(s: Session): void {
     this.withdraw(s)
     s.admission = undefined
     this.to.residents.release(s.ids.session)
-  }
-}
-
-function remedyOf(cause: PppDownCause): string {
-  switch (cause) {
-    case 'lcp-failed':
-    case 'peer-refused':
-      return 'let the client allow CHAP, and no encryption beyond IPsec, in its security settings'
-    case 'ipcp-failed':
-      return 'let the client obtain its IP address automatically'
-    case 'lost':
-    case 'peer-terminated':
-      return 'see the client’s own message: it ended the connection'
-    default:
-      return ''
   }
 }

@@ -1,0 +1,51 @@
+/** Why a link did not come up, for SHOW ATTEMPT: what happened in one line, and what to change. */
+
+import type { PppDownCause } from '../ppp/effects.ts'
+import type { Admission } from './residents.ts'
+
+export interface Refusal {
+  readonly text: string
+  /** Empty where nothing is to be changed. */
+  readonly remedy: string
+}
+
+/** Authentication or the address pool refused `name`. */
+export function ofAdmission(name: string, reason: Extract<Admission, { kind: 'rejected' }>['reason']): Refusal {
+  switch (reason) {
+    case 'unknown-user':
+      return {
+        text: `unknown user "${name}"`,
+        remedy: `check the name that was typed, or "add user=${name} password=... login=no"`,
+      }
+    case 'wrong-password':
+      return {
+        text: `wrong password for user "${name}"`,
+        remedy: 'type the password again; upper and lower case differ',
+      }
+    case 'pool-empty':
+      return {
+        text: `no inner address is left for user "${name}"`,
+        remedy: 'enlarge the pool ("show ip pool") or end sessions that are not needed ("reset session=N")',
+      }
+  }
+}
+
+/** PPP came to its end before it was up. */
+export function ofLink(cause: PppDownCause, detail: string): Refusal {
+  return { text: `PPP failed: ${detail}`, remedy: remedyOf(cause) }
+}
+
+function remedyOf(cause: PppDownCause): string {
+  switch (cause) {
+    case 'lcp-failed':
+    case 'peer-refused':
+      return 'let the client allow CHAP, and no encryption beyond IPsec, in its security settings'
+    case 'ipcp-failed':
+      return 'let the client obtain its IP address automatically'
+    case 'lost':
+    case 'peer-terminated':
+      return 'see the client’s own message: it ended the connection'
+    default:
+      return ''
+  }
+}
