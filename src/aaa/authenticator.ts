@@ -1,17 +1,8 @@
 /** Who may connect, and with which address: the users of the script; RADIUS comes beside them later. */
 
 import { Secret } from '../packet/bytes.ts'
-import type { Ipv4 } from '../packet/ip.ts'
 import { verifyChapMd5 } from './chap.ts'
-import type { Users } from './users.ts'
-
-/** A user who may dial in. */
-export interface DialInUser {
-  readonly name: string
-  readonly password: Secret
-  /** The user's own inner address; it comes before any pool. */
-  readonly address: Ipv4 | undefined
-}
+import type { DialInUser, Users } from './users.ts'
 
 export interface ChapMd5Request {
   readonly name: string

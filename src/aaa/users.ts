@@ -1,6 +1,15 @@
 /** The user authentication facility's list: names in any case, as the router takes them. */
 
-import type { DialInUser } from './authenticator.ts'
+import type { Secret } from '../packet/bytes.ts'
+import type { Ipv4 } from '../packet/ip.ts'
+
+/** A user who may dial in. */
+export interface DialInUser {
+  readonly name: string
+  readonly password: Secret
+  /** The user's own inner address; it comes before any pool. */
+  readonly address: Ipv4 | undefined
+}
 
 export class Users {
   private readonly byName: ReadonlyMap<string, DialInUser>

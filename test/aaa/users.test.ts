@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { DialInUser } from '../../src/aaa/authenticator.ts'
+
 import { authenticateChap } from '../../src/aaa/authenticator.ts'
 import { chapMd5, verifyChapMd5 } from '../../src/aaa/chap.ts'
-import { bareName, Users } from '../../src/aaa/users.ts'
+import { bareName, type DialInUser, Users } from '../../src/aaa/users.ts'
 import { fromHex, Secret, toHex } from '../../src/packet/bytes.ts'
 
 const user = (name: string, password: string): DialInUser => ({
