@@ -13,6 +13,8 @@ import type { Stats, TrafficCounts } from './stats.ts'
 
 /** Share of a byte limit after which the SA says that it will end. */
 const SOFT_SHARE = 0.9
+/** A peer that moves more often than this is logged no more often: one that has the key can do it with every packet. */
+const MOVE_LOG_MILLIS = 10_000
 
 export interface PeerSa {
   readonly sa: ChildSa
@@ -34,6 +36,8 @@ export interface Peer {
   client: string
   nat: string
   phase1: Phase1Suite | undefined
+  /** When its last move was logged. */
+  moveLogged: Millis | undefined
   /** By inbound SPI, oldest first. */
   readonly sas: Map<number, PeerSa>
 }
@@ -136,6 +140,7 @@ export class Peers {
       client: '',
       nat: '',
       phase1: undefined,
+      moveLogged: undefined,
       sas: new Map(),
     })
   }
@@ -149,6 +154,9 @@ export class Peers {
     p.remote = remote
     if (!elsewhere || p.sas.size === 0) return
     this.setPath(p)
+    const now = this.to.now()
+    if (p.moveLogged !== undefined && now - p.moveLogged < MOVE_LOG_MILLIS) return
+    p.moveLogged = now
     this.to.log.add({
       severity: Severity.Notice,
       module: 'ISAK',

@@ -41,7 +41,7 @@ export class SecretStore {
       this.warnings.push(`${this.path} could be read by others: its mode is 0600 again`)
       chmodSync(this.path, 0o600)
     }
-    const file = JSON.parse(text) as StoreFile
+    const file = parse(text, this.path)
     for (const [id, key] of Object.entries(file.keys ?? {})) {
       this.keys.set(Number(id), { type: key.type, value: new Secret(new Uint8Array(Buffer.from(key.value, 'base64'))) })
     }
@@ -106,4 +106,15 @@ export class SecretStore {
     writeFileSync(next, `${JSON.stringify(file, null, 1)}\n`, { mode: 0o600, flag: 'wx', flush: true })
     renameSync(next, this.path)
   }
+}
+
+/** Throws an Error that quotes nothing of the file, as JSON.parse's own would. */
+function parse(text: string, path: string): StoreFile {
+  try {
+    const file: unknown = JSON.parse(text)
+    if (typeof file === 'object' && file !== null) return file as StoreFile
+  } catch {
+    // Told below.
+  }
+  throw new Error(`${path} is damaged: restore it, or remove it and set keys and users anew`)
 }

@@ -25,7 +25,7 @@ export class ControlSockets implements IkeSockets {
   private readonly attached: NativeBatch
   private readonly watchers: NativeWatcher[] = []
   /** Datagrams that were neither IKE nor a keepalive, by why they were dropped. */
-  readonly counters = { oversized: 0, noMarker: 0, keepalives: 0, sendFailed: 0 }
+  readonly counters = { oversized: 0, noMarker: 0, keepalives: 0, sendFailed: 0, receiveFailed: 0 }
 
   /** `fd4500` may be a worker's socket where steering is not to be had: then it is only written here, never read. */
   constructor(native: Native, fd500: number, fd4500: number) {
@@ -71,7 +71,7 @@ export class ControlSockets implements IkeSockets {
   private drain(fd: number, port: number, handler: DatagramHandler): void {
     const b = this.batch
     for (let round = 0; round < ROUNDS; round++) {
-      b.count = this.native.receiveUdp(fd, this.attached, 0)
+      b.count = this.receive(fd)
       for (let i = 0; i < b.count; i++) {
         if (b.verdict[i] !== Verdict.Forward) {
           this.counters.oversized++
@@ -83,6 +83,16 @@ export class ControlSockets implements IkeSockets {
         if (bytes) handler(local, remote, bytes)
       }
       if (b.count === 0) return
+    }
+  }
+
+  /** A socket that fails, fails again at its next turn: nothing thrown here may end the daemon. */
+  private receive(fd: number): number {
+    try {
+      return this.native.receiveUdp(fd, this.attached, 0)
+    } catch {
+      this.counters.receiveFailed++
+      return 0
     }
   }
 

@@ -17,7 +17,7 @@ import { L2tpTable } from '../l2tp/table.ts'
 import type { Millis } from '../machine.ts'
 import { BATCH_CAPACITY, Batch, MAX_PACKET } from '../packet/batch.ts'
 import { Secret } from '../packet/bytes.ts'
-import { DropReason, Verdict } from '../packet/verdict.ts'
+import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
 import { PppTable } from '../ppp/table.ts'
@@ -29,6 +29,8 @@ import { Stats, WorkerCounter } from './stats.ts'
 
 /** Batches taken from one source before the others get their turn. */
 const ROUNDS = 8
+/** After a bug the loop rests this long, so that one that comes back at every turn leaves control and the log alive. */
+const REST_MILLIS = 100
 
 class DataWorker {
   private readonly native = loadNative()
@@ -51,6 +53,7 @@ class DataWorker {
   private readonly punts = new PuntLimit()
   private injectingFrames = false
   private running = true
+  private readonly resting = new Int32Array(new SharedArrayBuffer(4))
 
   constructor(start: WorkerStart, port: MessagePort) {
     this.start = start
@@ -76,6 +79,7 @@ class DataWorker {
         if (ready & 4) this.fromTun()
       } catch (e) {
         this.tell({ kind: 'bug', text: e instanceof Error ? (e.stack ?? e.message) : String(e) })
+        Atomics.wait(this.resting, 0, 0, REST_MILLIS)
       }
     }
     this.tell({ kind: 'stopped' })
@@ -89,7 +93,7 @@ class DataWorker {
       batch.count = raw ? native.receiveRaw(fd, nativeInbound, 0) : native.receiveUdp(fd, nativeInbound, 0)
       if (batch.count === 0) return
       this.countReceived(batch)
-      if (this.engine.open(batch) > 0) this.engineEvents()
+      if (this.engine.open(batch) > 0) this.engineEvents(now)
       this.countOpened(batch)
       decapsulateL2tp(batch, this.l2tp)
       decapsulatePpp(batch, this.ppp)
@@ -126,7 +130,7 @@ class DataWorker {
 
   private sealAndSend(batch: Batch, attached: NativeBatch): void {
     const { native, start } = this
-    if (this.engine.seal(batch) > 0) this.engineEvents()
+    if (this.engine.seal(batch) > 0) this.engineEvents(clock())
     const sent = native.sendEsp(start.udpFd, start.rawFd, attached, batch.count)
     this.stats.add(start.worker, WorkerCounter.sentPackets, sent)
     this.stats.add(start.worker, WorkerCounter.batches, 1)
@@ -149,6 +153,9 @@ class DataWorker {
       if (verdict === Verdict.Forward) continue
       if (verdict === Verdict.Drop) {
         this.stats.addDrop(worker, batch.reason[i]!)
+      } else if (batch.reason[i] === PuntReason.Ike && batch.port[i] === 0) {
+        // The zero SPI is IKE's mark in UDP; as IP protocol 50 it is only an SPI that nobody has (RFC 4303 section 2.1).
+        this.stats.addDrop(worker, DropReason.UnknownSpi)
       } else if (this.punts.allows(batch.peer[i]!, now)) {
         this.stats.addPunt(worker, batch.reason[i]!)
         this.punt(batch, i)
@@ -204,8 +211,10 @@ class DataWorker {
     }
   }
 
-  private engineEvents(): void {
-    this.tell({ kind: 'engine', events: this.engine.takeEvents() })
+  /** A peer that has the key can claim to move with every packet: that too is a punt, and has its share. */
+  private engineEvents(now: Millis): void {
+    const events = this.engine.takeEvents().filter(e => e.kind !== 'moved' || this.punts.allows(e.peer, now))
+    if (events.length > 0) this.tell({ kind: 'engine', events })
   }
 
   private tell(message: FromWorker): void {

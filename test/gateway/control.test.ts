@@ -315,6 +315,22 @@ describe('control', () => {
     expect(w.log.some(l => l.includes('Peer moved to 203.0.113.101:41002'))).toBe(true)
   })
 
+  it('follows one that moves with every packet, but does not fill the log with it', () => {
+    const w = new World()
+    const anna = w.guest(xpAtHome)
+    w.connect(anna)
+    for (let i = 0; i < 20; i++) {
+      Object.assign(anna.o, { ports: { 500: 41_001, 4500: 41_100 + i } })
+      w.act(anna, { kind: 'ipPacket', bytes: ping(anna.client.address, LAN_HOST) })
+    }
+    expect(w.take()).toContain('setPath peer 1 port 41119')
+    expect(w.log.filter(l => l.includes('Peer moved'))).toHaveLength(1)
+    w.advance(11_000)
+    Object.assign(anna.o, { ports: { 500: 41_001, 4500: 41_200 } })
+    w.act(anna, { kind: 'ipPacket', bytes: ping(anna.client.address, LAN_HOST) })
+    expect(w.log.filter(l => l.includes('Peer moved'))).toHaveLength(2)
+  })
+
   it('ends one session on demand and lets the others be', () => {
     const w = new World()
     const [anna, ben] = [w.guest(xpAtHome), w.guest(xpNextDoor)]

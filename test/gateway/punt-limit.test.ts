@@ -41,9 +41,9 @@ describe('the limit on punts', () => {
     expect(passed(limit, 1, 5000, 200_000)).toBe(SHARE)
   })
 
-  it('knows the highest row, and the row of nobody', () => {
+  it('knows the highest row, and the row of nobody, which clients that are about to connect share', () => {
     const limit = new PuntLimit()
     expect(passed(limit, MAX_PEERS - 1, 5000)).toBe(SHARE)
-    expect(passed(limit, 0, 5000)).toBe(SHARE)
+    expect(passed(limit, 0, 5000, 100_000)).toBe(5000)
   })
 })

@@ -109,6 +109,15 @@ describe('the secret store', () => {
     expect(() => new SecretStore(directory)).toThrow()
   })
 
+  it('quotes nothing of a damaged file', () => {
+    const directory = temporaryDirectory()
+    for (const damaged of ['{"users": [{"name": "a", "password": hunter2}]}', 'null', '"hunter2"']) {
+      writeFileSync(join(directory, 'secrets.json'), damaged, { mode: 0o600 })
+      expect(() => new SecretStore(directory)).toThrow(/secrets\.json is damaged/)
+      expect(() => new SecretStore(directory)).not.toThrow(/hunter2/)
+    }
+  })
+
   it('shows nothing when it is printed', () => {
     const store = new SecretStore(temporaryDirectory())
     store.setKey(1, 'general', Secret.fromText('hush-hush'))
