@@ -14,7 +14,8 @@ import { seededDice } from '../support/dice.ts'
 import { IkeClient, type IkeClientEffect, type IkeClientInput } from '../support/ike-client.ts'
 import type { InitiatorPair } from '../support/initiator.ts'
 import { type VpnProfile, windows10, windowsXp } from '../support/profiles.ts'
-import { VpnClient, type VpnClientEffect } from '../support/vpn-client.ts'
+import { VpnClient } from '../support/vpn-client.ts'
+import type { VpnClientEffect } from '../support/vpn-contract.ts'
 
 const HOME = ipv4('192.0.2.50')
 const outsidePorts = { 500: 1027, 4500: 1028 } as const

@@ -124,6 +124,20 @@ describe.skipIf(lacking !== undefined)('a simulated client and floatgated', () =
     await expectNothingLeft()
   })
 
+  it('connects, carries data and ends over a path that loses every twentieth packet', { timeout: 60_000 }, async () => {
+    const rule = 'type filter hook forward priority -10\nnumgen random mod 20 < 1 drop'
+    const loss = `table ip loss {\nchain through {\n${rule}\n}\n}`
+    expect((await office.inside('nat', 'nft', loss)).status).toBe(0)
+    const client = office.dial('c1', accounts.dialin3)
+    await client.connected()
+    await expectDownload(client, 100_000)
+    expect(await client.hangUp()).toBe('status 0')
+    expect((await office.inside('nat', 'nft', 'delete', 'table', 'ip', 'loss')).status).toBe(0)
+    // A farewell that was lost leaves the session to the gateway's own watch over it: it is ended here by hand.
+    for (const { id } of await office.show<SessionState>('session')) await office.vpnctl('reset', `session=${id}`)
+    await expectNothingLeft()
+  })
+
   it('goes on through new SAs without losing a packet', async () => {
     const client = office.dial('c1', accounts.dialin2)
     await client.connected()

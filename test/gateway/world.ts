@@ -28,7 +28,8 @@ import { encapsulate as encapsulatePpp } from '../../src/ppp/encapsulate.ts'
 import { PppTable } from '../../src/ppp/table.ts'
 import { seededDice } from '../support/dice.ts'
 import type { VpnProfile } from '../support/profiles.ts'
-import { VpnClient, type VpnClientEffect, type VpnClientInput } from '../support/vpn-client.ts'
+import { VpnClient } from '../support/vpn-client.ts'
+import type { VpnClientEffect, VpnClientInput } from '../support/vpn-contract.ts'
 import { FakeClock, temporaryDirectory } from './fakes.ts'
 
 export const SERVER = ipv4('203.0.113.1')

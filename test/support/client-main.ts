@@ -12,7 +12,8 @@ import { Batch } from '../../src/packet/batch.ts'
 import { formatIpv4, type Ipv4, ipv4, parseIpv4 } from '../../src/packet/ip.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
 import { profiles } from './profiles.ts'
-import { type Stage, VpnClient, type VpnClientEffect, type VpnClientInput } from './vpn-client.ts'
+import { VpnClient } from './vpn-client.ts'
+import type { Stage, VpnClientEffect, VpnClientInput } from './vpn-contract.ts'
 
 const USAGE = `usage: client-main --server ADDRESS --psk KEY --user NAME --password WORD
                    [--profile xp|win10] [--route CIDR]... [--name COMPUTER] [--tunnel-id N]

@@ -30,6 +30,9 @@ export class Network {
   readonly directory = `${runs}/${this.id}`
   private readonly daemons: Daemon[] = []
   private readonly namespaces: string[] = []
+  /** A namespace that is being made: what removes all waits for it. */
+  private making: Promise<unknown> = Promise.resolve()
+  private removed = false
 
   /** Removes what killed runs left, and makes the directory. */
   async open(): Promise<void> {
@@ -43,9 +46,12 @@ export class Network {
   }
 
   async namespace(name: string): Promise<void> {
+    if (this.removed) throw new Error('the network was removed')
     this.namespaces.push(`${this.id}-${name}`)
     writeFileSync(`${this.directory}/namespaces`, this.namespaces.join('\n'))
-    await must(['ip', 'netns', 'add', `${this.id}-${name}`])
+    const made = must(['ip', 'netns', 'add', `${this.id}-${name}`])
+    this.making = made.catch(() => undefined)
+    await made
     await this.ip(name, 'link set lo up')
   }
 
@@ -74,6 +80,7 @@ export class Network {
 
   /** Starts a program inside a namespace, to be ended with this run at the latest. */
   start(namespace: string, name: string, ...argv: string[]): Daemon {
+    if (this.removed) throw new Error('the network was removed')
     const daemon = new Daemon(name, this.inside(namespace, ...argv), `${this.directory}/${name}.log`)
     this.daemons.push(daemon)
     return daemon
@@ -81,6 +88,8 @@ export class Network {
 
   /** Ends and removes everything this run made. Safe to call at any time and more than once. */
   async remove(): Promise<void> {
+    this.removed = true
+    await this.making
     await Promise.all(this.daemons.map(daemon => daemon.stop(3000)))
     for (const name of this.namespaces.splice(0)) await run(['ip', 'netns', 'delete', name])
     rmSync(this.directory, { recursive: true, force: true })

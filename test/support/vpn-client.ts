@@ -6,10 +6,8 @@
  * reason, after it has taken down what was up.
  */
 
-import type { Engine } from '../../src/esp/engine.ts'
 import { ReferenceEngine } from '../../src/esp/reference.ts'
-import type { DeadlineInput, Dice, Machine, Millis } from '../../src/machine.ts'
-import type { Batch } from '../../src/packet/batch.ts'
+import type { DeadlineInput, Machine, Millis } from '../../src/machine.ts'
 import { formatIpv4, type Ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { concat } from '../../src/packet/writer.ts'
 import { ClientEsp } from './client-esp.ts'
@@ -18,63 +16,7 @@ import type { InitiatorPair } from './initiator.ts'
 import { Lac, type LacEffect, type LacInput } from './lac.ts'
 import { describeL2tp, describePpp } from './narrate.ts'
 import { PppClient } from './ppp-client.ts'
-import type { VpnProfile } from './profiles.ts'
-
-export interface VpnClientOptions {
-  readonly profile: VpnProfile
-  readonly dice: Dice
-  /** Our own address as the host knows it, and the one we dial. */
-  readonly address: Ipv4
-  readonly server: Ipv4
-  readonly presharedKey: string
-  readonly user: string
-  readonly password: string
-  readonly computerName?: string
-  /** Windows counts its tunnels from 1 since it started: clients behind one NAT have the same. */
-  readonly tunnelId?: number
-  /** Many clients may share an engine and a batch, each with a row of its own. */
-  readonly engine?: Engine
-  readonly peer?: number
-  readonly batch?: Batch
-  /** Whether to tell each step in words. */
-  readonly narrate?: boolean
-  /** Waits between the transmissions of an IKE message, and after the last. */
-  readonly ikeIntervals?: readonly Millis[]
-  /** How long connecting may take in all. */
-  readonly patienceMillis?: Millis
-  /** When a pair of SAs is replaced, after it came up. */
-  readonly rekeyMillis?: Millis
-}
-
-export type VpnClientInput =
-  | { readonly kind: 'start' }
-  /** A datagram from the server, that came to this port of ours; on 4500 with the non-ESP marker where it is IKE. */
-  | { readonly kind: 'datagram'; readonly port: 500 | 4500; readonly bytes: Uint8Array }
-  /** IP protocol 50, from the SPI on. */
-  | { readonly kind: 'esp'; readonly bytes: Uint8Array }
-  /** An IP packet to be sent through the tunnel. */
-  | { readonly kind: 'ipPacket'; readonly bytes: Uint8Array }
-  /** Asks for new SAs now. */
-  | { readonly kind: 'rekey' }
-  | { readonly kind: 'disconnect' }
-
-export type Stage = 'IKE' | 'IPsec' | 'L2TP' | 'PPP' | 'authentication' | 'connected'
-
-export type VpnClientEffect =
-  /** To the same port of the server. */
-  | { readonly kind: 'send'; readonly port: 500 | 4500; readonly bytes: Uint8Array }
-  | { readonly kind: 'sendEsp'; readonly bytes: Uint8Array }
-  | {
-      readonly kind: 'networkUp'
-      readonly address: Ipv4
-      readonly serverAddress: Ipv4
-      readonly dns: readonly Ipv4[]
-      readonly mtu: number
-    }
-  | { readonly kind: 'ipPacket'; readonly bytes: Uint8Array }
-  | { readonly kind: 'step'; readonly text: string }
-  /** It is over. `failed` tells where, absent where the user wanted it so. */
-  | { readonly kind: 'down'; readonly failed: Stage | undefined; readonly reason: string }
+import type { Stage, VpnClientEffect, VpnClientInput, VpnClientOptions } from './vpn-contract.ts'
 
 const MARKER = new Uint8Array(4)
 const KEEPALIVE = Uint8Array.of(0xff)
