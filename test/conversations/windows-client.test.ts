@@ -92,22 +92,20 @@ class Conversation {
   }
 }
 
+/** A client that has not started yet. */
+function newClient(profile: VpnProfile, dice = seededDice('any')): VpnClient {
+  const account = { presharedKey: 'the key', user: 'anna', password: 'secret' }
+  return new VpnClient({ profile, dice, address: PRIVATE, server: SERVER, ...account })
+}
+
 /** The first message of a client whose cookie is that of the sample. */
 function firstMessage(profile: VpnProfile): Uint8Array {
   const dice = seededDice('any')
   let first = true
-  const client = new VpnClient({
-    profile,
-    dice: length => {
-      const thrown = first ? fromHex('1122334455667788') : dice(length)
-      first = false
-      return thrown
-    },
-    address: PRIVATE,
-    server: SERVER,
-    presharedKey: 'the key',
-    user: 'anna',
-    password: 'secret',
+  const client = newClient(profile, length => {
+    const thrown = first ? fromHex('1122334455667788') : dice(length)
+    first = false
+    return thrown
   })
   const effects: VpnClientEffect[] = []
   client.handle({ kind: 'start' }, 0, effects)
@@ -201,6 +199,23 @@ describe('a client and a gateway over a bad path', () => {
         for (const pair of c.pairs) expect(installed).toContain(pair.outboundSpi)
       }),
       { numRuns: 60 },
+    )
+  })
+
+  it('is not impressed by noise', () => {
+    const noise = fc.record({ port: fc.constantFrom(500, 4500, 0), bytes: fc.uint8Array({ maxLength: 200 }) })
+    fc.assert(
+      fc.property(fc.array(noise, { maxLength: 20 }), datagrams => {
+        const client = newClient(windowsXp)
+        const effects: VpnClientEffect[] = []
+        client.handle({ kind: 'start' }, 0, effects)
+        for (const { port, bytes } of datagrams) {
+          if (port === 0) client.handle({ kind: 'esp', bytes }, 1, effects)
+          else client.handle({ kind: 'datagram', port: port as 500 | 4500, bytes }, 1, effects)
+        }
+        expect(effects.map(e => e.kind)).toEqual(['send'])
+        expect(client.deadline).toBe(1000)
+      }),
     )
   })
 })

@@ -246,7 +246,7 @@ async function main(): Promise<number> {
       for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
         process.on(signal, () => program.handle({ kind: 'disconnect' }))
       }
-      // A line on SIGUSR2 asks for new SAs, as a lifetime that runs out would.
+      // SIGUSR2 asks for new SAs, as a lifetime that runs out would.
       process.on('SIGUSR2', () => program.handle({ kind: 'rekey' }))
       program.handle({ kind: 'start' })
     } catch (e) {

@@ -11,7 +11,7 @@ import { type ProfileName, profiles } from './profiles.ts'
 const DOWNLOAD = 4_000_000
 const bold = process.stdout.isTTY ? (text: string) => `\x1b[1m${text}\x1b[0m` : (text: string) => text
 const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
-const head = (text: string) => print(`\n${bold(`## ${text}`)}\n`)
+const head = (text: string) => print(`\n${bold(`## ${text}`)}\n\n`)
 
 async function main(profile: ProfileName): Promise<number> {
   const lacking = await whyNoNetwork()
