@@ -21,13 +21,19 @@ async function main(profile: ProfileName): Promise<number> {
   }
   const office = new Office()
   let leaving = false
+  const leave = (): void => {
+    leaving = true
+    void office.remove().finally(() => process.exit(130))
+  }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
-      leaving = true
       print(`\n${signal}: removing what was made`)
-      void office.remove().finally(() => process.exit(130))
+      leave()
     })
   }
+  // Whoever read along has gone, as `head` does.
+  process.stdout.once('error', leave)
+  process.stdout.on('error', () => {})
   try {
     await tell(office, profile)
     return 0
@@ -44,8 +50,7 @@ async function tell(office: Office, profile: ProfileName): Promise<void> {
   const { name } = profiles[profile]
   head('The network')
   await office.raise(['c1'])
-  print(`
-  ${name} 10.1.0.11 --- NAT ${natPublic} --- Internet --- ${gatewayPublic} Floatgate 192.168.8.1 --- LAN host ${lanHost}
+  print(`  ${name} 10.1.0.11 --- NAT ${natPublic} --- Internet --- ${gatewayPublic} Floatgate 192.168.8.1 --- LAN host ${lanHost}
 
 Network namespaces ${office.network.id}-*; the configuration is a router's command script.`)
 
