@@ -108,7 +108,9 @@ describe('IKE under hostile datagrams', () => {
     expect(storm.halfOpen).toBeLessThanOrEqual(2 * baseConfig.maxHalfOpen)
   })
 
-  it('an encrypted fifth message of garbage ends its exchange after a few, and says so once', () => {
+  it('an encrypted fifth message of garbage ends its exchange after a few, and says so once', {
+    timeout: FUZZ_TIMEOUT,
+  }, () => {
     forSeeds(20, seed => {
       const rng = new Rng(seed)
       const storm = new Storm()
