@@ -136,6 +136,8 @@ export class Lac implements Machine<LacInput, LacEffect> {
   readonly calls = new Map<number, Call>()
   readonly channel: Channel
   private nextSessionId: number
+  /** The tunnel was given up: nobody is there any more to acknowledge anything. */
+  private forgotten = false
 
   /** Windows counts its tunnels from 1 since it started, and its first session ID is 1. */
   constructor(options: { profile?: LacProfile; hostName?: string; tunnelId?: number; firstSessionId?: number } = {}) {
@@ -184,6 +186,7 @@ export class Lac implements Machine<LacInput, LacEffect> {
       case 'deadline':
         if (!this.channel.tick(now)) {
           this.channel.abandon()
+          this.forgotten = true
           this.close('the server stopped answering', true, effects)
         }
         break
@@ -215,7 +218,7 @@ export class Lac implements Machine<LacInput, LacEffect> {
 
   private receive(bytes: Uint8Array, now: Millis, effects: LacEffect[]): void {
     const p = parseControl(bytes)
-    if (p.tunnelId !== this.localTunnelId) return
+    if (p.tunnelId !== this.localTunnelId || this.forgotten) return
     const ready: Parcel[] = []
     this.channel.receive(p, now, ready)
     for (const parcel of ready) this.take(parcel, effects)
