@@ -43,6 +43,8 @@ export class Sessions {
   readonly all = new Map<number, Session>()
   /** What the router counts by user. */
   readonly authentications = new Map<string, { good: number; bad: number }>()
+  /** What the links that are gone have counted. */
+  private readonly bygone = new Map<string, number>()
   private pppNumber = 0
 
   private readonly to: {
@@ -265,6 +267,13 @@ export class Sessions {
     for (let w = 0; w < data.workers; w++) data.post(w, { kind: 'networkDown', session: s.ids.session })
   }
 
+  /** What all links have counted together, those that are gone among them. */
+  pppCounters(): Record<string, number> {
+    const sum = new Map(this.bygone)
+    for (const s of this.all.values()) addCounts(sum, s)
+    return Object.fromEntries(sum)
+  }
+
   /** Takes the session's route away. */
   private withdraw(s: Session): void {
     if (!s.networkUp || s.admission?.kind !== 'accepted') return
@@ -298,6 +307,7 @@ export class Sessions {
   private finish(s: Session, cause: PppDownCause, detail: string): void {
     if (!this.all.delete(s.ids.session)) return
     s.driver.end()
+    addCounts(this.bygone, s)
     const { attempts, log } = this.to
     this.failed(s, ofLink(cause, detail))
     attempts.ended(s.ids.session, detail)
@@ -330,4 +340,8 @@ export class Sessions {
     s.admission = undefined
     this.to.residents.release(s.ids.session)
   }
+}
+
+function addCounts(sum: Map<string, number>, s: Session): void {
+  for (const [name, n] of Object.entries(s.link.snapshot().counters)) sum.set(name, (sum.get(name) ?? 0) + n)
 }

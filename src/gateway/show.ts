@@ -229,6 +229,7 @@ export function counters(c: Control, more: CounterState): CounterState {
   return {
     ike: c.ike.snapshot().counters,
     l2tp: c.l2tp.snapshot().counters,
+    ppp: c.sessions.pppCounters(),
     data: c.world.stats.totals(),
     gateway: { bugs: c.bugs, peers: c.peers.all.size, sessions: c.sessions.all.size },
     ...more,

@@ -315,6 +315,18 @@ describe('control', () => {
     expect(w.log.some(l => l.includes('Peer moved to 203.0.113.101:41002'))).toBe(true)
   })
 
+  it('counts what PPP heard and said, and goes on counting when a session is over', () => {
+    const w = new World()
+    const anna = w.guest(xpAtHome)
+    w.connect(anna)
+    const during = w.control.sessions.pppCounters()
+    expect(during['framesIn']).toBeGreaterThan(3)
+    expect(during['malformed']).toBe(0)
+    w.act(anna, { kind: 'disconnect' })
+    expect(w.control.sessions.all.size).toBe(0)
+    expect(w.control.sessions.pppCounters()['framesIn']).toBeGreaterThanOrEqual(during['framesIn']!)
+  })
+
   it('follows one that moves with every packet, but does not fill the log with it', () => {
     const w = new World()
     const anna = w.guest(xpAtHome)

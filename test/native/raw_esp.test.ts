@@ -69,6 +69,27 @@ describe.skipIf(noRaw !== '')('raw sockets for ESP', () => {
     }
   })
 
+  it('hand a packet too short for an SPI to the first worker, to be counted', () => {
+    const workers = [0, 1].map(worker => fds.keep(native.rawEspSocket(worker, 2)))
+    const out = attached()
+    for (const length of [0, 1, 3]) {
+      const row = out.batch.push(new Uint8Array(length).fill(0x77))
+      out.batch.address[row] = ipv4('127.0.0.6')
+      out.batch.local[row] = ipv4('127.0.0.4')
+    }
+    expect(native.sendEsp(-1, workers[0]!, out.handle, 3)).toBe(3)
+    const lengths = (fd: number) => {
+      const { batch, handle } = attached()
+      batch.count = native.receiveRaw(fd, handle, 0)
+      return Array.from({ length: batch.count }, (_, i) => i)
+        .filter(i => batch.address[i] === ipv4('127.0.0.4'))
+        .map(i => batch.length[i])
+    }
+    waitReadable(workers[0]!)
+    expect(lengths(workers[0]!)).toEqual([0, 1, 3])
+    expect(lengths(workers[1]!)).toEqual([])
+  })
+
   it('share a batch with UDP: each row goes its own way', () => {
     const port = freePort()
     const udp = fds.keep(native.udpSocket(LOOPBACK, port, false))
