@@ -1,7 +1,7 @@
 /** One record a connection attempt, from the first packet to the inner address: what happened, why it failed, what to change. */
 
 import type { AttemptState } from '../alliedware/show/state.ts'
-import type { IkeEvent } from '../ike/effects.ts'
+import type { FailureCause, IkeEvent } from '../ike/effects.ts'
 import type { Millis } from '../machine.ts'
 import { type Endpoint, formatEndpoint } from '../packet/ip.ts'
 
@@ -15,6 +15,8 @@ interface Attempt {
   peer: number | undefined
   /** The call that it led to; row numbers are used again, so `bySession` says whether it is still this one. */
   session: number | undefined
+  /** It answered us at its address: the others anyone can make up by the thousand. */
+  proven: boolean
   user: string
   outcome: AttemptState['outcome']
   text: string
@@ -25,6 +27,10 @@ interface Attempt {
 }
 
 const KEPT = 500
+/** Of these, so many at most may be made up. */
+const KEPT_UNPROVEN = 250
+/** What only a client can fail at that has had our second message. */
+const PROVEN_CAUSES: ReadonlySet<FailureCause> = new Set(['wrong-key', 'bad-identity', 'no-float', 'limit'])
 /** How long a client may take from one stage to the next before the attempt is called failed. */
 const STAGE_MILLIS = 45_000
 
@@ -40,26 +46,11 @@ export class Attempts {
   ike(event: IkeEvent, now: Millis, wall: Date): void {
     switch (event.kind) {
       case 'phase1Started':
-        this.add({
-          id: this.next++,
-          exchange: event.exchange,
-          time: wall,
-          started: now,
-          remote: event.remote,
-          client: event.client,
-          peer: undefined,
-          session: undefined,
-          user: '',
-          outcome: 'trying',
-          text: 'Main Mode started',
-          remedy: '',
-          setupMillis: undefined,
-          deadline: now + STAGE_MILLIS,
-        })
+        this.begin(event.exchange, event.remote, event.client, now, wall)
         return
       case 'phase1Completed': {
-        const attempt = this.ofExchange(event.exchange)
-        if (!attempt) return
+        // In a flood of first messages its own may have gone untold.
+        const attempt = this.ofExchange(event.exchange) ?? this.begin(event.exchange, event.remote, '', now, wall)
         const live = [...this.bySession.values()].find(a => a.peer === event.peer && a.outcome === 'connected')
         if (live) {
           this.drop(attempt)
@@ -70,6 +61,7 @@ export class Attempts {
         if (before?.outcome === 'trying') this.overtaken(before)
         attempt.remote = event.remote
         attempt.peer = event.peer
+        attempt.proven = true
         this.byPeer.set(event.peer, attempt)
         this.stage(attempt, now, 'Main Mode completed, waiting for Quick Mode')
         return
@@ -80,8 +72,12 @@ export class Attempts {
         return
       }
       case 'failed': {
-        const attempt = event.phase === 1 ? this.ofExchange(event.exchange) : this.trying(event.peer)
-        if (attempt?.outcome === 'trying') this.fail(attempt, event.detail, event.remedy)
+        const proven = PROVEN_CAUSES.has(event.cause)
+        let attempt = event.phase === 1 ? this.ofExchange(event.exchange) : this.trying(event.peer)
+        if (event.phase === 1 && proven) attempt ??= this.begin(event.exchange, event.remote, '', now, wall)
+        if (attempt?.outcome !== 'trying') return
+        attempt.proven ||= proven
+        this.fail(attempt, event.detail, event.remedy)
         return
       }
       default:
@@ -228,9 +224,34 @@ export class Attempts {
     return this.all.findLast(a => a.exchange === exchange)
   }
 
+  private begin(exchange: number, remote: Endpoint, client: string, now: Millis, wall: Date): Attempt {
+    const attempt: Attempt = {
+      id: this.next++,
+      exchange,
+      time: wall,
+      started: now,
+      remote,
+      client,
+      peer: undefined,
+      session: undefined,
+      proven: false,
+      user: '',
+      outcome: 'trying',
+      text: 'Main Mode started',
+      remedy: '',
+      setupMillis: undefined,
+      deadline: now + STAGE_MILLIS,
+    }
+    this.add(attempt)
+    return attempt
+  }
+
+  /** Where there are too many, the oldest goes; what a flood made up goes before what is known to be a client's. */
   private add(a: Attempt): void {
     this.all.push(a)
-    if (this.all.length > KEPT) this.all.shift()
+    if (this.all.length <= KEPT) return
+    const unproven = this.all.filter(b => !b.proven)
+    this.drop(unproven.length > KEPT_UNPROVEN ? unproven[0]! : this.all[0]!)
   }
 
   private drop(a: Attempt): void {

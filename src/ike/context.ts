@@ -42,6 +42,8 @@ export class Context {
   private out: IkeEffect[] = []
   private exchanges = 0
   private readonly anyone = new Allowance(EVENT_BURST, EVENTS_PER_SECOND)
+  /** For those who have answered us: a flood of made-up addresses must not silence them. */
+  private readonly proven = new Allowance(EVENT_BURST, EVENTS_PER_SECOND)
 
   constructor(o: IkeEndpointOptions) {
     this.config = o.config
@@ -91,8 +93,8 @@ export class Context {
   }
 
   /** An event that anyone can cause. */
-  limitedEvent(event: IkeEvent): void {
-    if (this.anyone.take(this.now)) this.event(event)
+  limitedEvent(event: IkeEvent, proven = false): void {
+    if ((proven ? this.proven : this.anyone).take(this.now)) this.event(event)
     else this.count('events-suppressed')
   }
 
@@ -102,9 +104,10 @@ export class Context {
     this.limitedEvent({ kind: 'discarded', remote: place.remote, reason })
   }
 
-  failPhase1(exchange: number, place: Place, failure: Failure): void {
+  /** `proven`: the client has had our second message, so that its address is its own. */
+  failPhase1(exchange: number, place: Place, failure: Failure, proven: boolean): void {
     this.count(`failed-${failure.cause}`)
-    this.limitedEvent({ kind: 'failed', exchange, phase: 1, remote: place.remote, peer: undefined, ...failure })
+    this.limitedEvent({ kind: 'failed', exchange, phase: 1, remote: place.remote, peer: undefined, ...failure }, proven)
   }
 
   failPhase2(exchange: number, place: Place, peer: Peer, failure: Failure): void {

@@ -179,7 +179,7 @@ export class MainModes {
     const peer = peers.admit(place, answer.identity, start.policy.name)
     if (peer === undefined) {
       this.end(half)
-      return context.failPhase1(half.id, place, tooMany(place, context.config.maxPeers))
+      return context.failPhase1(half.id, place, tooMany(place, context.config.maxPeers), true)
     }
     const restarted = answer.initialContact || (start.initialContact && peers.provesRestart(peer))
     this.leaveHalfOpen(half)
@@ -229,7 +229,7 @@ export class MainModes {
     const exchange = context.nextExchange()
     this.rememberRefusal(key)
     context.limitedEvent({ kind: 'phase1Started', exchange, remote: place.remote, client })
-    context.failPhase1(exchange, place, failure)
+    context.failPhase1(exchange, place, failure, false)
     if (policy?.sendNotify && failure.cause === 'no-proposal-phase1')
       context.send(place, emitClearNotify(header, Notify.NoProposalChosen, context.dice))
   }
@@ -248,7 +248,7 @@ export class MainModes {
     if (phase1.reported) return
     phase1.reported = true
     const { context } = this
-    context.failPhase1(phase1.id, place, failure)
+    context.failPhase1(phase1.id, place, failure, true)
     if (!phase1.start.policy.sendNotify || e.notify === undefined) return
     // Keys that the peer does not share cannot protect anything: the notify goes in clear.
     context.send(place, emitClearNotify(phase1.start, e.notify, context.dice))
@@ -266,7 +266,7 @@ export class MainModes {
     const { context } = this
     this.end(phase1)
     if (phase1.reported) return
-    context.failPhase1(phase1.id, phase1.place, silence(phase1))
+    context.failPhase1(phase1.id, phase1.place, silence(phase1), phase1.state.name !== 'SASENT')
   }
 
   private makeRoom(table: HalfOpen): void {

@@ -148,6 +148,20 @@ describe('IKE under hostile datagrams', () => {
     expect(storm.count('half-open-evicted')).toBeGreaterThan(800)
   })
 
+  it('a client with a wrong key is told of even in a flood that has silenced all else', () => {
+    const storm = new Storm()
+    for (let i = 0; i < 1500; i++) {
+      const evil = new Client(storm, { ...fast, seed: `flood ${i}`, outside: 0xc6120000 + i })
+      evil.send(evil.ike.message1())
+    }
+    expect(storm.count('events-suppressed')).toBeGreaterThan(300)
+    const forgetful = new Client(storm, { ...fast, presharedKey: 'another key' })
+    const four = forgetful.must(forgetful.ike.message3(forgetful.must(forgetful.ike.message1())))
+    storm.take()
+    forgetful.send(forgetful.ike.message5(four))
+    expect(events(storm.take(), 'failed').map(e => e.cause)).toEqual(['wrong-key'])
+  })
+
   it('a hundred thousand datagrams leave the process no larger', { timeout: FUZZ_TIMEOUT }, () => {
     const rng = new Rng(7)
     const storm = new Storm().arm(rng)

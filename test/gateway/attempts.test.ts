@@ -307,4 +307,23 @@ describe('several at once', () => {
     s.attempts.peerDown(9, 'x')
     expect(s.attempts.states()).toEqual([])
   })
+
+  it('keeps what is known of clients through a flood of made-up first messages', () => {
+    const s = new Story()
+    s.phase1Started(1)
+    s.phase1Completed(1)
+    const wrongKey = (exchange: number) => {
+      const why = { cause: 'wrong-key', detail: 'the key is not that', remedy: 'check it' } as const
+      s.ike({ kind: 'failed', exchange, phase: 1, remote, peer: undefined, ...why })
+    }
+    s.phase1Started(2)
+    wrongKey(2)
+    for (let i = 0; i < 2000; i++) s.phase1Started(100 + i)
+    expect(s.attempts.states()).toHaveLength(500)
+    expect(s.attempts.states().slice(0, 2)).toMatchObject([{ outcome: 'trying' }, { text: 'the key is not that' }])
+    // Their own first messages may have gone untold.
+    wrongKey(9000)
+    s.phase1Completed(9001, 6)
+    expect(s.attempts.states().slice(-2)).toMatchObject([{ outcome: 'failed' }, { outcome: 'trying' }])
+  })
 })
