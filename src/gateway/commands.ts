@@ -1,6 +1,7 @@
 /** Carries out the router commands that vpnctl sends: SHOW and RESET here, what changes the configuration by its own table. */
 
 import { applyCommand } from '../alliedware/apply.ts'
+import type { Configuration, EncoKey, User } from '../alliedware/config.ts'
 import { type Command, maskSecrets } from '../alliedware/parse.ts'
 import { printAttempts } from '../alliedware/show/attempt.ts'
 import { printCounters } from '../alliedware/show/counter.ts'
@@ -26,7 +27,7 @@ import { formatIpv4 } from '../packet/ip.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
 import type { Control } from './control.ts'
 import { type Log, Severity } from './log.ts'
-import type { SecretStore } from './secret-store.ts'
+import type { SecretStore, StoredUser } from './secret-store.ts'
 import * as show from './show.ts'
 
 export interface CommandWorld {
@@ -36,13 +37,13 @@ export interface CommandWorld {
   readonly system: () => SystemState
   readonly moreCounters: () => CounterState
   /** Takes a changed configuration into use; answers what is odd about it. */
-  readonly configure: (configuration: Control['configuration']) => Promise<string[]>
+  readonly configure: (configuration: Configuration) => Promise<string[]>
 }
 
 const DONE = 'Operation successful.'
 
 export async function carryOut(w: CommandWorld, text: string, caller: Caller): Promise<AdminAnswer> {
-  const outcome = applyCommand(w.control.configuration, text)
+  const outcome = applyCommand(withSecrets(w), text)
   const { command } = outcome
   if (outcome.kind === 'nothing') return { exit: 0, text: '' }
   if (outcome.kind === 'refused' || command === undefined) {
@@ -55,20 +56,51 @@ export async function carryOut(w: CommandWorld, text: string, caller: Caller): P
   return change(w, command, outcome.configuration, caller)
 }
 
+/** The configuration as commands see it: with the keys and users that are kept outside the script. */
+function withSecrets(w: CommandWorld): Configuration {
+  const c = w.control.configuration
+  const encoKeys = w.secrets
+    .keyIds()
+    .map(k => ({ id: k.id, type: k.type as EncoKey['type'], description: undefined, value: w.secrets.key(k.id)! }))
+  return { ...c, encoKeys, users: [...c.users, ...outsiders(w).map(dialInUser)] }
+}
+
+/** Users of the store that the script does not name as well. */
+function outsiders(w: CommandWorld): StoredUser[] {
+  const scripted = new Set(w.control.configuration.users.map(u => u.name.toLowerCase()))
+  return w.secrets.allUsers().filter(u => !scripted.has(u.name.toLowerCase()))
+}
+
+function dialInUser(u: StoredUser): User {
+  return {
+    ...u,
+    privilege: 'user',
+    login: false,
+    telnet: false,
+    description: undefined,
+    netmask: undefined,
+    mtu: undefined,
+  }
+}
+
 /** A command that changes the configuration: at once, without touching sessions that it does not concern. */
 async function change(
   w: CommandWorld,
   command: Command,
-  configuration: Control['configuration'],
+  configuration: Configuration,
   caller: Caller,
 ): Promise<AdminAnswer> {
   const { secrets } = w
   const [object, second] = command.object
   // Keys go to the key store and nowhere else; dial-in users stay across restarts without a saved script.
-  for (const key of configuration.encoKeys) secrets.setKey(key.id, key.type, key.value)
+  for (const key of configuration.encoKeys) {
+    if (secrets.key(key.id) !== key.value) secrets.setKey(key.id, key.type, key.value)
+  }
   if (command.verb === 'destroy' && object === 'enco' && second === 'key') secrets.removeKey(Number(command.value))
   if (object === 'user' && command.value !== undefined) keepUser(secrets, command.verb, command.value, configuration)
-  const warnings = await w.configure({ ...configuration, encoKeys: [] })
+  const outside = new Set(outsiders(w).map(u => u.name.toLowerCase()))
+  const users = configuration.users.filter(u => !outside.has(u.name.toLowerCase()))
+  const warnings = await w.configure({ ...configuration, users, encoKeys: [] })
   w.log.add({
     severity: Severity.Notice,
     module: 'CH',
@@ -78,7 +110,7 @@ async function change(
   return { exit: 0, text: [...warnings.map(t => `Warning: ${t}`), DONE].join('\n') }
 }
 
-function keepUser(secrets: SecretStore, verb: string, name: string, c: Control['configuration']): void {
+function keepUser(secrets: SecretStore, verb: string, name: string, c: Configuration): void {
   const user = c.users.find(u => u.name.toLowerCase() === name.toLowerCase())
   if (verb === 'delete') secrets.removeUser(name)
   else if (user && !user.login) secrets.setUser({ name: user.name, password: user.password, ipAddress: user.ipAddress })
