@@ -119,6 +119,7 @@ export interface IsakmpPolicyConfig {
   /** Default true: the gateway exists for it (docs/alliedware.md). */
   readonly natTraversal: boolean
   readonly sendDeletes: boolean
+  /** Default true, unlike the router: a client that is refused should learn it at once (docs/alliedware.md). */
   readonly sendNotify: boolean
   readonly expirySeconds: number | undefined
   readonly msgRetryLimit: number

@@ -231,7 +231,7 @@ function showing(w: CommandWorld, command: Command): AdminAnswer {
     case 'config':
       return command.args['dynamic'] === undefined
         ? { exit: 1, text: 'Error: SHOW CONFIG DYNAMIC shows the running configuration' }
-        : { exit: 0, text: withoutSecrets(writeScript(configuration)) }
+        : answer({ script: withoutSecrets(writeScript(configuration)) }, s => s.script)
     default:
       return { exit: 1, text: `Error: SHOW ${command.object.join(' ').toUpperCase()} is not to be had here yet` }
   }

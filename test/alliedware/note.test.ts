@@ -168,7 +168,7 @@ const unfilled: Configuration = {
         remoteId: undefined,
         natTraversal: true,
         sendDeletes: true,
-        sendNotify: false,
+        sendNotify: true,
         expirySeconds: undefined,
         msgRetryLimit: 8,
         msgTimeoutSeconds: 4,

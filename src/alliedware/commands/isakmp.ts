@@ -79,7 +79,7 @@ export const isakmpPolicyDefaults: Omit<IsakmpPolicyConfig, 'name' | 'peer'> = {
   remoteId: undefined,
   natTraversal: true,
   sendDeletes: false,
-  sendNotify: false,
+  sendNotify: true,
   expirySeconds: undefined,
   msgRetryLimit: 8,
   msgTimeoutSeconds: 4,
