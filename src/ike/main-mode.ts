@@ -5,7 +5,7 @@ import { encodeText, equalSecret } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import { choosePhase1, type Refusal } from './choose.ts'
 import { Exchange, IdType, NONCE_MAX, NONCE_MIN, Notify, PayloadType, Protocol } from './constants.ts'
-import { generateKeyPair, sharedSecret } from './dh.ts'
+import { checkPublicValue, generateKeyPair, sharedSecret } from './dh.ts'
 import { IkeError } from './error.ts'
 import { deriveSkeyids, encryptionKey, firstIv, initiatorHash, responderHash } from './keymat.ts'
 import { bodies, body, emitMessage, type Header, type Message, type Payload, parseMessage } from './message.ts'
@@ -100,6 +100,8 @@ export function answerKeyExchange(
   checkPayloads('main3', payloads)
   const initiatorPublic = body(payloads, PayloadType.KeyExchange)!
   const initiatorNonce = checkNonce(body(payloads, PayloadType.Nonce)!)
+  // Before anything is spent on it.
+  checkPublicValue(start.suite.group, initiatorPublic)
   const pair = generateKeyPair(start.suite.group, dice)
   const secret = sharedSecret(pair, initiatorPublic)
   const responderNonce = dice(NONCE_LENGTH)
