@@ -160,7 +160,14 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     rememberInformational(phase1, header.messageId)
     follow(context, this.peers, phase1, place)
     context.count('informational')
-    for (const n of notifications) this.notified(phase1, n, place)
+    let asked = false
+    for (const n of notifications) {
+      // One question a message is answered: with sixteen, one who has the key would make us say more than he does.
+      const asks = n.type === Notify.DpdRUThere
+      if (asks && asked) context.count('dpd-surplus')
+      else this.notified(phase1, n, place)
+      asked ||= asks
+    }
     for (const d of deletions) this.deleted(phase1, d, place)
   }
 

@@ -152,6 +152,17 @@ describe('IKE and a client that has the key but keeps no rule', () => {
     expect(gateway.endpoint.snapshot().children).toHaveLength(1)
   })
 
+  it('answers one of many questions whether it lives', () => {
+    const gateway = new Gateway()
+    const evil = new Insider(gateway, fast)
+    evil.mainMode()
+    const spi = join(evil.ike.cookie, evil.ike.responderCookie)
+    const body = emitNotification(notification(Notify.DpdRUThere, Protocol.Isakmp, spi, Uint8Array.of(0, 0, 0, 1)))
+    const many = Array.from({ length: 16 }, () => ({ type: PayloadType.Notification, body }))
+    expect(of(evil.throw(Exchange.Informational, 5, many), 'send')).toHaveLength(1)
+    expect(gateway.count('dpd-surplus')).toBe(15)
+  })
+
   it('tells of a first message with a thousand offers in a line that a person can read', () => {
     const gateway = new Gateway()
     const transforms = Array.from({ length: 255 }, (_, i) => ({
