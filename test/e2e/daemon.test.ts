@@ -2,8 +2,8 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { run } from '../interop/command.ts'
 import { lanHost } from '../interop/world.ts'
+import { run } from '../support/command.ts'
 import { project, whyNoNetwork } from '../support/netns.ts'
 import { accounts, Office, officeScript } from '../support/office.ts'
 

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AttemptState } from '../../src/alliedware/show/state.ts'
-import { until } from '../interop/command.ts'
+import { until } from '../support/command.ts'
 import { whyNoNetwork } from '../support/netns.ts'
 import { accounts, Office, officeScript } from '../support/office.ts'
 

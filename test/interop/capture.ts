@@ -1,7 +1,7 @@
 /** What crosses the public segment, and an independent reader's opinion of it: Wireshark's, given the keys. */
 import { statSync } from 'node:fs'
+import { Daemon, must, until } from '../support/command.ts'
 import type { EspKey } from './client.ts'
-import { Daemon, must, until } from './command.ts'
 import { requireProgram } from './rootfs.ts'
 import type { World } from './world.ts'
 

@@ -1,7 +1,7 @@
 /** The gateway under test: `floatgated` in the namespace `gw`, asked through `vpnctl`. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { Daemon, run, until } from '../support/command.ts'
 import { preSharedKey } from './client.ts'
-import { Daemon, run, until } from './command.ts'
 import { gatewayLan, gatewayPublic, project, type World } from './world.ts'
 
 export const accounts = {

@@ -1,7 +1,7 @@
 /** A guest: a Linux of its own in User-mode Linux, wired into a namespace and told what to do over its serial line. */
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import { Daemon, type Outcome, until } from './command.ts'
+import { Daemon, type Outcome, until } from '../support/command.ts'
 
 /** A network card of the guest: the TAP device it is plugged into, and its address with prefix length. */
 export interface Card {

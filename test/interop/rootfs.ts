@@ -1,7 +1,7 @@
 /** The guests' root file system: Debian packages unpacked once by debootstrap and kept for later runs. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
-import { must, run, which } from './command.ts'
+import { must, run, which } from '../support/command.ts'
 
 /** The lab cannot be built on this host; the message says why. Not a fault of the gateway. */
 export class Unavailable extends Error {}

@@ -1,11 +1,11 @@
 /** The scenarios. Each starts with every client disconnected; what it returns is printed beside its name. */
 import { createHash } from 'node:crypto'
 import type { AttemptState, SessionState } from '../../src/alliedware/show/state.ts'
+import { sleep, until } from '../support/command.ts'
+import { pattern } from '../support/pattern.ts'
 import { Capture, type Reading } from './capture.ts'
 import { aes128, type Client, type Connection, NoConnection, preSharedKey, type Settings, tripleDes } from './client.ts'
-import { sleep, until } from './command.ts'
 import { accounts, type Gateway } from './gateway.ts'
-import { pattern } from './pattern.ts'
 import { gatewayPublic, lanHost, type World } from './world.ts'
 
 export interface Stage {

@@ -18,7 +18,7 @@ import {
   rmSync,
 } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Daemon, must, run, until } from './command.ts'
+import { Daemon, must, run, until } from '../support/command.ts'
 import { type Card, Guest } from './guest.ts'
 
 export const gatewayPublic = '203.0.113.1'
@@ -108,7 +108,7 @@ export class World {
     const lan = this.keep(
       new Daemon(
         'lan',
-        this.inside('lan', process.execPath, `${project}/dist/test/interop/lan-host.js`, lanHost),
+        this.inside('lan', process.execPath, `${project}/dist/test/support/lan-host.js`, lanHost),
         `${this.directory}/lan.log`,
       ),
     )

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Daemon, must, run, which } from '../interop/command.ts'
+import { Daemon, must, run, which } from './command.ts'
 
 /** The project's own directory: this file runs from where it stands and, compiled, from dist. */
 export const project = directoryWith('package.json')

@@ -8,8 +8,8 @@
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type Daemon, must, type Outcome, run, until } from '../interop/command.ts'
 import { gatewayLan, gatewayPublic, lanHost, natPublic } from '../interop/world.ts'
+import { type Daemon, must, type Outcome, run, until } from './command.ts'
 import { Network, project } from './netns.ts'
 
 export const preSharedKey = 'office secret 1'
@@ -121,7 +121,7 @@ export class Office {
     await n.forwardIpv4('gw')
     await n.forwardIpv4('nat')
     for (const place of places) await this.plugIn(place)
-    const lan = n.start('lan', 'lan', process.execPath, `${project}/dist/test/interop/lan-host.js`, lanHost)
+    const lan = n.start('lan', 'lan', process.execPath, `${project}/dist/test/support/lan-host.js`, lanHost)
     await until(() => !lan.alive || readFileSync(lan.logFile, 'utf8').includes('serving'), 10_000)
     if (!lan.alive) throw new Error(`the LAN host did not start: ${readFileSync(lan.logFile, 'utf8')}`)
   }
