@@ -34,7 +34,10 @@ export function checkReferences(c: Configuration, origins: Origins, knownKeys: r
     else wrong(kind, of, `${what} "${called}" does not exist`)
   }
 
-  for (const { template, ipPool } of c.pppTemplates) {
+  for (const { template, ipPool, authentication } of c.pppTemplates) {
+    if (authentication === 'none' && c.l2tp.ranges.some(r => r.pppTemplate === template))
+      wrong('PPP template', template, 'without AUTHENTICATION all who have the pre-shared key get in', 'warning')
+    if (authentication === 'pap') wrong('PPP template', template, 'PAP is not spoken: CHAP is asked for', 'warning')
     if (ipPool !== undefined && !c.ip.pools.some(p => sameName(p.name, ipPool)))
       absent('PPP template', template, 'IP pool', ipPool)
   }

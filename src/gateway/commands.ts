@@ -1,8 +1,8 @@
 /** Carries out the router commands that vpnctl sends: SHOW and RESET here, what changes the configuration by its own table. */
 
-import { applyCommand } from '../alliedware/apply.ts'
+import { applyCommand, expandAlias } from '../alliedware/apply.ts'
 import type { Configuration, EncoKey, User } from '../alliedware/config.ts'
-import { type Command, maskSecrets } from '../alliedware/parse.ts'
+import { type Command, maskSecrets, parseCommand } from '../alliedware/parse.ts'
 import { printAttempts } from '../alliedware/show/attempt.ts'
 import { printCounters } from '../alliedware/show/counter.ts'
 import { printEncoKeys } from '../alliedware/show/enco.ts'
@@ -43,7 +43,7 @@ export interface CommandWorld {
 const DONE = 'Operation successful.'
 
 export async function carryOut(w: CommandWorld, text: string, caller: Caller): Promise<AdminAnswer> {
-  const outcome = applyCommand(withSecrets(w), text)
+  const outcome = applyCommand(withSecrets(w, replacedKey(w, text)), text)
   const { command } = outcome
   if (outcome.kind === 'nothing') return { exit: 0, text: '' }
   if (outcome.kind === 'refused' || command === undefined) {
@@ -56,11 +56,19 @@ export async function carryOut(w: CommandWorld, text: string, caller: Caller): P
   return change(w, command, outcome.configuration, caller)
 }
 
-/** The configuration as commands see it: with the keys and users that are kept outside the script. */
-function withSecrets(w: CommandWorld): Configuration {
+/** CREATE ENCO KEY over a key that exists makes it anew: no one could tell what it was anyway. */
+function replacedKey(w: CommandWorld, text: string): number | undefined {
+  const parsed = parseCommand(expandAlias(w.control.configuration, text))
+  if (parsed.kind !== 'command' || parsed.command.verb !== 'create') return undefined
+  return parsed.command.object.join(' ') === 'enco key' ? Number(parsed.command.value) : undefined
+}
+
+/** The configuration as commands see it: with the keys (but one) and users that are kept outside the script. */
+function withSecrets(w: CommandWorld, but: number | undefined): Configuration {
   const c = w.control.configuration
   const encoKeys = w.secrets
     .keyIds()
+    .filter(k => k.id !== but)
     .map(k => ({ id: k.id, type: k.type as EncoKey['type'], description: undefined, value: w.secrets.key(k.id)! }))
   return { ...c, encoKeys, users: [...c.users, ...outsiders(w).map(dialInUser)] }
 }

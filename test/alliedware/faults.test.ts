@@ -6,6 +6,22 @@ import { formatFault, readScript } from '../../src/alliedware/script.ts'
 
 const faults = (text: string, values = {}) => readScript(text, { values, keys: [1] }).faults.map(formatFault)
 
+describe('a PPP template that lets clients in', () => {
+  const faults = (authentication: string) =>
+    readScript(`create ppp template=1 bap=off${authentication}\nadd l2tp ip=1.1.1.1 ppptemplate=1`, { values: {} })
+      .faults
+
+  it('is worth a warning where it asks nobody who they are, or for PAP', () => {
+    expect(faults(' authentication=chap')).toEqual([])
+    expect(faults('')).toMatchObject([
+      { line: 1, severity: 'warning', text: expect.stringContaining('without AUTHENTICATION') },
+    ])
+    expect(faults(' authentication=pap')).toMatchObject([
+      { line: 1, severity: 'warning', text: expect.stringContaining('PAP is not spoken') },
+    ])
+  })
+})
+
 describe('a mistyped verb', () => {
   const faults = (text: string) => readScript(text, { values: {} }).faults.map(f => `${f.line}: ${f.text}`)
 
