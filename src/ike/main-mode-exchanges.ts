@@ -158,7 +158,8 @@ export class MainModes {
       const answer = authenticate(bytes, phase1.start, keys, own)
       this.complete(phase1, keys, bytes, place, answer)
     } catch (e) {
-      if (!(e instanceof IkeError) || e.reason === 'cleartext') throw e
+      // What is cut or in clear says nothing of the key, and costs no decryption.
+      if (!(e instanceof IkeError) || e.reason === 'cleartext' || e.reason === 'bad-ciphertext') throw e
       phase1.replies.remember(bytes, undefined)
       const failure = e.reason === 'bad-identity' ? badIdentity(phase1, place, e) : wrongKey(phase1, place, e)
       this.reportOnce(phase1, place, e, failure)

@@ -20,7 +20,7 @@ import {
 } from './payload.ts'
 import type { IsakmpPolicy, LocalIdentity } from './policy.ts'
 import { emitSa, parseSa } from './proposal.ts'
-import { protect, unprotect } from './protect.ts'
+import { checkCiphertext, protect, unprotect } from './protect.ts'
 import { checkPayloads } from './rules.ts'
 import type { Cookies, MainModeKeys, MainModeStart, Place } from './state.ts'
 import { describeClient, hasVendorId, VendorId } from './vendor.ts'
@@ -181,8 +181,8 @@ export interface Authenticated {
 }
 
 /**
- * Answers message 5 (identity and HASH_I, encrypted) with message 6. Throws IkeError: with reason `cleartext` or
- * `bad-identity`, else with `wrong-key`, since under another key the message decrypts to garbage.
+ * Answers message 5 (identity and HASH_I, encrypted) with message 6. Throws IkeError: with reason `cleartext`,
+ * `bad-ciphertext` or `bad-identity`, else with `wrong-key`, since under another key the message decrypts to garbage.
  */
 export function authenticate(
   bytes: Uint8Array,
@@ -217,12 +217,13 @@ export function authenticate(
 }
 
 function openFifth(bytes: Uint8Array, keys: MainModeKeys) {
+  checkCiphertext(bytes, keys.protection)
   try {
     const opened = unprotect(bytes, keys.protection, keys.firstIv)
     checkPayloads('main5', opened.payloads)
     return opened
   } catch (e) {
-    if (!(e instanceof IkeError) || e.reason === 'cleartext') throw e
+    if (!(e instanceof IkeError)) throw e
     throw new IkeError('wrong-key', Notify.PayloadMalformed, 'it decrypts to garbage')
   }
 }

@@ -4,15 +4,7 @@ import { concat, Writer } from '../packet/writer.ts'
 import { blockLength, decrypt, encrypt } from './cipher.ts'
 import { Flag, HEADER_LENGTH, Notify, PayloadType } from './constants.ts'
 import { IkeError } from './error.ts'
-import {
-  emitHeader,
-  emitPayloads,
-  type Header,
-  malformed,
-  type Payload,
-  parseHeader,
-  parsePayloads,
-} from './message.ts'
+import { emitHeader, emitPayloads, type Header, type Payload, parseHeader, parsePayloads } from './message.ts'
 import type { Phase1Cipher } from './policy.ts'
 
 export interface Protection {
@@ -43,14 +35,25 @@ export interface Unprotected {
   readonly iv: Uint8Array
 }
 
-/** Decrypts a message. Padding behind the chain is ignored, whatever it holds. Throws IkeError; nothing is authenticated yet. */
-export function unprotect(bytes: Uint8Array, p: Protection, iv: Uint8Array): Unprotected {
+/**
+ * Throws IkeError, `cleartext` or `bad-ciphertext`, where a message cannot be an encrypted one, whatever the key: no
+ * judgement on the key follows from it.
+ */
+export function checkCiphertext(bytes: Uint8Array, p: Protection): void {
   const { nextPayload, flags } = parseHeader(bytes)
   if (!(flags & Flag.Encryption)) throw new IkeError('cleartext', Notify.InvalidFlags)
+  const length = bytes.length - HEADER_LENGTH
+  const broken = (detail: string) => new IkeError('bad-ciphertext', Notify.PayloadMalformed, detail)
+  if (length === 0 || length % blockLength(p.cipher) !== 0) throw broken('ciphertext is not whole blocks')
+  if (nextPayload === PayloadType.None) throw broken('encrypted message without payloads')
+}
+
+/** Decrypts a message. Padding behind the chain is ignored, whatever it holds. Throws IkeError; nothing is authenticated yet. */
+export function unprotect(bytes: Uint8Array, p: Protection, iv: Uint8Array): Unprotected {
+  checkCiphertext(bytes, p)
+  const { nextPayload } = parseHeader(bytes)
   const sealed = bytes.subarray(HEADER_LENGTH)
   const block = blockLength(p.cipher)
-  if (sealed.length === 0 || sealed.length % block !== 0) throw malformed('ciphertext is not whole blocks')
-  if (nextPayload === PayloadType.None) throw malformed('encrypted message without payloads')
   const clear = decrypt(p.cipher, p.key, iv, sealed)
   const { payloads, length } = parsePayloads(nextPayload, clear)
   const first = payloads[0]!.body.length + 4

@@ -247,6 +247,24 @@ describe('hostile bytes', () => {
     expect(client.quickMode().suite.cipher).toBe('3des')
   })
 
+  it('cut from a fifth message say nothing of its key, and do not end the exchange', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway)
+    const five = client.ike.message5(client.must(client.ike.message3(client.must(client.ike.message1()))))
+    gateway.take()
+    let cuts = 0
+    for (let length = 28; length < five.length; length++) {
+      if ((length - 28) % 8 === 0 && length > 28) continue
+      const cut = five.slice(0, length)
+      new DataView(cut.buffer).setUint32(24, length)
+      gateway.datagram(client.remote, 4500, cut)
+      cuts++
+    }
+    expect(gateway.count('bad-ciphertext')).toBe(cuts)
+    expect(events(gateway.take(), 'failed')).toEqual([])
+    client.ike.finish(client.must(five))
+  })
+
   it('at random are all counted', () => {
     const gateway = new Gateway()
     fc.assert(
