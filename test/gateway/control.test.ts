@@ -33,7 +33,7 @@ function nothingIsLeft(w: World): void {
   expect(w.routes.size).toBe(0)
   expect(w.steering.size).toBe(0)
   for (const pool of w.control.residents.poolStates()) expect(pool.used).toEqual([])
-  for (const worker of w.workers) {
+  for (const { forwarder: worker } of w.workers) {
     expect(worker.firewall.sessions.count).toBe(0)
     expect(worker.l2tp.peer.every(p => p === 0)).toBe(true)
     expect(worker.ppp.flags.every(f => f === 0)).toBe(true)

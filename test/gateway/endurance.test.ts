@@ -74,7 +74,7 @@ describe('whatever clients do, and whatever is lost', () => {
         expect(w.attempts.filter(a => a.outcome === 'trying' || a.outcome === 'connected')).toEqual([])
         w.control.shutdown()
         expect(w.control.peers.all.size).toBe(0)
-        for (const worker of w.workers) expect(worker.firewall.sessions.count).toBe(0)
+        for (const { forwarder } of w.workers) expect(forwarder.firewall.sessions.count).toBe(0)
         expect(w.control.bugs).toBe(0)
         expect(w.clock.waiting).toBe(0)
       }),

@@ -1,31 +1,24 @@
 /**
  * A whole gateway and its clients in one process and in virtual time: the real Control over fake sockets, with a data path
- * in memory that is the worker's, stage by stage, around the reference engine.
+ * that is the workers' own Forwarder around the reference engine.
  */
 
 import { createHash } from 'node:crypto'
 import { readScript } from '../../src/alliedware/script.ts'
 import { ReferenceEngine } from '../../src/esp/reference.ts'
-import { filterIn, filterOut } from '../../src/firewall/filter.ts'
-import { FirewallTables } from '../../src/firewall/tables.ts'
 import { Control } from '../../src/gateway/control.ts'
+import { Forwarder, type Wires } from '../../src/gateway/forwarder.ts'
 import { Log, Severity } from '../../src/gateway/log.ts'
-import type { SaMessage, ToWorker } from '../../src/gateway/messages.ts'
+import type { FromWorker, ToWorker } from '../../src/gateway/messages.ts'
 import type { DataPath, HostNetwork, IkeSockets } from '../../src/gateway/ports.ts'
 import { SecretStore } from '../../src/gateway/secret-store.ts'
 import { Stats } from '../../src/gateway/stats.ts'
-import { decapsulate as decapsulateL2tp } from '../../src/l2tp/decapsulate.ts'
-import { encapsulate as encapsulateL2tp } from '../../src/l2tp/encapsulate.ts'
-import { L2tpTable } from '../../src/l2tp/table.ts'
-import { Batch } from '../../src/packet/batch.ts'
+import { BATCH_CAPACITY, type Batch } from '../../src/packet/batch.ts'
 import { Secret } from '../../src/packet/bytes.ts'
 import { checksum } from '../../src/packet/checksum.ts'
 import { type Endpoint, emitIpv4, formatIpv4, IpProtocol, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
 import { concat } from '../../src/packet/writer.ts'
-import { decapsulate as decapsulatePpp } from '../../src/ppp/decapsulate.ts'
-import { encapsulate as encapsulatePpp } from '../../src/ppp/encapsulate.ts'
-import { PppTable } from '../../src/ppp/table.ts'
 import { seededDice } from '../support/dice.ts'
 import type { VpnProfile } from '../support/profiles.ts'
 import { VpnClient } from '../support/vpn-client.ts'
@@ -69,13 +62,71 @@ set isakmp policy=roaming1 senddeletes=true
 enable isakmp
 `
 
-/** One data-path thread as it would be, without threads and sockets. */
-class MemoryWorker {
-  readonly engine = new ReferenceEngine(seededDice('worker'))
-  readonly l2tp = new L2tpTable()
-  readonly ppp = new PppTable()
-  readonly firewall = new FirewallTables(1)
-  readonly batch = new Batch()
+/** One data-path thread as it is, but for the thread and the sockets. */
+class MemoryWorker implements Wires {
+  readonly forwarder: Forwarder
+  /** What lies in its sockets and in its TUN queue. */
+  readonly arrived: { readonly remote: Endpoint; readonly bytes: Uint8Array }[] = []
+  readonly tun: Uint8Array[] = []
+  private readonly out: {
+    readonly toLan: (packet: Uint8Array) => unknown
+    readonly toPeer: (remote: Endpoint, packet: Uint8Array) => void
+    readonly tell: (message: FromWorker) => void
+  }
+
+  constructor(worker: number, stats: Stats, out: MemoryWorker['out']) {
+    this.out = out
+    this.forwarder = new Forwarder({
+      worker,
+      engine: new ReferenceEngine(seededDice('worker')),
+      wires: this,
+      stats,
+      seed: 1,
+    })
+  }
+
+  receive(batch: Batch, raw: boolean): number {
+    batch.clear()
+    const mine = this.arrived.filter(a => (a.remote.port === 0) === raw).slice(0, BATCH_CAPACITY)
+    for (const a of mine) {
+      this.arrived.splice(this.arrived.indexOf(a), 1)
+      const i = batch.push(a.bytes)
+      batch.address[i] = a.remote.address
+      batch.port[i] = a.remote.port
+      batch.local[i] = SERVER
+    }
+    return batch.count
+  }
+
+  readTun(batch: Batch): number {
+    batch.clear()
+    for (const packet of this.tun.splice(0, BATCH_CAPACITY)) batch.push(packet)
+    return batch.count
+  }
+
+  writeTun(batch: Batch): number {
+    return this.each(batch, i => this.out.toLan(batch.packet(i).slice()))
+  }
+
+  send(batch: Batch): number {
+    return this.each(batch, i =>
+      this.out.toPeer({ address: batch.address[i]!, port: batch.port[i]! }, batch.packet(i).slice()),
+    )
+  }
+
+  tell(message: FromWorker): void {
+    this.out.tell(message)
+  }
+
+  private each(batch: Batch, deed: (i: number) => void): number {
+    let done = 0
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] !== Verdict.Forward) continue
+      deed(i)
+      done++
+    }
+    return done
+  }
 }
 
 export interface GuestOptions {
@@ -97,8 +148,8 @@ export class Guest {
   readonly events: VpnClientEffect[] = []
   /** Inner packets that reached it. */
   readonly received: Uint8Array[] = []
-  /** Return false to lose a packet on the way to the gateway or back. */
-  pass: (direction: 'up' | 'down') => boolean = () => true
+  /** Sees every packet on the way to the gateway or back, with the client's own port (0: native ESP); false loses it. */
+  pass: (direction: 'up' | 'down', port: 0 | 500 | 4500, bytes: Uint8Array) => boolean = () => true
 
   constructor(o: GuestOptions) {
     this.o = o
@@ -152,8 +203,16 @@ export class World {
 
   constructor(options: { script?: string; workers?: number } = {}) {
     const workers = options.workers ?? 2
-    this.workers = Array.from({ length: workers }, () => new MemoryWorker())
     this.stats = Stats.forWorkers(workers)
+    this.workers = Array.from(
+      { length: workers },
+      (_, number) =>
+        new MemoryWorker(number, this.stats, {
+          toLan: packet => this.toLan.push(packet),
+          toPeer: (remote, packet) => this.toGuest(remote, remote.port === 0 ? 0 : 4500, packet),
+          tell: message => this.control.fromWorker(number, message),
+        }),
+    )
     this.secrets.setKey(1, 'general', Secret.fromText('roam-free-2005'))
     const wall = () => new Date(Date.UTC(2026, 0, 1) + this.clock.now())
     const result = readScript(options.script ?? OFFICE, { values: {}, keys: [1] })
@@ -232,13 +291,9 @@ export class World {
     const destination = ((packet[16]! << 24) | (packet[17]! << 16) | (packet[18]! << 8) | packet[19]!) >>> 0
     const number = this.steering.get(destination) ?? 0
     this.later(() => {
-      const { batch, firewall, ppp, l2tp } = this.workers[number]!
-      batch.clear()
-      batch.push(packet)
-      filterOut(batch, firewall, this.clock.now())
-      encapsulatePpp(batch, ppp)
-      encapsulateL2tp(batch, l2tp)
-      this.seal(number)
+      const worker = this.workers[number]!
+      worker.tun.push(packet)
+      worker.forwarder.fromTun(() => this.clock.now())
     })
   }
 
@@ -267,7 +322,7 @@ export class World {
   }
 
   private fromGuest(guest: Guest, port: 0 | 500 | 4500, bytes: Uint8Array): void {
-    if (!guest.pass('up')) return
+    if (!guest.pass('up', port, bytes)) return
     const remote = { address: guest.outer, port: port === 0 ? 0 : guest.outerPort(port) }
     this.later(() => {
       if (port === 500) return this.control.datagram({ address: SERVER, port: 500 }, remote, bytes)
@@ -279,100 +334,25 @@ export class World {
 
   private toGuest(remote: Endpoint, port: 0 | 500 | 4500, bytes: Uint8Array): void {
     const guest = this.guests.find(g => g.outer === remote.address && (port === 0 || g.outerPort(port) === remote.port))
-    if (!guest?.pass('down')) return
+    if (!guest?.pass('down', port, bytes)) return
     this.later(() => this.handle(guest, port === 0 ? { kind: 'esp', bytes } : { kind: 'datagram', port, bytes }))
   }
 
   // ----------------------------------------------------------------------------------------------------- the data path
 
-  /** A packet that came to a worker's socket: the way of the worker's own `fromPublic`. */
+  /** A packet that came to a worker's socket. */
   private open(remote: Endpoint, bytes: Uint8Array): void {
     const spi = ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0
-    const number = bytes.length < 4 ? 0 : spi % this.workers.length
-    const { batch, engine, firewall, l2tp, ppp } = this.workers[number]!
-    batch.clear()
-    batch.push(bytes)
-    batch.address[0] = remote.address
-    batch.port[0] = remote.port
-    batch.local[0] = SERVER
-    if (engine.open(batch) > 0) this.control.fromWorker(number, { kind: 'engine', events: engine.takeEvents() })
-    decapsulateL2tp(batch, l2tp)
-    decapsulatePpp(batch, ppp)
-    filterIn(batch, firewall, this.clock.now())
-    const verdict = batch.verdict[0]
-    if (verdict === Verdict.Forward) {
-      this.stats.addSession(batch.session[0]!, 1, batch.length[0]!, false)
-      this.toLan.push(batch.packet(0).slice())
-    } else if (verdict === Verdict.Drop) this.stats.addDrop(number, batch.reason[0]!)
-    else {
-      this.control.fromWorker(number, {
-        kind: 'punt',
-        reason: batch.reason[0]!,
-        peer: batch.peer[0]!,
-        session: batch.session[0]!,
-        sa: batch.sa[0]!,
-        local: batch.local[0]!,
-        address: batch.address[0]!,
-        port: batch.port[0]!,
-        bytes: batch.packet(0).slice(),
-      })
-    }
-  }
-
-  private seal(number: number): void {
-    const { batch, engine } = this.workers[number]!
-    if (engine.seal(batch) > 0) this.control.fromWorker(number, { kind: 'engine', events: engine.takeEvents() })
-    if (batch.verdict[0] !== Verdict.Forward) {
-      this.stats.addDrop(number, batch.reason[0]!)
-      return
-    }
-    const remote = { address: batch.address[0]!, port: batch.port[0]! }
-    this.toGuest(remote, remote.port === 0 ? 0 : 4500, batch.packet(0).slice())
+    const worker = this.workers[bytes.length < 4 ? 0 : spi % this.workers.length]!
+    worker.arrived.push({ remote, bytes })
+    worker.forwarder.fromPublic(remote.port === 0, () => this.clock.now())
   }
 
   private obey(number: number, m: ToWorker): void {
-    const w = this.workers[number]!
-    switch (m.kind) {
-      case 'setPath':
-        return w.engine.setPath(m)
-      case 'installInbound':
-        return w.engine.installInbound({ ...association(m.sa), replayWindow: m.sa.replayWindow })
-      case 'installOutbound':
-        return w.engine.installOutbound(association(m.sa))
-      case 'removeSa':
-        w.engine.removeInbound(m.inboundSpi)
-        return w.engine.removeOutbound(m.peer, m.outboundSpi)
-      case 'removePeer':
-        return w.engine.removePeer(m.peer)
-      case 'installSession':
-        return w.l2tp.install(m.ids)
-      case 'networkUp':
-        w.firewall.install(m.row)
-        if (m.row.peer !== 0) w.ppp.set(m.row.session, { up: true, ...m })
-        return
-      case 'networkDown':
-        w.ppp.clear(m.session)
-        return w.firewall.remove(m.session)
-      case 'removeSession':
-        w.l2tp.remove(m.session)
-        w.ppp.clear(m.session)
-        return w.firewall.remove(m.session)
-      case 'setRuleset':
-        return w.firewall.setRuleset(m.ruleset)
-      case 'inject':
-      case 'injectFrame':
-        w.batch.clear()
-        w.batch.push(m.bytes)
-        w.batch.peer[0] = m.peer
-        w.batch.protocol[0] = IpProtocol.Udp
-        if (m.kind === 'injectFrame') {
-          w.batch.session[0] = m.session
-          encapsulateL2tp(w.batch, w.l2tp)
-        }
-        return this.seal(number)
-      case 'stop':
-        return
-    }
+    if (m.kind === 'stop') return
+    const { forwarder } = this.workers[number]!
+    forwarder.obey(m, this.clock.now())
+    forwarder.flush(this.clock.now())
   }
 
   private dataPath(): DataPath {
@@ -416,16 +396,6 @@ export class World {
       publicMtu: 1500,
       localAddress: ipv4('192.168.8.1'),
     }
-  }
-}
-
-function association(m: SaMessage) {
-  return {
-    spi: m.spi,
-    peer: m.peer,
-    suite: m.suite,
-    keys: { encryption: new Secret(m.encryptionKey), integrity: new Secret(m.integrityKey) },
-    limits: { softBytes: m.softBytes, hardBytes: m.hardBytes },
   }
 }
 

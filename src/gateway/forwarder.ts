@@ -1,0 +1,262 @@
+/**
+ * The packet's way, by the batch: one worker's engine and tables, and what moves packets in and out as an argument. Read
+ * top-down it is the data path.
+ *
+ *   in    receive -> open -> l2tp.decapsulate -> ppp.decapsulate -> filterIn -> writeTun
+ *   out   readTun -> filterOut -> ppp.encapsulate -> l2tp.encapsulate -> seal -> send
+ */
+
+import type { Engine } from '../esp/engine.ts'
+import type { InboundSa, OutboundSa } from '../esp/sa.ts'
+import { filterIn, filterOut } from '../firewall/filter.ts'
+import { FirewallTables } from '../firewall/tables.ts'
+import { decapsulate as decapsulateL2tp } from '../l2tp/decapsulate.ts'
+import { encapsulate as encapsulateL2tp } from '../l2tp/encapsulate.ts'
+import { L2tpTable } from '../l2tp/table.ts'
+import type { Millis } from '../machine.ts'
+import { BATCH_CAPACITY, Batch, MAX_PACKET } from '../packet/batch.ts'
+import { Secret } from '../packet/bytes.ts'
+import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
+import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
+import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
+import { PppTable } from '../ppp/table.ts'
+import type { FromWorker, SaMessage, ToWorker } from './messages.ts'
+import { PuntLimit } from './punt-limit.ts'
+import { type Stats, WorkerCounter } from './stats.ts'
+
+/** What moves packets: the kernel in a worker thread, arrays in a simulation. */
+export interface Wires {
+  /** Fills the empty batch from the UDP socket or the raw one; answers how many packets came. */
+  receive(batch: Batch, raw: boolean): number
+  readTun(batch: Batch): number
+  /** Writes every Forward row; answers how many went, and marks the others Drop(SendFailed). */
+  writeTun(batch: Batch): number
+  /** The same, to each row's address and port. */
+  send(batch: Batch): number
+  /** To control. `bytes` of a punt are the receiver's. */
+  tell(message: FromWorker): void
+}
+
+/** Batches taken from one source before the others get their turn. */
+const ROUNDS = 8
+
+export class Forwarder {
+  private readonly engine: Engine
+  private readonly wires: Wires
+  private readonly stats: Stats
+  private readonly worker: number
+
+  private readonly inbound = new Batch()
+  private readonly outbound = new Batch()
+  private readonly injected = new Batch()
+
+  /** The rows; control writes them by messages, nobody else. */
+  readonly l2tp = new L2tpTable()
+  readonly ppp = new PppTable()
+  readonly firewall: FirewallTables
+  private readonly punts = new PuntLimit()
+  private injectingFrames = false
+
+  /** `seed`: 32 random bits for the flow table's hash. */
+  constructor(o: { worker: number; engine: Engine; wires: Wires; stats: Stats; seed: number }) {
+    this.worker = o.worker
+    this.engine = o.engine
+    this.wires = o.wires
+    this.stats = o.stats
+    this.firewall = new FirewallTables(o.seed)
+  }
+
+  /** Packets from clients: off the wire, opened, unwrapped, filtered, into the TUN device. */
+  fromPublic(raw: boolean, clock: () => Millis): void {
+    const { inbound: batch } = this
+    for (let round = 0; round < ROUNDS; round++) {
+      const now = clock()
+      batch.count = this.wires.receive(batch, raw)
+      if (batch.count === 0) return
+      this.countReceived(batch)
+      if (this.engine.open(batch) > 0) this.engineEvents(now)
+      this.countOpened(batch)
+      decapsulateL2tp(batch, this.l2tp)
+      decapsulatePpp(batch, this.ppp)
+      filterIn(batch, this.firewall, now)
+      this.countSession(batch, false)
+      this.stats.add(this.worker, WorkerCounter.toTunPackets, this.wires.writeTun(batch))
+      this.leave(batch, now)
+      if (batch.count < BATCH_CAPACITY) return
+    }
+  }
+
+  /** Packets for clients: out of the TUN device, filtered, wrapped, sealed, onto the wire. */
+  fromTun(clock: () => Millis): void {
+    const { outbound: batch } = this
+    for (let round = 0; round < ROUNDS; round++) {
+      const now = clock()
+      batch.count = this.wires.readTun(batch)
+      if (batch.count === 0) return
+      this.stats.add(this.worker, WorkerCounter.fromTunPackets, batch.count)
+      filterOut(batch, this.firewall, now)
+      this.countSession(batch, true)
+      encapsulatePpp(batch, this.ppp)
+      encapsulateL2tp(batch, this.l2tp)
+      this.sealAndSend(batch, now)
+      this.leave(batch, now)
+      this.reply()
+      if (batch.count < BATCH_CAPACITY) return
+    }
+  }
+
+  private sealAndSend(batch: Batch, now: Millis): void {
+    if (this.engine.seal(batch) > 0) this.engineEvents(now)
+    this.stats.add(this.worker, WorkerCounter.sentPackets, this.wires.send(batch))
+    this.stats.add(this.worker, WorkerCounter.batches, 1)
+    let bytes = 0
+    for (let i = 0; i < batch.count; i++) {
+      const peer = batch.peer[i]!
+      if (batch.verdict[i] === Verdict.Forward) {
+        bytes += batch.length[i]!
+        this.stats.addPeer(peer, 1, batch.length[i]!, true)
+      } else if (peer !== 0) this.stats.addPeerFailure(peer, true)
+    }
+    this.stats.add(this.worker, WorkerCounter.sentBytes, bytes)
+  }
+
+  /** Counts what was dropped and hands to control what is its business. */
+  private leave(batch: Batch, now: Millis): void {
+    const { worker } = this
+    for (let i = 0; i < batch.count; i++) {
+      const verdict = batch.verdict[i]!
+      if (verdict === Verdict.Forward) continue
+      if (verdict === Verdict.Drop) {
+        this.stats.addDrop(worker, batch.reason[i]!)
+      } else if (batch.reason[i] === PuntReason.Ike && batch.port[i] === 0) {
+        // The zero SPI is IKE's mark in UDP; as IP protocol 50 it is only an SPI that nobody has (RFC 4303 section 2.1).
+        this.stats.addDrop(worker, DropReason.UnknownSpi)
+      } else if (this.punts.allows(batch.peer[i]!, now)) {
+        this.stats.addPunt(worker, batch.reason[i]!)
+        this.punt(batch, i)
+      } else {
+        this.stats.addDrop(worker, DropReason.PuntLimit)
+      }
+    }
+  }
+
+  private punt(batch: Batch, i: number): void {
+    this.wires.tell({
+      kind: 'punt',
+      reason: batch.reason[i]!,
+      peer: batch.peer[i]!,
+      session: batch.session[i]!,
+      sa: batch.sa[i]!,
+      local: batch.local[i]!,
+      address: batch.address[i]!,
+      port: batch.port[i]!,
+      bytes: batch.packet(i).slice(),
+    })
+  }
+
+  /** Writes the ICMP errors that filterOut made back into the TUN device. */
+  private reply(): void {
+    const { replies } = this.firewall
+    if (replies.count > 0) this.wires.writeTun(replies)
+  }
+
+  private countReceived(batch: Batch): void {
+    let bytes = 0
+    for (let i = 0; i < batch.count; i++) bytes += batch.length[i]!
+    this.stats.add(this.worker, WorkerCounter.receivedPackets, batch.count)
+    this.stats.add(this.worker, WorkerCounter.receivedBytes, bytes)
+  }
+
+  private countOpened(batch: Batch): void {
+    for (let i = 0; i < batch.count; i++) {
+      const peer = batch.peer[i]!
+      if (peer === 0) continue
+      if (batch.verdict[i] === Verdict.Forward) this.stats.addPeer(peer, 1, batch.length[i]!, false)
+      else this.stats.addPeerFailure(peer, false)
+    }
+  }
+
+  private countSession(batch: Batch, out: boolean): void {
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] === Verdict.Forward) this.stats.addSession(batch.session[i]!, 1, batch.length[i]!, out)
+    }
+  }
+
+  /** A peer that has the key can claim to move with every packet: that too is a punt, and has its share. */
+  private engineEvents(now: Millis): void {
+    const events = this.engine.takeEvents().filter(e => e.kind !== 'moved' || this.punts.allows(e.peer, now))
+    if (events.length > 0) this.wires.tell({ kind: 'engine', events })
+  }
+
+  /** Carries out one message of control; what it injects waits for `flush`, or for the next message that is no injection. */
+  obey(m: Exclude<ToWorker, { kind: 'stop' }>, now: Millis): void {
+    if (m.kind === 'inject') return this.inject(m.peer, 0, m.bytes, now)
+    if (m.kind === 'injectFrame') return this.inject(m.peer, m.session, m.bytes, now)
+    this.flush(now)
+    switch (m.kind) {
+      case 'setPath':
+        return this.engine.setPath(m)
+      case 'installInbound':
+        return this.engine.installInbound({ ...securityAssociation(m.sa), replayWindow: m.sa.replayWindow })
+      case 'installOutbound':
+        return this.engine.installOutbound(securityAssociation(m.sa))
+      case 'removeSa':
+        this.engine.removeInbound(m.inboundSpi)
+        return this.engine.removeOutbound(m.peer, m.outboundSpi)
+      case 'removePeer':
+        return this.engine.removePeer(m.peer)
+      case 'installSession':
+        return this.l2tp.install(m.ids)
+      case 'networkUp':
+        this.firewall.install(m.row)
+        if (m.row.peer === 0) return
+        return this.ppp.set(m.row.session, {
+          up: true,
+          compressAddress: m.compressAddress,
+          compressProtocol: m.compressProtocol,
+        })
+      case 'networkDown':
+        this.ppp.clear(m.session)
+        return this.firewall.remove(m.session)
+      case 'removeSession':
+        this.l2tp.remove(m.session)
+        this.ppp.clear(m.session)
+        return this.firewall.remove(m.session)
+      case 'setRuleset':
+        return this.firewall.setRuleset(m.ruleset)
+    }
+  }
+
+  /** Frames (with a session) want L2TP around them, ready UDP datagrams (session 0) do not: one batch holds one kind. */
+  private inject(peer: number, session: number, bytes: Uint8Array, now: Millis): void {
+    if (bytes.length > MAX_PACKET) return
+    const frames = session !== 0
+    if (this.injected.count === BATCH_CAPACITY || frames !== this.injectingFrames) this.flush(now)
+    this.injectingFrames = frames
+    const i = this.injected.push(bytes)
+    this.injected.peer[i] = peer
+    this.injected.session[i] = session
+    this.injected.protocol[i] = 17
+  }
+
+  /** Sends what was injected. */
+  flush(now: Millis): void {
+    const batch = this.injected
+    if (batch.count === 0) return
+    if (this.injectingFrames) encapsulateL2tp(batch, this.l2tp)
+    this.sealAndSend(batch, now)
+    this.stats.add(this.worker, WorkerCounter.injected, batch.count)
+    this.leave(batch, now)
+    batch.clear()
+  }
+}
+
+function securityAssociation(m: SaMessage): Omit<InboundSa, 'replayWindow'> & OutboundSa {
+  return {
+    spi: m.spi,
+    peer: m.peer,
+    suite: m.suite,
+    keys: { encryption: new Secret(m.encryptionKey), integrity: new Secret(m.integrityKey) },
+    limits: { softBytes: m.softBytes, hardBytes: m.hardBytes },
+  }
+}
