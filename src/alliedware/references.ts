@@ -1,6 +1,6 @@
 /** At the end of a script: does everything that it refers to appear in it? Order does not matter, so only then. */
 
-import type { Configuration, Fault } from './config.ts'
+import type { BundleSpecification, Configuration, Fault, IpsecPolicy } from './config.ts'
 import { sameName } from './draft.ts'
 import type { Kind } from './grammar.ts'
 import { inertMaker } from './inert.ts'
@@ -47,8 +47,15 @@ export function checkReferences(c: Configuration, origins: Origins, knownKeys: r
   }
   checkFirewall(c, wrong, absent)
   checkIpsec(c, wrong, absent)
-  for (const { name, key, authType } of c.isakmp.policies) {
-    if (authType !== 'preshared') continue
+  for (const { name, key, authType, mode, group, peer } of c.isakmp.policies) {
+    const never = (text: string) => wrong('ISAKMP policy', name, `${text}: it is never agreed to`, 'warning')
+    if (mode === 'aggressive') never('MODE=AGGRESSIVE tells everybody a hash of the key')
+    if (group === 0) never('GROUP=0 is MODP-512')
+    if (typeof peer === 'string' && peer !== 'any') never('PEER must be an address or ANY')
+    if (authType !== 'preshared') {
+      never('AUTHTYPE=RSASIG is not there yet')
+      continue
+    }
     if (key === undefined) wrong('ISAKMP policy', name, 'has no KEY: its negotiations will fail', 'warning')
     else if (!knownKeys.includes(key) && !c.encoKeys.some(k => k.id === key))
       wrong('ISAKMP policy', name, `ENCO key ${key} does not exist (yet): its negotiations fail without it`, 'warning')
@@ -103,6 +110,20 @@ function checkIpsec(c: Configuration, wrong: Wrong, absent: Absent): void {
         wrong('bundle specification', bundle.id, 'AND joins different protocols only')
     }
   }
+  for (const bundle of bundles) {
+    const used = policies.some(p => p.action === 'ipsec' && p.bundle === bundle.id)
+    if (used) warnOfUseless(c, bundle, wrong)
+  }
+  for (const policy of policies) {
+    const ignored = ignoredSelectors(policy)
+    if (policy.action === 'ipsec' && ignored.length > 0)
+      wrong(
+        'IPsec policy',
+        policy.name,
+        `${ignored.join(', ')} is held, and does not narrow what is agreed to`,
+        'warning',
+      )
+  }
   for (const { name, action, keyManagement, bundle, isakmpPolicy } of policies) {
     if (bundle !== undefined && !bundles.some(b => b.id === bundle))
       absent('IPsec policy', name, 'bundle specification', bundle)
@@ -112,4 +133,27 @@ function checkIpsec(c: Configuration, wrong: Wrong, absent: Absent): void {
     if (bundle === undefined) wrong('IPsec policy', name, 'ACTION=IPSEC needs a BUNDLESPECIFICATION')
     if (keyManagement === undefined) wrong('IPsec policy', name, 'ACTION=IPSEC needs KEYMANAGEMENT')
   }
+}
+
+/** Alternatives of a bundle that no client can get: only ESP in transport mode is spoken, by itself. */
+function warnOfUseless(c: Configuration, bundle: BundleSpecification, wrong: Wrong): void {
+  const never = (text: string) => wrong('bundle specification', bundle.id, `${text}: it is never agreed to`, 'warning')
+  for (const together of bundle.alternatives) {
+    const specifications = together.flatMap(id => c.ipsec.saSpecifications.filter(s => s.id === id))
+    if (together.length > 1) never(`${together.join(' AND ')} is more than ESP alone`)
+    for (const s of specifications) {
+      if (s.protocol !== 'esp') never(`SA specification ${s.id} is not ESP`)
+      else if (s.mode !== 'transport') never(`SA specification ${s.id} is not for transport mode, which L2TP needs`)
+      else if (s.keyManagement !== 'isakmp') never(`SA specification ${s.id} has manual keys`)
+    }
+  }
+}
+
+function ignoredSelectors(p: IpsecPolicy): string[] {
+  return [
+    ...(typeof p.peer === 'number' ? ['PEERADDRESS'] : []),
+    ...(p.localAddress ? ['LADDRESS'] : []),
+    ...(p.remoteAddress ? ['RADDRESS'] : []),
+    ...(typeof p.remotePort === 'number' ? ['RPORT'] : []),
+  ]
 }

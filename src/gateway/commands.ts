@@ -237,12 +237,29 @@ function showing(w: CommandWorld, command: Command): AdminAnswer {
     case 'enco key':
       return answer(secrets.keyIds(), printEncoKeys)
     case 'config':
-      return command.args['dynamic'] === undefined
-        ? { exit: 1, text: 'Error: SHOW CONFIG DYNAMIC shows the running configuration' }
-        : answer({ script: withoutSecrets(writeScript(configuration)) }, s => s.script)
+      return showConfig(configuration, command)
     default:
       return { exit: 1, text: `Error: SHOW ${command.object.join(' ').toUpperCase()} is not to be had here yet` }
   }
+}
+
+/** SHOW CONFIG DYNAMIC, INERT (what waits for a placeholder) and HELD (what is understood, and has no effect). */
+function showConfig(c: Configuration, command: Command): AdminAnswer {
+  const { dynamic, inert, held } = command.args
+  if (dynamic !== undefined) {
+    const script = withoutSecrets(writeScript(c))
+    return { exit: 0, text: script, data: { script } }
+  }
+  if (inert !== undefined) {
+    const data = c.inert.map(i => ({ ...i, text: maskSecrets(i.text) }))
+    const lines = data.map(i => `line ${i.line}: waits for <${i.placeholders.join('>, <')}>: ${i.text}`)
+    return { exit: 0, text: lines.join('\n') || 'No command waits for a placeholder.', data }
+  }
+  if (held !== undefined) {
+    const data = c.held.map(h => ({ ...h, text: maskSecrets(h.text) }))
+    return { exit: 0, text: data.map(h => `line ${h.line}: ${h.text}`).join('\n') || 'No command is held.', data }
+  }
+  return { exit: 1, text: 'Error: SHOW CONFIG takes DYNAMIC, INERT or HELD' }
 }
 
 function sameUser(user: string, command: Command): boolean {

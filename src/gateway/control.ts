@@ -43,7 +43,8 @@ export interface ControlWorld {
   readonly network: HostNetwork
   readonly stats: Stats
   readonly secrets: SecretStore
-  readonly publicAddress: Ipv4 | undefined
+  /** Our address as clients dial it, where a NAT in front of us hides it. */
+  readonly publicAddress: () => Ipv4 | undefined
   /** The networks around us under this configuration, for the firewall. */
   readonly surroundings: (configuration: Configuration) => Surroundings
 }
@@ -183,7 +184,7 @@ export class Control {
   }
 
   private ikeConfig() {
-    return ikeConfig(this.current, id => this.world.secrets.key(id), this.world.publicAddress)
+    return ikeConfig(this.current, id => this.world.secrets.key(id), this.world.publicAddress())
   }
 
   private punt(m: Extract<FromWorker, { kind: 'punt' }>): void {

@@ -55,7 +55,7 @@ export class Daemon {
   readonly listening: readonly string[]
   readonly tun: string
   readonly crypto: string
-  private readonly site: Site
+  private site: Site
   private readonly log: Log
   private readonly native: Native
   private readonly network: Network
@@ -121,11 +121,13 @@ export class Daemon {
   }
 
   /** Takes another configuration into use while serving. */
-  async configure(configuration: Configuration): Promise<string[]> {
+  async configure(configuration: Configuration, site: Site = this.site): Promise<string[]> {
+    const restart = site.workers === this.site.workers ? [] : ['"workers" counts from the next start on']
+    this.site = site
     this.devices = findDevices(configuration, this.site)
     this.control.configure(configuration)
     const refusal = await this.applyFirewall()
-    return [...this.devices.warnings, ...(refusal === undefined ? [] : [refusal])]
+    return [...restart, ...this.devices.warnings, ...(refusal === undefined ? [] : [refusal])]
   }
 
   counters(): Record<string, Record<string, number>> {
@@ -143,9 +145,14 @@ export class Daemon {
     this.log.add({ severity: Severity.Notice, module: 'SYS', text: 'Gateway stopped' })
   }
 
-  /** The devices as control's callbacks see them: the latest. */
-  get current(): Devices {
-    return this.devices
+  /** Resolves with what happened when the gateway cannot go on. */
+  get broken(): Promise<string> {
+    return this.workers.died.then(worker => `data worker ${worker} ended by itself`)
+  }
+
+  /** The devices and the site as control's callbacks see them: the latest. */
+  get current(): { readonly devices: Devices; readonly site: Site } {
+    return { devices: this.devices, site: this.site }
   }
 }
 
@@ -201,7 +208,7 @@ async function bringUp(
   const workers = new Workers(native, steering)
   const sockets = new ControlSockets(native, fd500, sharedFd)
   const late: { daemon?: Daemon } = {}
-  const current = () => late.daemon?.current ?? devices
+  const current = () => late.daemon?.current ?? { devices, site: o.site }
   const control = new Control(
     {
       clock: systemClock,
@@ -212,17 +219,17 @@ async function bringUp(
       data: workers,
       stats,
       secrets: o.secrets,
-      publicAddress: o.site.publicAddress,
-      surroundings: c => surroundings(c, current()),
+      publicAddress: () => current().site.publicAddress,
+      surroundings: c => surroundings(c, current().devices),
       network: {
         addSession: (address, mtu, device) => network.addSession(address, mtu, device),
         removeSession: address => network.removeSession(address),
-        proxyDevice: address => proxyDevice(current(), address),
+        proxyDevice: address => proxyDevice(current().devices, address),
         get publicMtu() {
-          return current().publicMtu
+          return current().devices.publicMtu
         },
         get localAddress() {
-          return current().localAddress
+          return current().devices.localAddress
         },
       },
     },

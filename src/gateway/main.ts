@@ -1,7 +1,8 @@
 /** floatgated: reads the configuration, brings the gateway up, serves vpnctl, and goes down cleanly. */
 
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Configuration, Fault, InertCommand } from '../alliedware/config.ts'
 import { maskSecrets } from '../alliedware/parse.ts'
 import { readScript } from '../alliedware/script.ts'
@@ -22,6 +23,7 @@ import { version } from './version.ts'
 const EXIT_CONFIGURATION = 1
 const EXIT_USAGE = 2
 const EXIT_HOST = 3
+const EXIT_BROKEN = 4
 
 interface Loaded {
   readonly configuration: Configuration
@@ -54,8 +56,17 @@ function inertText(o: Options, c: InertCommand): string {
   return `${o.config}: line ${c.line}: waits for <${c.placeholders.join('>, <')}>: ${maskSecrets(c.text)}`
 }
 
+/** The keys that the store has, for a check, which makes and mends nothing. */
+function storedKeys(state: string): number[] {
+  try {
+    return existsSync(join(state, 'secrets.json')) ? new SecretStore(state).keyIds().map(k => k.id) : []
+  } catch {
+    return []
+  }
+}
+
 function check(o: Options): number {
-  const loaded = load(o, [])
+  const loaded = load(o, storedKeys(o.state))
   for (const f of loaded.faults) process.stdout.write(`${f.text}\n`)
   if (loaded.faults.some(f => f.error)) return EXIT_CONFIGURATION
   for (const c of loaded.configuration.inert) process.stdout.write(`${inertText(o, c)}\n`)
@@ -150,14 +161,16 @@ async function serve(o: Options): Promise<number> {
   stderr('floatgate: ready')
 
   process.on('SIGHUP', () => void reload(o, daemon, secrets, log))
-  await new Promise<void>(resolve => {
+  const asked = new Promise<undefined>(resolve => {
     // They stay: a second Ctrl-C, or one that came twice, must not cut the clean-up short.
-    process.on('SIGTERM', () => resolve())
-    process.on('SIGINT', () => resolve())
+    process.on('SIGTERM', () => resolve(undefined))
+    process.on('SIGINT', () => resolve(undefined))
   })
+  const broken = await Promise.race([asked, daemon.broken])
+  if (broken !== undefined) stderr(`floatgate: ${broken}; ending, so that a supervisor can start it anew`)
   admin.close()
   await daemon.stop()
-  return 0
+  return broken === undefined ? 0 : EXIT_BROKEN
 }
 
 /** Reads everything again; a configuration with faults changes nothing. */
@@ -171,7 +184,7 @@ async function reload(o: Options, daemon: Daemon, secrets: SecretStore, log: Log
     log.add({ severity: Severity.Important, module: 'SYS', text: 'Reload refused: the configuration has faults' })
     return
   }
-  const warnings = await daemon.configure(storeKeys(loaded.configuration, secrets))
+  const warnings = await daemon.configure(storeKeys(loaded.configuration, secrets), loaded.site)
   for (const w of warnings) stderr(`floatgate: warning: ${w}`)
   log.add({ severity: Severity.Notice, module: 'SYS', text: 'Configuration reloaded' })
 }

@@ -16,6 +16,12 @@ export class Workers implements DataPath {
   private readonly native: Native
   private readonly threads: Thread[] = []
   private readonly steering: number | undefined
+  private stopping = false
+  private die: (worker: number) => void = () => undefined
+  /** Resolves with a worker's number when its thread ended without being told to: its peers are cut off. */
+  readonly died = new Promise<number>(resolve => {
+    this.die = resolve
+  })
 
   /** `steering` is the map of steerTun, undefined where one worker gets everything. */
   constructor(native: Native, steering: number | undefined) {
@@ -34,7 +40,10 @@ export class Workers implements DataPath {
       name: `data-${start.worker}`,
     })
     const stopped = new Promise<void>(resolve => {
-      worker.on('exit', () => resolve())
+      worker.on('exit', () => {
+        if (!this.stopping) this.die(start.worker)
+        resolve()
+      })
     })
     worker.on('message', (m: FromWorker) => on(start.worker, m))
     worker.on('error', e => on(start.worker, { kind: 'bug', text: e.stack ?? e.message }))
@@ -56,6 +65,7 @@ export class Workers implements DataPath {
 
   /** Ends every thread after it has carried out what was posted before. */
   async stop(): Promise<void> {
+    this.stopping = true
     for (let i = 0; i < this.threads.length; i++) this.post(i, { kind: 'stop' })
     await Promise.all(this.threads.map(t => t.stopped))
     for (const t of this.threads) this.native.close(t.wakeFd)

@@ -229,7 +229,7 @@ export class World {
         network: this.hostNetwork(),
         stats: this.stats,
         secrets: this.secrets,
-        publicAddress: undefined,
+        publicAddress: () => undefined,
         surroundings: () => ({
           interfaces: [
             { name: 'vlan1', device: 'lan0', address: ipv4('192.168.8.1'), mask: ipv4('255.255.255.0') },

@@ -98,7 +98,7 @@ const shows: readonly CommandEntry[] = [
   }),
   show('ENCo'),
   show('ENCo KEy=?', number(0, 65535)),
-  show('CONFig', undefined, { DYNamic: optional(text(1, 128)), INErt: flag, HELd: flag, FAUlts: flag }),
+  show('CONFig', undefined, { DYNamic: optional(text(1, 128)), INErt: flag, HELd: flag }),
   show('SYStem'),
   show('ALIas=?', text(1, 32)),
   show('DEBug', undefined, { ACTive: optional(text(1, 16)) }),
