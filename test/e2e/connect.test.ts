@@ -9,11 +9,11 @@ import type {
   IsakmpSaState,
   SessionState,
 } from '../../src/alliedware/show/state.ts'
-import { gatewayPublic, lanHost, natPublic } from '../interop/world.ts'
 import { until } from '../support/command.ts'
 import { whyNoNetwork } from '../support/netns.ts'
-import { accounts, type ClientProgram, Office } from '../support/office.ts'
+import { type ClientProgram, Office } from '../support/office.ts'
 import { pattern } from '../support/pattern.ts'
+import { accounts, gatewayPublic, lanHost, natPublic } from '../support/plan.ts'
 
 const lacking = await whyNoNetwork()
 if (lacking !== undefined) console.warn(`end-to-end tests are left out: ${lacking}`)

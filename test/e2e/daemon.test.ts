@@ -2,10 +2,10 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { lanHost } from '../interop/world.ts'
 import { run } from '../support/command.ts'
 import { project, whyNoNetwork } from '../support/netns.ts'
-import { accounts, Office, officeScript } from '../support/office.ts'
+import { Office } from '../support/office.ts'
+import { accounts, lanHost, officeScript } from '../support/plan.ts'
 
 const lacking = await whyNoNetwork()
 if (lacking !== undefined) console.warn(`end-to-end tests are left out: ${lacking}`)

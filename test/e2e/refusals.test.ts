@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AttemptState } from '../../src/alliedware/show/state.ts'
 import { until } from '../support/command.ts'
 import { whyNoNetwork } from '../support/netns.ts'
-import { accounts, Office, officeScript } from '../support/office.ts'
+import { Office } from '../support/office.ts'
+import { accounts, officeScript } from '../support/plan.ts'
 
 const lacking = await whyNoNetwork()
 if (lacking !== undefined) console.warn(`end-to-end tests are left out: ${lacking}`)

@@ -1,6 +1,8 @@
 /** A VPN client in a guest: what it is told to offer, and what it did. */
+import type { Cipher, Integrity } from '../../src/esp/sa.ts'
+import { gatewayPublic, lanHost, preSharedKey } from '../support/plan.ts'
+import type { EspKey, IkeKey } from '../support/tshark.ts'
 import type { Guest } from './guest.ts'
-import { gatewayPublic, lanHost } from './world.ts'
 
 export interface Account {
   readonly user: string
@@ -25,7 +27,6 @@ export interface Settings {
 
 export const tripleDes = { ike: '3des-sha1-modp1024', esp: '3des-sha1' }
 export const aes128 = { ike: 'aes128-sha1-modp1024', esp: 'aes128-sha1' }
-export const preSharedKey = 'secret123'
 
 const usual: Omit<Settings, 'account'> = {
   ...tripleDes,
@@ -37,14 +38,6 @@ const usual: Omit<Settings, 'account'> = {
   revealKeys: false,
 }
 
-export interface EspKey {
-  readonly spi: string
-  readonly encryption: string
-  readonly encryptionKey: string
-  readonly integrity: string
-  readonly integrityKey: string
-}
-
 export interface Connection {
   readonly seconds: number
   readonly ikeSeconds: number
@@ -52,8 +45,7 @@ export interface Connection {
   readonly address: string
   /** The gateway's own address on the PPP link. */
   readonly peer: string
-  /** Ciphers as the client's kernel names them, e.g. cbc(aes). */
-  readonly ciphers: readonly string[]
+  readonly ciphers: readonly Cipher[]
   readonly udpEncapsulated: boolean
   readonly espKeys: readonly EspKey[]
 }
@@ -163,7 +155,7 @@ export class Client {
   }
 
   /** The keys of IKE's encryption, by initiator cookie; needs `revealKeys`. */
-  async ikeKeys(): Promise<readonly { cookie: string; key: string }[]> {
+  async ikeKeys(): Promise<readonly IkeKey[]> {
     const log = await this.must('cat /run/vpn/charon.log')
     const cookies = await this.must('swanctl --list-sas --ike l2tp')
     const cookie = /([0-9a-f]{16})_i/.exec(cookies)?.[1]
@@ -179,18 +171,29 @@ export class Client {
   }
 }
 
+const integrities: Readonly<Record<string, Integrity>> = { 'hmac(sha1)': 'sha1', 'hmac(md5)': 'md5' }
+
+/** Our name for a cipher as the client's kernel knows it. */
+function cipher(name: string, key: string): Cipher | undefined {
+  if (name === 'cbc(des3_ede)') return '3des'
+  if (name === 'cbc(aes)') return ({ 32: 'aes128', 48: 'aes192', 64: 'aes256' } as const)[key.length]
+  return undefined
+}
+
 /** The security associations in the output of `ip xfrm state`. */
 function parseStates(output: string): EspKey[] {
   return output
     .split(/^(?=src )/m)
     .filter(text => text.startsWith('src '))
-    .map(text => {
+    .flatMap(text => {
       const [, spi] = /spi 0x([0-9a-f]+)/.exec(text) ?? []
       const [, encryption, encryptionKey] = /enc (\S+) 0x([0-9a-f]+)/.exec(text) ?? []
       const [, integrity, integrityKey] = /auth\S* (\S+) 0x([0-9a-f]+)/.exec(text) ?? []
-      return { spi, encryption, encryptionKey, integrity, integrityKey }
+      if (!spi || !encryption || !encryptionKey || !integrity || !integrityKey) return []
+      const [ours, mac] = [cipher(encryption, encryptionKey), integrities[integrity]]
+      if (!ours || !mac) throw new Error(`the client's kernel protects with ${encryption} and ${integrity}`)
+      return [{ spi, encryption: ours, encryptionKey, integrity: mac, integrityKey }]
     })
-    .filter((state): state is EspKey => Object.values(state).every(value => value !== undefined))
 }
 
 /** Every configuration file of the client. */

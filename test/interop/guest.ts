@@ -11,8 +11,8 @@ export interface Card {
 
 export interface GuestPlan {
   readonly name: string
-  /** Full name of the namespace whose TAP devices the guest's cards are. */
-  readonly namespace: string
+  /** The argv that runs a command in the namespace whose TAP devices the guest's cards are. */
+  readonly within: readonly string[]
   readonly cards: readonly Card[]
   readonly router?: string
   readonly rootfs: string
@@ -51,7 +51,7 @@ export class Guest {
     const hexNumber = plan.number.toString(16).padStart(2, '0')
     const log = `${plan.directory}/${plan.name}.console.log`
     const argv = [
-      ...['ip', 'netns', 'exec', plan.namespace, `${plan.rootfs}/usr/bin/linux.uml`],
+      ...[...plan.within, `${plan.rootfs}/usr/bin/linux.uml`],
       ...['mem=192M', 'quiet', 'con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=fd:3'],
       ...[`umid=${plan.name}`, `uml_dir=${plan.directory}/uml`],
       ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${plan.rootfs}`, 'ro', 'init=/sbin/floatgate-init'],

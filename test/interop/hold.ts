@@ -14,7 +14,7 @@ import type { Stage } from './scenarios.ts'
 export async function hold(stage: Stage): Promise<void> {
   const print = (text: string) => process.stdout.write(`${text.trimEnd()}\n`)
   await stage.gateway.start()
-  print(`ready: ${stage.gateway.name}; namespaces ${stage.world.id}-*, files ${stage.world.directory}`)
+  print(`ready: ${stage.gateway.name}; namespaces ${stage.world.network.id}-*, files ${stage.world.network.directory}`)
   for await (const line of createInterface({ input: process.stdin })) {
     const [name, ...words] = line.trim().split(/\s+/)
     try {

@@ -12,8 +12,9 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { accounts } from '../support/plan.ts'
 import { Client } from './client.ts'
-import { accounts, Floatgate, type Gateway } from './gateway.ts'
+import { Floatgate, type Gateway } from './gateway.ts'
 import { hold } from './hold.ts'
 import { Reference } from './reference.ts'
 import { requireHost, requireProgram, requireRootfs, Unavailable } from './rootfs.ts'
@@ -81,11 +82,9 @@ async function playAll(
   reference: boolean,
   byHand: boolean,
 ): Promise<Result[]> {
-  const gateway: Gateway = reference ? new Reference(world) : new Floatgate(world)
-  await world.raise(reference ? 'guest' : 'program')
-  const c1 = await world.addGuest('c1', 'nat1', [{ tap: 'c1', address: '10.1.0.11/24', bridge: 'br0' }])
-  const c2 = await world.addGuest('c2', 'nat1', [{ tap: 'c2', address: '10.1.0.12/24', bridge: 'br0' }])
-  const c3 = await world.addGuest('c3', 'pub', [{ tap: 'c3', address: '203.0.113.50/24', bridge: 'br0' }])
+  const gateway: Gateway = reference ? new Reference(world) : new Floatgate(world.office)
+  await world.raise()
+  const [c1, c2, c3] = [await world.addClient('c1'), await world.addClient('c2'), await world.addClient('c3')]
   const stage: Stage = {
     world,
     gateway,
@@ -140,7 +139,7 @@ async function play(scenario: Scenario, stage: Stage): Promise<Result> {
 
 /** Saves what everybody wrote, for whoever looks into a failure. */
 async function keepLogs(scenario: Scenario, stage: Stage, mark: number): Promise<string> {
-  const directory = `/tmp/floatgate-interop/${stage.world.id}-${scenario.name}`
+  const directory = `/tmp/floatgate-interop/${stage.world.network.id}-${scenario.name}`
   mkdirSync(directory, { recursive: true })
   writeFileSync(`${directory}/gateway.log`, (await stage.gateway.log()).slice(mark))
   for (const client of [stage.c1, stage.c2, stage.c3]) {

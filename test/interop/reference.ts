@@ -2,10 +2,10 @@
  * A gateway of known good parts in place of ours: strongSwan, xl2tpd and pppd in a guest. What fails against it is the
  * lab's fault, or one it is known for: two clients behind one NAT look the same to a Linux kernel.
  */
-import { preSharedKey } from './client.ts'
+import { gatewayLan, gatewayPublic, preSharedKey } from '../support/plan.ts'
 import type { Gateway } from './gateway.ts'
 import type { Guest } from './guest.ts'
-import { gatewayLan, gatewayPublic, type World } from './world.ts'
+import type { World } from './world.ts'
 
 export class Reference implements Gateway {
   readonly name = 'strongSwan, xl2tpd and pppd'
@@ -21,13 +21,10 @@ export class Reference implements Gateway {
   }
 
   async start(): Promise<void> {
-    this.#guest ??= await this.#world.addGuest('gateway', 'gw', [
-      { tap: 'tap0', address: `${gatewayPublic}/24`, bridge: 'br0' },
-      { tap: 'tap1', address: `${gatewayLan}/24`, bridge: 'br1' },
-    ])
+    this.#guest ??= await this.#world.addGateway(gatewayPublic, gatewayLan)
     await this.#guest.boot()
     const { status, output } = await this.#guest.run(
-      `exec bash /floatgate/responder ${gatewayPublic} ${gatewayLan} ${preSharedKey}`,
+      `exec bash /floatgate/responder ${gatewayPublic} ${gatewayLan} '${preSharedKey}'`,
     )
     if (status !== 0) throw new Error(`the reference gateway did not start: ${output}`)
   }

@@ -1,11 +1,11 @@
 /** The story that `npm run demo` tells: see scripts/demo.mjs. */
 
 import { createHash } from 'node:crypto'
-import { gatewayPublic, lanHost, natPublic } from '../interop/world.ts'
 import { until } from './command.ts'
 import { whyNoNetwork } from './netns.ts'
-import { accounts, type ClientProgram, Office } from './office.ts'
+import { type ClientProgram, Office } from './office.ts'
 import { pattern } from './pattern.ts'
+import { accounts, gatewayPublic, lanHost, natPublic } from './plan.ts'
 import { type ProfileName, profiles } from './profiles.ts'
 
 const DOWNLOAD = 4_000_000

@@ -28,11 +28,17 @@ export class Network {
   readonly id = `fgl${process.pid}x${++count}`
   /** For logs, sockets and configuration of this run; removed with it. */
   readonly directory = `${runs}/${this.id}`
+  private readonly prepare: (namespace: string, name: string) => Promise<void>
   private readonly daemons: Daemon[] = []
   private readonly namespaces: string[] = []
   /** A namespace that is being made: what removes all waits for it. */
   private making: Promise<unknown> = Promise.resolve()
   private removed = false
+
+  /** @param prepare what is done to each end of a cable before it is up */
+  constructor(prepare: (namespace: string, name: string) => Promise<void> = async () => undefined) {
+    this.prepare = prepare
+  }
 
   /** Removes what killed runs left, and makes the directory. */
   async open(): Promise<void> {
@@ -65,6 +71,7 @@ export class Network {
     await this.ip(a.namespace, `link add ${a.name} type veth peer name ${b.name} netns ${this.id}-${b.namespace}`)
     for (const end of [a, b]) {
       if (end.bridge) await this.ip(end.namespace, `link set ${end.name} master ${end.bridge}`)
+      await this.prepare(end.namespace, end.name)
       if (end.address) await this.ip(end.namespace, `address add ${end.address} dev ${end.name}`)
       await this.ip(end.namespace, `link set ${end.name} up`)
     }
@@ -104,18 +111,32 @@ export interface CableEnd {
   readonly bridge?: string
 }
 
-/** Programs of a run that was killed went with it; its namespaces and files did not. */
+/** Programs of a run that was killed went with it; what they had started, its namespaces and its files did not. */
 async function sweep(): Promise<void> {
   if (!existsSync(runs)) return
   for (const id of readdirSync(runs)) {
     const pid = /^fgl(\d+)x\d+$/.exec(id)?.[1]
     if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+    for (const left of processesNaming(`${runs}/${id}/`)) await run(['kill', '-KILL', String(left)])
     const list = `${runs}/${id}/namespaces`
     for (const name of existsSync(list) ? readFileSync(list, 'utf8').split('\n') : []) {
       await run(['ip', 'netns', 'delete', name])
     }
     rmSync(`${runs}/${id}`, { recursive: true, force: true })
   }
+}
+
+/** The processes that were given a path within `directory` on their command line: guests keep such helpers. */
+function processesNaming(directory: string): number[] {
+  return readdirSync('/proc').flatMap(name => {
+    const pid = Number(name)
+    if (!Number.isInteger(pid) || pid === process.pid) return []
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(`=${directory}`) ? [pid] : []
+    } catch {
+      return [] // It ended meanwhile.
+    }
+  })
 }
 
 function directoryWith(file: string): string {

@@ -8,84 +8,28 @@
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { gatewayLan, gatewayPublic, lanHost, natPublic } from '../interop/world.ts'
 import { type Daemon, must, type Outcome, run, until } from './command.ts'
 import { Network, project } from './netns.ts'
-
-export const preSharedKey = 'office secret 1'
-export const accounts = {
-  /** Has an address of its own. */
-  dialin1: { user: 'dialin1', password: 'friend1', address: '192.168.8.50' },
-  /** Take one from the pool. */
-  dialin2: { user: 'dialin2', password: 'friend2' },
-  dialin3: { user: 'dialin3', password: 'friend3' },
-} as const
-export const officePool = { first: '192.168.8.100', last: '192.168.8.199' }
-
-export type Place = 'c1' | 'c2' | 'c3'
-
-const natRules = `table ip nat {
-  chain leaving { type nat hook postrouting priority 100; oifname "out0" masquerade; }
-}
-table ip filter {
-  chain through { type filter hook forward priority 0; policy drop;
-    iifname "br0" accept
-    ct state established,related accept
-  }
-}
-`
-
-/** The router's script of the office. `pool` is a range such as 192.168.8.100-192.168.8.199. */
-export function officeScript(pool = `${officePool.first}-${officePool.last}`): string {
-  const permit = (rule: number, port: number, more = '') =>
-    `add firewall policy=main rule=${rule} int=eth0 action=allow protocol=udp ip=${gatewayPublic} port=${port} gblip=${gatewayPublic} gblport=${port}${more}`
-  return `
-set system name="Office"
-create enco key=1 type=general value="${preSharedKey}"
-add user=dialin1 password=friend1 login=no ip=${accounts.dialin1.address}
-add user=dialin2 password=friend2 login=no
-add user=dialin3 password=friend3 login=no
-create ppp template=1 bap=off ippool="myippool" authentication=chap echo=30 lqr=off
-set ppp dnsprimary=${lanHost}
-enable l2tp
-enable l2tp server=both
-add l2tp ip=1.1.1.1-255.255.255.254 pptemplate=1
-enable ip
-add ip int=vlan1 ip=${gatewayLan} mask=255.255.255.0
-add ip int=eth0 ip=${gatewayPublic} mask=255.255.255.0
-create ip pool="myippool" ip=${pool}
-enable firewall
-create firewall policy=main
-create firewall policy=main dynamic=callers
-add firewall policy=main dynamic=callers user=any
-add firewall policy=main int=vlan1 type=private
-add firewall policy=main int=dyn-callers type=private
-add firewall policy=main int=eth0 type=public
-add firewall policy=main nat=enhanced int=vlan1 gblinterface=eth0
-add firewall policy=main nat=enhanced int=dyn-callers gblinterface=eth0
-${permit(1, 500)}
-${permit(2, 4500)}
-${permit(3, 1701, ' encap=ipsec')}
-create ipsec saspecification=1 key=isakmp protocol=esp encalg=aes256 hashalg=sha mode=transport
-create ipsec saspecification=2 key=isakmp protocol=esp encalg=aes128 hashalg=sha mode=transport
-create ipsec saspecification=3 key=isakmp protocol=esp encalg=3desouter hashalg=sha mode=transport
-create ipsec saspecification=4 key=isakmp protocol=esp encalg=3desouter hashalg=md5 mode=transport
-create ipsec bundle=1 key=isakmp string="1 or 2 or 3 or 4"
-create ipsec policy="isakmp" int=eth0 action=permit lport=500
-create ipsec policy="isakmp_float" int=eth0 action=permit lport=4500
-create ipsec policy="all_roaming" int=eth0 action=ipsec key=isakmp bundlespecification=1 isakmppolicy="roaming1" peer=any
-set ipsec policy="all_roaming" transport=udp lport=1701
-create ipsec policy="internet" int=eth0 action=permit
-enable ipsec
-create isakmp policy="roaming1" peer=any key=1
-set isakmp policy="roaming1" senddeletes=true localid=local nattraversal=on
-enable isakmp
-`
-}
+import {
+  gatewayLan,
+  gatewayPublic,
+  lanHost,
+  natInside,
+  natPublic,
+  natRules,
+  officeScript,
+  type Place,
+  places,
+  preSharedKey,
+} from './plan.ts'
 
 export class Office {
-  readonly network = new Network()
+  readonly network: Network
   private runs = 0
+
+  constructor(network = new Network()) {
+    this.network = network
+  }
 
   get socket(): string {
     return `${this.network.directory}/ctl.sock`
@@ -95,15 +39,15 @@ export class Office {
     return `${this.network.directory}/state`
   }
 
-  /** Makes the namespaces and their wires, and starts the LAN host. */
-  async raise(places: readonly Place[] = ['c1', 'c2', 'c3']): Promise<void> {
+  /** Makes the namespaces and their wires, one for each client among them, and starts the LAN host. */
+  async raise(clients: readonly Place[] = ['c1', 'c2', 'c3']): Promise<void> {
     const n = this.network
     if (!existsSync(`${project}/dist/test/support/client-main.js`)) throw new Error('not compiled: run "npm run setup"')
     await n.open()
-    for (const name of ['pub', 'lan', 'gw', 'nat', ...places]) await n.namespace(name)
+    for (const name of ['pub', 'lan', 'gw', 'nat', ...clients]) await n.namespace(name)
     await n.bridge('pub', 'br0')
     await n.bridge('nat', 'br0')
-    await n.ip('nat', 'address add 10.1.0.1/24 dev br0')
+    await n.ip('nat', `address add ${natInside}/24 dev br0`)
     await n.wire(
       { namespace: 'gw', name: 'pub0', address: `${gatewayPublic}/24` },
       { namespace: 'pub', name: 'gw', bridge: 'br0' },
@@ -120,7 +64,7 @@ export class Office {
     await must(n.inside('nat', 'nft', '-f', '-'), { input: natRules })
     await n.forwardIpv4('gw')
     await n.forwardIpv4('nat')
-    for (const place of places) await this.plugIn(place)
+    for (const place of clients) await this.plugIn(place)
     const lan = n.start('lan', 'lan', process.execPath, `${project}/dist/test/support/lan-host.js`, lanHost)
     await until(() => !lan.alive || readFileSync(lan.logFile, 'utf8').includes('serving'), 10_000)
     if (!lan.alive) throw new Error(`the LAN host did not start: ${readFileSync(lan.logFile, 'utf8')}`)
@@ -145,7 +89,9 @@ export class Office {
     const said = () => readFileSync(daemon.logFile, 'utf8')
     await until(() => !daemon.alive || said().includes('floatgate: ready'), 20_000)
     if (!daemon.alive || !said().includes('floatgate: ready')) {
-      throw new Error(`floatgated did not become ready (${daemon.ended}):\n${said().slice(-1500)}`)
+      const { ended } = daemon
+      await daemon.stop()
+      throw new Error(`floatgated did not become ready (${ended}):\n${said().slice(-1500)}`)
     }
     return daemon
   }
@@ -201,12 +147,12 @@ export class Office {
   }
 
   private async plugIn(place: Place): Promise<void> {
-    const natted = { c1: '10.1.0.11', c2: '10.1.0.12', c3: undefined }[place]
+    const { address, segment } = places[place]
     await this.network.wire(
-      { namespace: place, name: 'eth0', address: `${natted ?? '203.0.113.50'}/24` },
-      { namespace: natted === undefined ? 'pub' : 'nat', name: place, bridge: 'br0' },
+      { namespace: place, name: 'eth0', address: `${address}/24` },
+      { namespace: segment, name: place, bridge: 'br0' },
     )
-    if (natted !== undefined) await this.network.ip(place, 'route add default via 10.1.0.1')
+    if (segment === 'nat') await this.network.ip(place, `route add default via ${natInside}`)
   }
 }
 
