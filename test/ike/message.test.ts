@@ -17,7 +17,7 @@ import {
 } from '../../src/ike/payload.ts'
 import { emitAttributes, emitSa, parseAttributes, parseSa } from '../../src/ike/proposal.ts'
 import { encodeText, toHex } from '../../src/packet/bytes.ts'
-import { authIp, windows7First, windows2000First, xpFirst } from './samples.ts'
+import { authIp, windows7First, windows10First, windows2000First, xpFirst } from './samples.ts'
 
 const bytes = (max: number, min = 0) => fc.uint8Array({ minLength: min, maxLength: max })
 
@@ -35,6 +35,7 @@ describe('the message', () => {
     ['Windows XP', xpFirst, 312, 5, 4],
     ['Windows 2000', windows2000First, 216, 4, 1],
     ['Windows 7', windows7First, 384, 5, 7],
+    ['Windows 10', windows10First, 408, 5, 8],
   ])('reads and writes the first message of %s', (_, sample, size, transforms, vendorIds) => {
     expect(sample.length).toBe(size)
     const message = parseMessage(sample)
