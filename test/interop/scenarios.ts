@@ -282,6 +282,7 @@ async function captured({ world, c1 }: Stage, settings: Partial<Settings>): Prom
     await capture.stop()
     const reading = await capture.read(keys)
     expect(reading.malformed.length === 0, `malformed: ${reading.malformed.slice(0, 3).join(', ')}`)
+    expect(reading.errors.length === 0, `errors: ${reading.errors.slice(0, 3).join(', ')}`)
     expect(reading.ikeEncrypted > 0 && reading.ikeRead === reading.ikeEncrypted, `IKE: ${describe(reading)}`)
     expect(
       reading.esp > 0 && reading.espGood === reading.esp && reading.l2tp === reading.esp,
