@@ -4,22 +4,13 @@
  */
 
 import { createHash } from 'node:crypto'
-import { readScript } from '../../src/alliedware/script.ts'
-import { ReferenceEngine } from '../../src/esp/reference.ts'
-import { Control } from '../../src/gateway/control.ts'
-import { Forwarder, type Wires } from '../../src/gateway/forwarder.ts'
-import { Log, Severity } from '../../src/gateway/log.ts'
-import type { FromWorker, ToWorker } from '../../src/gateway/messages.ts'
-import type { DataPath, HostNetwork, IkeSockets } from '../../src/gateway/ports.ts'
 import { SecretStore } from '../../src/gateway/secret-store.ts'
-import { Stats } from '../../src/gateway/stats.ts'
-import { BATCH_CAPACITY, type Batch } from '../../src/packet/batch.ts'
 import { Secret } from '../../src/packet/bytes.ts'
 import { checksum } from '../../src/packet/checksum.ts'
 import { type Endpoint, emitIpv4, formatIpv4, IpProtocol, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
-import { Verdict } from '../../src/packet/verdict.ts'
 import { concat } from '../../src/packet/writer.ts'
 import { seededDice } from '../support/dice.ts'
+import { configurationOf, MemoryGateway } from '../support/memory-gateway.ts'
 import type { VpnProfile } from '../support/profiles.ts'
 import { VpnClient } from '../support/vpn-client.ts'
 import type { VpnClientEffect, VpnClientInput } from '../support/vpn-contract.ts'
@@ -27,7 +18,6 @@ import { FakeClock, temporaryDirectory } from './fakes.ts'
 
 export const SERVER = ipv4('203.0.113.1')
 export const LAN_HOST = ipv4('192.168.8.10')
-const MARKER = new Uint8Array(4)
 
 /** An office gateway: one pre-shared key, three users, a pool of two addresses. */
 export const OFFICE = `
@@ -61,73 +51,6 @@ create isakmp policy=roaming1 peer=any key=1
 set isakmp policy=roaming1 senddeletes=true
 enable isakmp
 `
-
-/** One data-path thread as it is, but for the thread and the sockets. */
-class MemoryWorker implements Wires {
-  readonly forwarder: Forwarder
-  /** What lies in its sockets and in its TUN queue. */
-  readonly arrived: { readonly remote: Endpoint; readonly bytes: Uint8Array }[] = []
-  readonly tun: Uint8Array[] = []
-  private readonly out: {
-    readonly toLan: (packet: Uint8Array) => unknown
-    readonly toPeer: (remote: Endpoint, packet: Uint8Array) => void
-    readonly tell: (message: FromWorker) => void
-  }
-
-  constructor(worker: number, stats: Stats, out: MemoryWorker['out']) {
-    this.out = out
-    this.forwarder = new Forwarder({
-      worker,
-      engine: new ReferenceEngine(seededDice('worker')),
-      wires: this,
-      stats,
-      seed: 1,
-    })
-  }
-
-  receive(batch: Batch, raw: boolean): number {
-    batch.clear()
-    const mine = this.arrived.filter(a => (a.remote.port === 0) === raw).slice(0, BATCH_CAPACITY)
-    for (const a of mine) {
-      this.arrived.splice(this.arrived.indexOf(a), 1)
-      const i = batch.push(a.bytes)
-      batch.address[i] = a.remote.address
-      batch.port[i] = a.remote.port
-      batch.local[i] = SERVER
-    }
-    return batch.count
-  }
-
-  readTun(batch: Batch): number {
-    batch.clear()
-    for (const packet of this.tun.splice(0, BATCH_CAPACITY)) batch.push(packet)
-    return batch.count
-  }
-
-  writeTun(batch: Batch): number {
-    return this.each(batch, i => this.out.toLan(batch.packet(i).slice()))
-  }
-
-  send(batch: Batch): number {
-    return this.each(batch, i =>
-      this.out.toPeer({ address: batch.address[i]!, port: batch.port[i]! }, batch.packet(i).slice()),
-    )
-  }
-
-  tell(message: FromWorker): void {
-    this.out.tell(message)
-  }
-
-  private each(batch: Batch, deed: (i: number) => void): number {
-    let done = 0
-    for (let i = 0; i < batch.count; i++) {
-      if (batch.verdict[i] !== Verdict.Forward) continue
-      deed(i)
-      done++
-    }
-    return done
-  }
-}
 
 export interface GuestOptions {
   readonly profile: VpnProfile
@@ -185,64 +108,53 @@ export class Guest {
 
 export class World {
   readonly clock = new FakeClock(1_000_000)
-  readonly control: Control
+  readonly gateway: MemoryGateway
   readonly log: string[] = []
   /** What control did to the data path, to the network and towards the clients, in order, without keys. */
   readonly deeds: string[] = []
   readonly guests: Guest[] = []
   /** Packets that came out of the TUN device towards the LAN. */
   readonly toLan: Uint8Array[] = []
-  readonly routes = new Map<Ipv4, { mtu: number; proxy: string | undefined }>()
-  readonly steering = new Map<Ipv4, number>()
-  readonly workers: MemoryWorker[]
-  readonly stats: Stats
   readonly secrets = new SecretStore(temporaryDirectory())
   /** What is under way: carried out one behind the other, so that nothing is re-entrant. */
   private readonly wire: (() => void)[] = []
   private delivering = false
 
   constructor(options: { script?: string; workers?: number } = {}) {
-    const workers = options.workers ?? 2
-    this.stats = Stats.forWorkers(workers)
-    this.workers = Array.from(
-      { length: workers },
-      (_, number) =>
-        new MemoryWorker(number, this.stats, {
-          toLan: packet => this.toLan.push(packet),
-          toPeer: (remote, packet) => this.toGuest(remote, remote.port === 0 ? 0 : 4500, packet),
-          tell: message => this.control.fromWorker(number, message),
-        }),
-    )
     this.secrets.setKey(1, 'general', Secret.fromText('roam-free-2005'))
-    const wall = () => new Date(Date.UTC(2026, 0, 1) + this.clock.now())
-    const result = readScript(options.script ?? OFFICE, { values: {}, keys: [1] })
-    const errors = result.faults.filter(f => f.severity === 'error')
-    if (errors.length > 0) throw new Error(errors.map(f => f.text).join('; '))
-    this.control = new Control(
-      {
-        clock: this.clock,
-        wall,
-        dice: seededDice('gateway'),
-        log: new Log(line => this.log.push(line), wall, Severity.Detail),
-        sockets: this.sockets(),
-        data: this.dataPath(),
-        network: this.hostNetwork(),
-        stats: this.stats,
-        secrets: this.secrets,
-        publicAddress: () => undefined,
-        surroundings: () => ({
-          interfaces: [
-            { name: 'vlan1', device: 'lan0', address: ipv4('192.168.8.1'), mask: ipv4('255.255.255.0') },
-            { name: 'eth0', device: 'pub0', address: SERVER, mask: ipv4('255.255.255.0') },
-          ],
-          routes: [],
-          own: [ipv4('192.168.8.1')],
-        }),
-      },
-      result.configuration,
-    )
-    this.control.publishRules()
+    this.gateway = new MemoryGateway(configurationOf(options.script ?? OFFICE), options.workers ?? 2, {
+      clock: this.clock,
+      wall: () => new Date(Date.UTC(2026, 0, 1) + this.clock.now()),
+      dice: seededDice('gateway'),
+      local: SERVER,
+      secrets: this.secrets,
+      log: line => this.log.push(line),
+      later: deed => this.later(deed),
+      toClient: (remote, port, bytes) => this.toGuest(remote, port, bytes),
+      toLan: packet => this.toLan.push(packet),
+      deed: text => this.deeds.push(text),
+    })
     this.take()
+  }
+
+  get control() {
+    return this.gateway.control
+  }
+
+  get routes() {
+    return this.gateway.routes
+  }
+
+  get steering() {
+    return this.gateway.steering
+  }
+
+  get workers() {
+    return this.gateway.workers
+  }
+
+  get stats() {
+    return this.gateway.stats
   }
 
   guest(o: GuestOptions): Guest {
@@ -288,13 +200,7 @@ export class World {
 
   /** A packet from the LAN into the TUN device. */
   fromLan(packet: Uint8Array): void {
-    const destination = ((packet[16]! << 24) | (packet[17]! << 16) | (packet[18]! << 8) | packet[19]!) >>> 0
-    const number = this.steering.get(destination) ?? 0
-    this.later(() => {
-      const worker = this.workers[number]!
-      worker.tun.push(packet)
-      worker.forwarder.fromTun(() => this.clock.now())
-    })
+    this.later(() => this.gateway.fromLan(packet))
   }
 
   private later(deed: () => void): void {
@@ -324,100 +230,13 @@ export class World {
   private fromGuest(guest: Guest, port: 0 | 500 | 4500, bytes: Uint8Array): void {
     if (!guest.pass('up', port, bytes)) return
     const remote = { address: guest.outer, port: port === 0 ? 0 : guest.outerPort(port) }
-    this.later(() => {
-      if (port === 500) return this.control.datagram({ address: SERVER, port: 500 }, remote, bytes)
-      const isIke = port === 4500 && bytes.length > 4 && MARKER.every((b, i) => bytes[i] === b)
-      if (isIke) return this.control.datagram({ address: SERVER, port: 4500 }, remote, bytes.subarray(4))
-      this.open(remote, bytes)
-    })
+    this.later(() => this.gateway.receive(port, remote, bytes))
   }
 
   private toGuest(remote: Endpoint, port: 0 | 500 | 4500, bytes: Uint8Array): void {
     const guest = this.guests.find(g => g.outer === remote.address && (port === 0 || g.outerPort(port) === remote.port))
     if (!guest?.pass('down', port, bytes)) return
     this.later(() => this.handle(guest, port === 0 ? { kind: 'esp', bytes } : { kind: 'datagram', port, bytes }))
-  }
-
-  // ----------------------------------------------------------------------------------------------------- the data path
-
-  /** A packet that came to a worker's socket. */
-  private open(remote: Endpoint, bytes: Uint8Array): void {
-    const spi = ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0
-    const worker = this.workers[bytes.length < 4 ? 0 : spi % this.workers.length]!
-    worker.arrived.push({ remote, bytes })
-    worker.forwarder.fromPublic(remote.port === 0, () => this.clock.now())
-  }
-
-  private obey(number: number, m: ToWorker): void {
-    if (m.kind === 'stop') return
-    const { forwarder } = this.workers[number]!
-    forwarder.obey(m, this.clock.now())
-    forwarder.flush(this.clock.now())
-  }
-
-  private dataPath(): DataPath {
-    return {
-      workers: this.workers.length,
-      post: (worker, message) => {
-        if (message.kind !== 'inject' && message.kind !== 'injectFrame') this.deeds.push(describe(worker, message))
-        this.later(() => this.obey(worker, message))
-      },
-      steer: (address, worker) => {
-        this.deeds.push(`steer ${formatIpv4(address)} to ${worker === undefined ? 'nobody' : `worker ${worker}`}`)
-        if (worker === undefined) this.steering.delete(address)
-        else this.steering.set(address, worker)
-      },
-    }
-  }
-
-  private sockets(): IkeSockets {
-    return {
-      send: (local, remote, bytes) => {
-        const exchange = { 2: 'Main', 5: 'Informational', 32: 'Quick' }[bytes[18]!] ?? `exchange ${bytes[18]}`
-        this.deeds.push(`send ${exchange} Mode from ${local.port}`)
-        const port = local.port === 4500 ? 4500 : 500
-        this.toGuest(remote, port, port === 4500 ? concat(MARKER, bytes) : bytes.slice())
-      },
-      keepalive: (_, remote) => this.toGuest(remote, 4500, Uint8Array.of(0xff)),
-    }
-  }
-
-  private hostNetwork(): HostNetwork {
-    return {
-      addSession: (address, mtu, proxy) => {
-        this.deeds.push(`route ${formatIpv4(address)} mtu ${mtu}${proxy ? ` proxy ${proxy}` : ''}`)
-        this.routes.set(address, { mtu, proxy })
-      },
-      removeSession: address => {
-        this.deeds.push(`unroute ${formatIpv4(address)}`)
-        this.routes.delete(address)
-      },
-      proxyDevice: address => ((address & 0xffffff00) >>> 0 === ipv4('192.168.8.0') ? 'lan0' : undefined),
-      publicMtu: 1500,
-      localAddress: ipv4('192.168.8.1'),
-    }
-  }
-}
-
-function describe(worker: number, m: ToWorker): string {
-  switch (m.kind) {
-    case 'setPath':
-      return `setPath peer ${m.peer} port ${m.port}`
-    case 'installInbound':
-    case 'installOutbound':
-      return `${m.kind} peer ${m.sa.peer} ${m.sa.suite.cipher}-${m.sa.suite.integrity}`
-    case 'removeSa':
-    case 'removePeer':
-      return `${m.kind} peer ${m.peer}`
-    case 'installSession':
-      return `installSession ${m.ids.session} of peer ${m.ids.peer}`
-    case 'networkUp':
-      return `networkUp ${m.row.session} on worker ${worker}: ${formatIpv4(m.row.address)} of peer ${m.row.peer}`
-    case 'networkDown':
-    case 'removeSession':
-      return `${m.kind} ${m.session} on worker ${worker}`
-    default:
-      return `${m.kind} on worker ${worker}`
   }
 }
 

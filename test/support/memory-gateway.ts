@@ -1,0 +1,270 @@
+/**
+ * A whole gateway in one process: the real Control over sockets, data path and host network made of memory. The data path is
+ * the workers' own Forwarder around the reference engine.
+ */
+
+import type { Configuration } from '../../src/alliedware/config.ts'
+import { readScript } from '../../src/alliedware/script.ts'
+import { ReferenceEngine } from '../../src/esp/reference.ts'
+import { Control } from '../../src/gateway/control.ts'
+import type { Clock } from '../../src/gateway/deadlines.ts'
+import { Forwarder, type Wires } from '../../src/gateway/forwarder.ts'
+import { Log, Severity } from '../../src/gateway/log.ts'
+import type { FromWorker, ToWorker } from '../../src/gateway/messages.ts'
+import type { DataPath, HostNetwork, IkeSockets } from '../../src/gateway/ports.ts'
+import type { SecretStore } from '../../src/gateway/secret-store.ts'
+import { Stats } from '../../src/gateway/stats.ts'
+import type { Dice } from '../../src/machine.ts'
+import { BATCH_CAPACITY, type Batch } from '../../src/packet/batch.ts'
+import { type Endpoint, formatIpv4, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
+import { Verdict } from '../../src/packet/verdict.ts'
+import { concat } from '../../src/packet/writer.ts'
+import { seededDice } from './dice.ts'
+
+const MARKER = new Uint8Array(4)
+
+/** What a gateway of memory stands in. */
+export interface GatewaySurroundings {
+  readonly clock: Clock
+  readonly wall: () => Date
+  readonly dice: Dice
+  /** The address its sockets have. */
+  readonly local: Ipv4
+  /** The one that clients dial, where a NAT hides the first. */
+  readonly publicAddress?: Ipv4
+  readonly forceEncapsulation?: boolean
+  readonly secrets: SecretStore
+  readonly log: (line: string) => void
+  /** Carries out a deed behind the one in hand, so that nothing is re-entrant. */
+  readonly later: (deed: () => void) => void
+  /** A packet from our port 500 or 4500, or native ESP (0), as it lies on the wire. */
+  readonly toClient: (remote: Endpoint, from: 0 | 500 | 4500, bytes: Uint8Array) => void
+  /** A packet that came out of the TUN device. */
+  readonly toLan: (packet: Uint8Array) => void
+  /** What control posts to the data path, before it is carried out: keys are still in it. */
+  readonly posted?: (worker: number, message: ToWorker) => void
+  /** What control does to the network and towards the clients, in words. */
+  readonly deed?: (text: string) => void
+}
+
+/** The configuration in a script. Throws where it has a fault. */
+export function configurationOf(script: string): Configuration {
+  const result = readScript(script, { values: {}, keys: [1] })
+  const errors = result.faults.filter(f => f.severity === 'error')
+  if (errors.length > 0) throw new Error(errors.map(f => f.text).join('; '))
+  return result.configuration
+}
+
+/** One data-path thread as it is, but for the thread and the sockets. */
+export class MemoryWorker implements Wires {
+  readonly engine = new ReferenceEngine(seededDice('worker'))
+  readonly forwarder: Forwarder
+  /** What lies in its sockets and in its TUN queue. */
+  readonly arrived: { readonly remote: Endpoint; readonly bytes: Uint8Array }[] = []
+  readonly tun: Uint8Array[] = []
+  private readonly local: Ipv4
+  private readonly out: {
+    readonly toLan: (packet: Uint8Array) => unknown
+    readonly toPeer: (remote: Endpoint, packet: Uint8Array) => void
+    readonly tell: (message: FromWorker) => void
+  }
+
+  constructor(worker: number, local: Ipv4, stats: Stats, out: MemoryWorker['out']) {
+    this.local = local
+    this.out = out
+    this.forwarder = new Forwarder({
+      worker,
+      engine: this.engine,
+      wires: this,
+      stats,
+      seed: 1,
+    })
+  }
+
+  receive(batch: Batch, raw: boolean): number {
+    batch.clear()
+    const mine = this.arrived.filter(a => (a.remote.port === 0) === raw).slice(0, BATCH_CAPACITY)
+    for (const a of mine) {
+      this.arrived.splice(this.arrived.indexOf(a), 1)
+      const i = batch.push(a.bytes)
+      batch.address[i] = a.remote.address
+      batch.port[i] = a.remote.port
+      batch.local[i] = this.local
+    }
+    return batch.count
+  }
+
+  readTun(batch: Batch): number {
+    batch.clear()
+    for (const packet of this.tun.splice(0, BATCH_CAPACITY)) batch.push(packet)
+    return batch.count
+  }
+
+  writeTun(batch: Batch): number {
+    return this.each(batch, i => this.out.toLan(batch.packet(i).slice()))
+  }
+
+  send(batch: Batch): number {
+    return this.each(batch, i =>
+      this.out.toPeer({ address: batch.address[i]!, port: batch.port[i]! }, batch.packet(i).slice()),
+    )
+  }
+
+  tell(message: FromWorker): void {
+    this.out.tell(message)
+  }
+
+  private each(batch: Batch, deed: (i: number) => void): number {
+    let done = 0
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] !== Verdict.Forward) continue
+      deed(i)
+      done++
+    }
+    return done
+  }
+}
+
+export class MemoryGateway {
+  readonly control: Control
+  readonly routes = new Map<Ipv4, { mtu: number; proxy: string | undefined }>()
+  readonly steering = new Map<Ipv4, number>()
+  readonly workers: MemoryWorker[]
+  readonly stats: Stats
+  private readonly around: GatewaySurroundings
+
+  constructor(configuration: Configuration, workers: number, around: GatewaySurroundings) {
+    this.around = around
+    this.stats = Stats.forWorkers(workers)
+    this.workers = Array.from(
+      { length: workers },
+      (_, number) =>
+        new MemoryWorker(number, around.local, this.stats, {
+          toLan: packet => around.toLan(packet),
+          toPeer: (remote, packet) => around.toClient(remote, remote.port === 0 ? 0 : 4500, packet),
+          tell: message => this.control.fromWorker(number, message),
+        }),
+    )
+    const { clock, wall, dice, secrets } = around
+    this.control = new Control(
+      {
+        clock,
+        wall,
+        dice,
+        log: new Log(line => around.log(line), wall, Severity.Detail),
+        sockets: this.sockets(),
+        data: this.dataPath(),
+        network: this.hostNetwork(),
+        stats: this.stats,
+        secrets,
+        publicAddress: () => around.publicAddress,
+        forceEncapsulation: () => around.forceEncapsulation ?? false,
+        surroundings: () => ({
+          interfaces: [
+            { name: 'vlan1', device: 'lan0', address: ipv4('192.168.8.1'), mask: ipv4('255.255.255.0') },
+            { name: 'eth0', device: 'pub0', address: around.local, mask: ipv4('255.255.255.0') },
+          ],
+          routes: [],
+          own: [ipv4('192.168.8.1')],
+        }),
+      },
+      configuration,
+    )
+    this.control.publishRules()
+  }
+
+  /** A packet on one of our sockets: port 500 or 4500, or native ESP (0). */
+  receive(port: 0 | 500 | 4500, remote: Endpoint, bytes: Uint8Array): void {
+    const { local } = this.around
+    if (port === 500) return this.control.datagram({ address: local, port: 500 }, remote, bytes)
+    const isIke = port === 4500 && bytes.length > 4 && MARKER.every((b, i) => bytes[i] === b)
+    if (isIke) return this.control.datagram({ address: local, port: 4500 }, remote, bytes.subarray(4))
+    const worker = this.workers[bytes.length < 4 ? 0 : readIpv4(bytes) % this.workers.length]!
+    worker.arrived.push({ remote: port === 0 ? { address: remote.address, port: 0 } : remote, bytes })
+    worker.forwarder.fromPublic(port === 0, () => this.around.clock.now())
+  }
+
+  /** A packet into the TUN device. */
+  fromLan(packet: Uint8Array): void {
+    const worker = this.workers[this.steering.get(readIpv4(packet, 16)) ?? 0]!
+    worker.tun.push(packet)
+    worker.forwarder.fromTun(() => this.around.clock.now())
+  }
+
+  private obey(number: number, m: ToWorker): void {
+    if (m.kind === 'stop') return
+    const { forwarder } = this.workers[number]!
+    const now = this.around.clock.now()
+    forwarder.obey(m, now)
+    forwarder.flush(now)
+  }
+
+  private dataPath(): DataPath {
+    const { around } = this
+    return {
+      workers: this.workers.length,
+      post: (worker, message) => {
+        around.posted?.(worker, message)
+        if (message.kind !== 'inject' && message.kind !== 'injectFrame') around.deed?.(describe(worker, message))
+        around.later(() => this.obey(worker, message))
+      },
+      steer: (address, worker) => {
+        around.deed?.(`steer ${formatIpv4(address)} to ${worker === undefined ? 'nobody' : `worker ${worker}`}`)
+        if (worker === undefined) this.steering.delete(address)
+        else this.steering.set(address, worker)
+      },
+    }
+  }
+
+  private sockets(): IkeSockets {
+    const { around } = this
+    return {
+      send: (local, remote, bytes) => {
+        const exchange = { 2: 'Main', 5: 'Informational', 32: 'Quick' }[bytes[18]!] ?? `exchange ${bytes[18]}`
+        around.deed?.(`send ${exchange} Mode from ${local.port}`)
+        const port = local.port === 4500 ? 4500 : 500
+        around.toClient(remote, port, port === 4500 ? concat(MARKER, bytes) : bytes.slice())
+      },
+      keepalive: (_, remote) => around.toClient(remote, 4500, Uint8Array.of(0xff)),
+    }
+  }
+
+  private hostNetwork(): HostNetwork {
+    const { around } = this
+    return {
+      addSession: (address, mtu, proxy) => {
+        around.deed?.(`route ${formatIpv4(address)} mtu ${mtu}${proxy ? ` proxy ${proxy}` : ''}`)
+        this.routes.set(address, { mtu, proxy })
+      },
+      removeSession: address => {
+        around.deed?.(`unroute ${formatIpv4(address)}`)
+        this.routes.delete(address)
+      },
+      proxyDevice: address => ((address & 0xffffff00) >>> 0 === ipv4('192.168.8.0') ? 'lan0' : undefined),
+      publicMtu: 1500,
+      localAddress: ipv4('192.168.8.1'),
+    }
+  }
+}
+
+function describe(worker: number, m: ToWorker): string {
+  switch (m.kind) {
+    case 'setPath':
+      return `setPath peer ${m.peer} port ${m.port}`
+    case 'installInbound':
+    case 'installOutbound':
+      return `${m.kind} peer ${m.sa.peer} ${m.sa.suite.cipher}-${m.sa.suite.integrity}`
+    case 'removeSa':
+    case 'removePeer':
+      return `${m.kind} peer ${m.peer}`
+    case 'installSession':
+      return `installSession ${m.ids.session} of peer ${m.ids.peer}`
+    case 'networkUp':
+      return `networkUp ${m.row.session} on worker ${worker}: ${formatIpv4(m.row.address)} of peer ${m.row.peer}`
+    case 'networkDown':
+    case 'removeSession':
+      return `${m.kind} ${m.session} on worker ${worker}`
+    default:
+      return `${m.kind} on worker ${worker}`
+  }
+}
