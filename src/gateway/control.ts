@@ -45,6 +45,8 @@ export interface ControlWorld {
   readonly secrets: SecretStore
   /** Our address as clients dial it, where a NAT in front of us hides it. */
   readonly publicAddress: () => Ipv4 | undefined
+  /** Whether clients have to put ESP into UDP, NAT or not; absent: only where there is one. */
+  readonly forceEncapsulation?: () => boolean
   /** The networks around us under this configuration, for the firewall. */
   readonly surroundings: (configuration: Configuration) => Surroundings
 }
@@ -184,7 +186,8 @@ export class Control {
   }
 
   private ikeConfig() {
-    return ikeConfig(this.current, id => this.world.secrets.key(id), this.world.publicAddress())
+    const { secrets, publicAddress, forceEncapsulation } = this.world
+    return ikeConfig(this.current, id => secrets.key(id), publicAddress(), forceEncapsulation?.())
   }
 
   private punt(m: Extract<FromWorker, { kind: 'punt' }>): void {

@@ -204,6 +204,9 @@ async function bringUp(
   if (single) for (const fd of [control4500, ...udpFds.slice(1)]) native.close(fd)
 
   await network.setUp(tun.name, TUN_MTU)
+  const rawFds = Array.from({ length: workerCount }, (_, w) => openRaw(native, w, workerCount, warnings))
+  for (const fd of rawFds) if (fd >= 0) opened(fd)
+  const onlyUdp = rawFds.some(fd => fd < 0)
   const stats = Stats.forWorkers(workerCount)
   const workers = new Workers(native, steering)
   const sockets = new ControlSockets(native, fd500, sharedFd)
@@ -220,6 +223,7 @@ async function bringUp(
       stats,
       secrets: o.secrets,
       publicAddress: () => current().site.publicAddress,
+      forceEncapsulation: () => onlyUdp || current().site.forceEncapsulation,
       surroundings: c => surroundings(c, current().devices),
       network: {
         addSession: (address, mtu, device) => network.addSession(address, mtu, device),
@@ -236,13 +240,11 @@ async function bringUp(
     o.configuration,
   )
   for (let w = 0; w < workerCount; w++) {
-    const rawFd = openRaw(native, w, workerCount, warnings)
-    if (rawFd >= 0) opened(rawFd)
     workers.start(
       {
         worker: w,
         udpFd: udpFds[w]!,
-        rawFd,
+        rawFd: rawFds[w]!,
         tunFd: tun.fds[w]!,
         stats: stats.memory,
         seed: randomBytes(4).readUInt32BE(0),
@@ -308,7 +310,7 @@ function openRaw(native: Native, worker: number, workers: number, warnings: stri
   } catch (e) {
     if (worker === 0) {
       warnings.push(
-        `no raw socket (${(e as Error).message}): clients without NAT, which use IP protocol 50, cannot connect`,
+        `no raw socket for IP protocol 50 (${(e as Error).message}): every client is made to put ESP into UDP, and those without NAT traversal cannot connect`,
       )
     }
     return -1

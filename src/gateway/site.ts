@@ -11,11 +11,19 @@ export interface Site {
   readonly values: Readonly<Record<string, string>>
   /** Our address as clients see it, where a NAT in front of us hides it. */
   readonly publicAddress: Ipv4 | undefined
+  /** Whether every client is made to put ESP into UDP, as though a NAT were in front of it. */
+  readonly forceEncapsulation: boolean
   /** Data-path threads; undefined: one less than the processors. */
   readonly workers: number | undefined
 }
 
-export const EMPTY_SITE: Site = { interfaces: {}, values: {}, publicAddress: undefined, workers: undefined }
+export const EMPTY_SITE: Site = {
+  interfaces: {},
+  values: {},
+  publicAddress: undefined,
+  forceEncapsulation: false,
+  workers: undefined,
+}
 
 export const siteSchema = {
   type: 'object',
@@ -28,6 +36,7 @@ export const siteSchema = {
     },
     values: { type: 'object', additionalProperties: { type: 'string' } },
     publicAddress: { type: 'string', format: 'ipv4' },
+    forceEncapsulation: { type: 'boolean' },
     workers: { type: 'integer', minimum: 1, maximum: 64 },
   },
 } as const
@@ -36,6 +45,7 @@ interface SiteFile {
   interfaces?: Record<string, string>
   values?: Record<string, string>
   publicAddress?: string
+  forceEncapsulation?: boolean
   workers?: number
 }
 
@@ -57,6 +67,7 @@ export function parseSite(text: string): { site: Site; faults: string[] } {
       interfaces: lowerKeys(parsed.interfaces ?? {}),
       values: parsed.values ?? {},
       publicAddress: parsed.publicAddress === undefined ? undefined : ipv4(parsed.publicAddress),
+      forceEncapsulation: parsed.forceEncapsulation ?? false,
       workers: parsed.workers,
     },
     faults: [],

@@ -36,11 +36,13 @@ export function ikeConfig(
   c: Configuration,
   key: (id: number) => Secret | undefined,
   publicAddress: Ipv4 | undefined,
+  forceEncapsulation = false,
 ): IkeConfig {
   const policies = c.isakmp.enabled && c.ipsec.enabled ? c.isakmp.policies : []
   return {
     policies: policies.flatMap(p => isakmpPolicy(c, p, key)),
     publicAddress,
+    forceEncapsulation,
     ...DEFAULT_BOUNDS,
   }
 }

@@ -301,7 +301,7 @@ function authenticationText(value: number | undefined): string {
 function encapsulationText(mode: number | undefined): string {
   switch (mode) {
     case Encapsulation.Transport:
-      return 'plain transport mode across a NAT'
+      return 'plain transport mode across a NAT or where only UDP arrives'
     case Encapsulation.UdpTransport:
     case Encapsulation.UdpTransportDraft:
       return 'UDP encapsulation without NAT traversal'

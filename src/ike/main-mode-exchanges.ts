@@ -129,13 +129,7 @@ export class MainModes {
     if (place.remote.address !== phase1.place.remote.address) throw new IkeError('moved-too-early')
     const message = parseMessage(bytes)
     try {
-      const { keys, reply } = answerKeyExchange(
-        message,
-        phase1.start,
-        place,
-        context.config.publicAddress,
-        context.dice,
-      )
+      const { keys, reply } = answerKeyExchange(message, phase1.start, place, context.config, context.dice)
       const key = firstKey(phase1.start.initiatorCookie, phase1.place)
       this.unproven.remove(key, phase1)
       this.makeRoom(this.proven)

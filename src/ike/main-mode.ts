@@ -18,7 +18,7 @@ import {
   parseIdentification,
   parseNotification,
 } from './payload.ts'
-import type { IsakmpPolicy, LocalIdentity } from './policy.ts'
+import type { IkeConfig, IsakmpPolicy, LocalIdentity } from './policy.ts'
 import { emitSa, parseSa } from './proposal.ts'
 import { checkCiphertext, protect, unprotect } from './protect.ts'
 import { checkPayloads } from './rules.ts'
@@ -80,6 +80,8 @@ export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[]
   return { kind: 'chosen', start, reply: emitMessage({ header: mainHeader(cookies), payloads: answered }) }
 }
 
+type NatCircumstances = Pick<IkeConfig, 'publicAddress' | 'forceEncapsulation'>
+
 export interface KeyAnswer {
   readonly keys: MainModeKeys
   readonly reply: Uint8Array
@@ -93,7 +95,7 @@ export function answerKeyExchange(
   message: Message,
   start: MainModeStart,
   place: Place,
-  publicAddress: Ipv4 | undefined,
+  circumstances: NatCircumstances,
   dice: Dice,
 ): KeyAnswer {
   const { payloads } = message
@@ -105,7 +107,7 @@ export function answerKeyExchange(
   const pair = generateKeyPair(start.suite.group, dice)
   const secret = sharedSecret(pair, initiatorPublic)
   const responderNonce = dice(NONCE_LENGTH)
-  const nat = answerNatDetection(payloads, start, place, publicAddress, dice)
+  const nat = answerNatDetection(payloads, start, place, circumstances, dice)
   const { hash, cipher } = start.suite
   const skeyids = deriveSkeyids({
     ...start,
@@ -141,29 +143,34 @@ export function answerKeyExchange(
  * Where the operator tells our public address, a NAT in front of us is hidden, since Windows refuses a server behind
  * one unless its registry says otherwise: our own hash is then over the public address (or, where even that is not what
  * the client dialled, the client's own hash comes back to it). A client that is not behind a NAT itself would then
- * send plain ESP, which port forwarding does not pass; so it gets a hash that cannot match, and encapsulates.
+ * send plain ESP, which port forwarding does not pass; so it gets a hash that cannot match, and encapsulates. The same
+ * makes everybody encapsulate where plain ESP cannot reach us at all.
  */
 function answerNatDetection(
   payloads: readonly Payload[],
   start: MainModeStart,
   place: Place,
-  publicAddress: Ipv4 | undefined,
+  { publicAddress, forceEncapsulation }: NatCircumstances,
   dice: Dice,
 ): { finding: { client: boolean; server: boolean }; visible: boolean; payloads: Payload[] } {
-  if (start.natFlavour === undefined) return { finding: { client: false, server: false }, visible: false, payloads: [] }
+  const silent = { finding: { client: false, server: false }, visible: forceEncapsulation, payloads: [] }
+  if (start.natFlavour === undefined) return silent
   const type = natFlavours[start.natFlavour].natD
   const received = bodies(payloads, type)
-  if (received.length === 0) return { finding: { client: false, server: false }, visible: false, payloads: [] }
+  if (received.length === 0) return silent
   const { hash } = start.suite
   const remoteHash = natDetectionHash(hash, start, place.remote)
   const localHash = natDetectionHash(hash, start, place.local)
   const finding = detectNat(received, remoteHash, localHash)
-  if (publicAddress === undefined || !finding.server)
-    return { finding, visible: finding.client || finding.server, payloads: natDs(type, remoteHash, localHash) }
+  if (publicAddress === undefined || !finding.server) {
+    const shown = forceEncapsulation ? dice(remoteHash.length) : remoteHash
+    const visible = finding.client || finding.server || forceEncapsulation
+    return { finding, visible, payloads: natDs(type, shown, localHash) }
+  }
   const publicHash = natDetectionHash(hash, start, { address: publicAddress, port: place.local.port })
   const dialled = detectNat(received, remoteHash, publicHash).server ? received[0]! : publicHash
   const shown = finding.client ? remoteHash : dice(remoteHash.length)
-  return { finding, visible: finding.client, payloads: natDs(type, shown, dialled) }
+  return { finding, visible: finding.client || forceEncapsulation, payloads: natDs(type, shown, dialled) }
 }
 
 function natDs(type: number, remote: Uint8Array, local: Uint8Array): Payload[] {

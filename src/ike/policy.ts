@@ -75,6 +75,8 @@ export interface IkeConfig {
   readonly policies: readonly IsakmpPolicy[]
   /** Our public address where a NAT in front of us hides it: our NAT-D and identity then use it. */
   readonly publicAddress: Ipv4 | undefined
+  /** Nothing but UDP reaches us: every client is made to encapsulate, and plain ESP is agreed to with nobody. */
+  readonly forceEncapsulation: boolean
   /** Bounds against floods. */
   readonly maxHalfOpen: number
   readonly maxPeers: number

@@ -45,7 +45,7 @@ export interface MainModeKeys extends Skeyids {
   readonly initiatorPublic: Uint8Array
   readonly responderPublic: Uint8Array
   readonly nat: NatFinding
-  /** Whether the peer may take us for being behind a NAT, or is itself: then plain ESP is wrong. */
+  /** Whether the peer may take us for being behind a NAT, or is itself, or has to behave so: then plain ESP is wrong. */
   readonly natVisible: boolean
 }
 

@@ -14,6 +14,7 @@ describe('a site file', () => {
         interfaces: { ETH0: 'ens3', vlan1: 'br-lan', 'eth1-0': 'ens4' },
         values: { 'office private LAN address': '192.168.8.1' },
         publicAddress: '203.0.113.1',
+        forceEncapsulation: true,
         workers: 2,
       }),
     )
@@ -22,6 +23,7 @@ describe('a site file', () => {
       interfaces: { eth0: 'ens3', vlan1: 'br-lan', 'eth1-0': 'ens4' },
       values: { 'office private LAN address': '192.168.8.1' },
       publicAddress: ipv4('203.0.113.1'),
+      forceEncapsulation: true,
       workers: 2,
     })
   })
@@ -32,7 +34,7 @@ describe('a site file', () => {
 
   it('says which key it does not know, and which it does', () => {
     expect(faults({ interface: {} })).toEqual([
-      'the file: unknown key "interface" (known: interfaces, values, publicAddress, workers)',
+      'the file: unknown key "interface" (known: interfaces, values, publicAddress, forceEncapsulation, workers)',
     ])
   })
 

@@ -233,6 +233,21 @@ describe('a gateway behind a NAT', () => {
     expect(pair.udpEncapsulated).toBe(true)
   })
 
+  it('makes everybody encapsulate where only UDP arrives, and has no plain ESP from those who cannot', () => {
+    const forced = { forceEncapsulation: true }
+    for (const profile of [windowsXp, windows10]) {
+      const client = new Client(new Gateway({}, forced), { ...profile, ...direct })
+      const pair = client.connect()
+      expect(client.ike.nat).toEqual({ client: true, server: false })
+      expect(pair.udpEncapsulated).toBe(true)
+    }
+    const gateway = new Gateway({}, forced)
+    const old = new Client(gateway, { ...windowsXp, ...direct, natFlavours: [] })
+    old.mainMode()
+    old.send(old.ike.quick1().bytes)
+    expect(events(gateway.take(), 'failed')[0]!.remedy).toContain('where only UDP arrives')
+  })
+
   it('returns the hash of whatever the client dialled where that is not the public address either', () => {
     const gateway = new Gateway({}, { publicAddress: ipv4('198.51.100.77') })
     const client = new Client(gateway)

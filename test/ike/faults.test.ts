@@ -173,7 +173,13 @@ describe('failures of the policy', () => {
   it('prefer the policy of the very address', () => {
     const gateway = new Gateway()
     const mine = { ...policy, name: 'mine', peer: NAT, presharedKey: Secret.fromText('own') }
-    gateway.endpoint.configure({ policies: [policy, mine], publicAddress: undefined, maxHalfOpen: 9, maxPeers: 9 })
+    gateway.endpoint.configure({
+      policies: [policy, mine],
+      publicAddress: undefined,
+      forceEncapsulation: false,
+      maxHalfOpen: 9,
+      maxPeers: 9,
+    })
     new Client(gateway, { presharedKey: 'own' }).connect()
     expect(of(gateway.take(), 'peerUp')[0]!.policy).toBe('mine')
   })

@@ -55,6 +55,7 @@ export const policy: IsakmpPolicy = {
 export const baseConfig: IkeConfig = {
   policies: [policy],
   publicAddress: undefined,
+  forceEncapsulation: false,
   maxHalfOpen: 64,
   maxPeers: 100,
 }
