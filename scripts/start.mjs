@@ -43,12 +43,12 @@ if (!wantsHelp) {
 }
 
 const child = spawn(join(root, 'bin', 'floatgated'), [...defaults, ...args], { stdio: 'inherit' })
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  // Ctrl-C reaches the whole foreground group; a signal to this process alone is passed on.
-  process.on(signal, () => {
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
-  })
-}
+// Ctrl-C reaches the whole foreground group; a signal to this process alone is passed on. Where the terminal goes away
+// the gateway ends, too: for a daemon SIGHUP would mean to read the configuration again.
+const terminal = process.stdin.isTTY
+process.on('SIGINT', () => terminal || child.kill('SIGINT'))
+process.on('SIGTERM', () => child.kill('SIGTERM'))
+process.on('SIGHUP', () => child.kill(terminal ? 'SIGTERM' : 'SIGHUP'))
 child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)))
 
 /** A site file that fits this host: the device of the default route is eth0, another one with a private address vlan1. */

@@ -204,6 +204,9 @@ function system(daemon: Daemon, started: number, warnings: readonly string[]): S
 
 async function main(): Promise<number> {
   process.title = 'floatgated'
+  // A terminal that went away must not cut the clean-up short.
+  process.stderr.on('error', () => undefined)
+  process.stdout.on('error', () => undefined)
   let options: Options
   try {
     options = parseOptions(process.argv.slice(2))
