@@ -160,7 +160,8 @@ async function serve(o: Options): Promise<number> {
   log.add({ severity: Severity.Notice, module: 'SYS', text: `Gateway started, version ${version()}` })
   stderr('floatgate: ready')
 
-  process.on('SIGHUP', () => void reload(o, daemon, secrets, log))
+  let ending = false
+  process.on('SIGHUP', () => ending || void reload(o, daemon, secrets, log))
   const asked = new Promise<undefined>(resolve => {
     // They stay: a second Ctrl-C, or one that came twice, must not cut the clean-up short.
     process.on('SIGTERM', () => resolve(undefined))
@@ -168,6 +169,7 @@ async function serve(o: Options): Promise<number> {
   })
   const broken = await Promise.race([asked, daemon.broken])
   if (broken !== undefined) stderr(`floatgate: ${broken}; ending, so that a supervisor can start it anew`)
+  ending = true
   admin.close()
   await daemon.stop()
   return broken === undefined ? 0 : EXIT_BROKEN
