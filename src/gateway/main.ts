@@ -100,6 +100,12 @@ async function serve(o: Options): Promise<number> {
     stderr('floatgate: root is needed (raw sockets, a TUN device, ports 500 and 4500): run it with sudo')
     return EXIT_HOST
   }
+  // From the first moment on: whoever ends the gateway while it starts finds nothing left behind, either.
+  const asked = new Promise<undefined>(resolve => {
+    // They stay: a second Ctrl-C, or one that came twice, must not cut the clean-up short.
+    process.on('SIGTERM', () => resolve(undefined))
+    process.on('SIGINT', () => resolve(undefined))
+  })
   const log = new Log(line => stderr(line))
   let secrets: SecretStore
   try {
@@ -158,15 +164,10 @@ async function serve(o: Options): Promise<number> {
     `floatgate: listening on ${daemon.listening.join(', ')}; device ${daemon.tun}; control socket ${o.socket}; ${daemon.crypto}`,
   )
   log.add({ severity: Severity.Notice, module: 'SYS', text: `Gateway started, version ${version()}` })
-  stderr('floatgate: ready')
-
   let ending = false
   process.on('SIGHUP', () => ending || void reload(o, daemon, secrets, log))
-  const asked = new Promise<undefined>(resolve => {
-    // They stay: a second Ctrl-C, or one that came twice, must not cut the clean-up short.
-    process.on('SIGTERM', () => resolve(undefined))
-    process.on('SIGINT', () => resolve(undefined))
-  })
+  stderr('floatgate: ready')
+
   const broken = await Promise.race([asked, daemon.broken])
   if (broken !== undefined) stderr(`floatgate: ${broken}; ending, so that a supervisor can start it anew`)
   ending = true
