@@ -129,7 +129,8 @@ export interface IsakmpPolicyConfig {
 
 export interface PppTemplateConfig {
   readonly template: number
-  readonly authentication: 'chap' | 'either' | 'pap' | 'none'
+  /** MSCHAP2 is no word of the router's; EITHER is MS-CHAPv2 or CHAP here. */
+  readonly authentication: 'chap' | 'either' | 'mschap2' | 'pap' | 'none'
   readonly bap: boolean
   readonly ipPool: string | undefined
   /** Seconds, undefined for off. ECHO=ON is 10. */
@@ -139,6 +140,8 @@ export interface PppTemplateConfig {
   readonly mtu: number | undefined
   readonly mssHeader: number | undefined
   readonly idleSeconds: number | undefined
+  /** Seconds between challenges on a link that is up; `on` chooses between 360 and 3600 each time. */
+  readonly rechallengeSeconds: number | 'on' | undefined
 }
 
 export interface Configuration {

@@ -146,6 +146,7 @@ function writePpp(c: Configuration): string[] {
         mtu: t.mtu,
         mssheader: t.mssHeader,
         idle: t.idleSeconds,
+        rechallenge: t.rechallengeSeconds,
       }),
     ),
     ...lineIfAny('set ppp', {

@@ -1,6 +1,6 @@
 /** Who may come in and where they live: the users, pools and leases of AAA's room under the configuration in force. */
 
-import { authenticateChap, type ChapMd5Request } from '../aaa/authenticator.ts'
+import { authenticateChap, type ChapRequest } from '../aaa/authenticator.ts'
 import { Leases } from '../aaa/leases.ts'
 import { AddressPool } from '../aaa/pool.ts'
 import { Users } from '../aaa/users.ts'
@@ -17,6 +17,8 @@ export type Admission =
       readonly address: Ipv4
       /** The session that held the user's own address until now: it is to be closed. */
       readonly displaced: number | undefined
+      /** MS-CHAPv2: the proof for the client that we know its password. */
+      readonly proof: string | undefined
     }
   | { readonly kind: 'rejected'; readonly reason: 'unknown-user' | 'wrong-password' | 'pool-empty' }
 
@@ -44,10 +46,20 @@ export class Residents {
   }
 
   /** Decides about a client that shows this response, and gives it an address. */
-  admit(request: ChapMd5Request, at: { session: number; template: number }): Admission {
+  admit(request: ChapRequest, at: { session: number; template: number }): Admission {
     const decision = authenticateChap(this.users, request)
     if (decision.kind === 'rejected') return decision
-    return this.accommodate(at, decision.user.name, decision.user.address, decision.user.name.toLowerCase())
+    const { name, address } = decision.user
+    const admission = this.accommodate(at, name, address, name.toLowerCase())
+    return admission.kind === 'accepted' ? { ...admission, proof: decision.proof } : admission
+  }
+
+  /** Decides about a client that is in and proves its password once more: it stays where it is, or goes. */
+  confirm(request: ChapRequest, admission: Admission): Admission {
+    const decision = authenticateChap(this.users, request)
+    if (decision.kind === 'rejected') return decision
+    if (admission.kind === 'rejected') return admission
+    return { ...admission, displaced: undefined, proof: decision.proof }
   }
 
   /** An address for a client of a template that asks nobody who they are. */
@@ -82,7 +94,7 @@ export class Residents {
     const pool = this.pools.get(this.templatePools.get(at.template) ?? '')
     const lease = this.leases.lease({ session: at.session, fixed, pool, key })
     if (lease.kind !== 'leased') return { kind: 'rejected', reason: 'pool-empty' }
-    return { kind: 'accepted', user, address: lease.address, displaced: lease.displaced }
+    return { kind: 'accepted', user, address: lease.address, displaced: lease.displaced, proof: undefined }
   }
 
   private configurePools(c: Configuration): void {

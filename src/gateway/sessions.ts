@@ -5,8 +5,9 @@ import type { ChildSa } from '../ike/effects.ts'
 import type { L2tpEffect, L2tpInput, L2tpSessionIds } from '../l2tp/effects.ts'
 import type { Dice } from '../machine.ts'
 import { emitUdp, formatIpv4 } from '../packet/ip.ts'
-import type { AuthenticationResult, PppDownCause, PppEffect, PppInput, PppTemplate } from '../ppp/effects.ts'
+import type { PppDownCause, PppEffect, PppInput, PppTemplate } from '../ppp/effects.ts'
 import { PppLink } from '../ppp/link.ts'
+import { type Authentications, countAuthentication, resultOf } from './admission.ts'
 import type { Attempts } from './attempts.ts'
 import type { Clock, Deadlines } from './deadlines.ts'
 import { Driver } from './driver.ts'
@@ -42,7 +43,7 @@ const LISTEN_MILLIS = 10_000
 export class Sessions {
   readonly all = new Map<number, Session>()
   /** What the router counts by user. */
-  readonly authentications = new Map<string, { good: number; bad: number }>()
+  readonly authentications: Authentications = new Map()
   /** What the links that are gone have counted. */
   private readonly bygone = new Map<string, number>()
   private pppNumber = 0
@@ -191,40 +192,33 @@ export class Sessions {
 
   private authenticate(s: Session, e: Extract<PppEffect, { kind: 'authenticate' }>): void {
     this.to.attempts.authenticating(s.ids.session, e.name)
-    const at = { session: s.ids.session, template: s.ids.template, peer: s.ids.peer }
-    const { residents } = this.to
-    const admission = e.method === 'none' ? residents.admitAnyone(at) : residents.admit(e, at)
-    const count = this.authentications.get(e.name.toLowerCase()) ?? { good: 0, bad: 0 }
+    const { residents, network } = this.to
+    const admission = this.decide(s, e)
+    countAuthentication(this.authentications, e.name, admission)
     const accepted = admission.kind === 'accepted'
-    if (accepted) count.good++
-    else count.bad++
-    if (accepted || admission.reason !== 'unknown-user') this.authentications.set(e.name.toLowerCase(), count)
     this.to.log.add({
       severity: accepted ? Severity.Info : Severity.Notice,
       module: 'USER',
       text: accepted
-        ? `User ${admission.user} authenticated on ${s.name}`
+        ? `User ${admission.user} authenticated${e.again ? ' again' : ''} on ${s.name}`
         : `User ${e.name} failed to authenticate: ${admission.reason}`,
       fields: { session: s.ids.session, peer: s.ids.peer },
     })
-    let result: AuthenticationResult
     if (accepted) {
       if (admission.displaced !== undefined) this.displace(admission.displaced, admission.user)
       s.admission = admission
-      result = {
-        kind: 'accepted',
-        user: admission.user,
-        address: admission.address,
-        localAddress: this.to.network.localAddress,
-        dns: this.to.residents.dns,
-        wins: this.to.residents.wins,
-        message: 'Welcome',
-      }
-    } else {
-      this.failed(s, ofAdmission(e.name, admission.reason))
-      result = { kind: 'rejected', reason: admission.reason, message: 'Authentication failed' }
-    }
+    } else this.failed(s, ofAdmission(e.name, admission.reason))
+    const result = resultOf(admission, residents, network.localAddress)
     s.driver.handle({ kind: 'authenticated', request: e.request, result })
+  }
+
+  private decide(s: Session, e: Extract<PppEffect, { kind: 'authenticate' }>): Admission {
+    const at = { session: s.ids.session, template: s.ids.template, peer: s.ids.peer }
+    if (e.method === 'none') return this.to.residents.admitAnyone(at)
+    const request = { ...e, method: e.method }
+    return e.again && s.admission
+      ? this.to.residents.confirm(request, s.admission)
+      : this.to.residents.admit(request, at)
   }
 
   /** Another session holds the address that this user owns: the newest login has it. */

@@ -1,6 +1,12 @@
 /** From the router's configuration to what each room understands: what is unset becomes our default here, in one place. */
 
-import type { Configuration, IpsecPolicy, IsakmpPolicyConfig, SaSpecification } from '../alliedware/config.ts'
+import type {
+  Configuration,
+  IpsecPolicy,
+  IsakmpPolicyConfig,
+  PppTemplateConfig,
+  SaSpecification,
+} from '../alliedware/config.ts'
 import type { LocalIdentity, Phase1Cipher, Phase1Hash, Phase2Policy, Phase2Suite } from '../ike/policy.ts'
 import { DEFAULT_BOUNDS, type Group, type IkeConfig, type IsakmpPolicy } from '../ike/policy.ts'
 import { L2TP_DEFAULTS, type L2tpConfig } from '../l2tp/effects.ts'
@@ -131,9 +137,21 @@ export function pppTemplate(c: Configuration, template: number, pathMru: number)
   const t = c.pppTemplates.find(p => p.template === template)
   return {
     template,
-    authentication: t?.authentication === 'none' ? 'none' : 'chap',
+    authentication: authentication(t),
+    rechallengeSeconds: rechallenge(t?.rechallengeSeconds),
     echoSeconds: t?.echoSeconds,
     mru: Math.min(LARGEST_MRU, pathMru, t?.mru ?? LARGEST_MRU, t?.mtu ?? LARGEST_MRU),
     hostName: c.systemName ?? L2TP_DEFAULTS.hostName,
   }
+}
+
+/** PAP is not spoken: CHAP stands in for it. */
+function authentication(t: PppTemplateConfig | undefined): PppTemplate['authentication'] {
+  return t === undefined || t.authentication === 'pap' ? 'chap' : t.authentication
+}
+
+/** ON is a different time each time, within what may be given as a number. */
+function rechallenge(seconds: number | 'on' | undefined): readonly [number, number] | undefined {
+  if (seconds === undefined) return undefined
+  return seconds === 'on' ? [360, 3600] : [seconds, seconds]
 }

@@ -88,6 +88,12 @@ export const RESTART_MILLIS: readonly number[] = [1000, 2000, 3000]
 export const CHALLENGE_LENGTH = 16
 export const MAX_CHALLENGES = 10
 export const CHALLENGE_MILLIS = 3000
+/** On a link that is up a challenge has more time: a path that is out for a while is no wrong password. */
+export const RECHALLENGE_MILLIS = 15_000
+/** How often a client may ask its user for the password once more (MS-CHAPv2). */
+export const MAX_RETRIES = 2
+/** What the user has for it each time. */
+export const RETRY_MILLIS = 120_000
 
 /** From the first Configure-Request, or from a renegotiation, to an opened IPCP. */
 export const SETUP_MILLIS = 60_000

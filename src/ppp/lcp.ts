@@ -11,7 +11,7 @@ import {
   LEAST_MRU,
   PppProtocol,
 } from './constants.ts'
-import type { PppTemplate } from './effects.ts'
+import type { AuthenticationMethod, PppTemplate } from './effects.ts'
 import type { PppOption } from './frame.ts'
 import { option16, option32, optionNumber } from './frame.ts'
 import type { Judgement, Policy, Trouble } from './negotiation.ts'
@@ -27,7 +27,24 @@ export interface LcpPeer {
 }
 
 const UNKNOWN_PEER: LcpPeer = { mru: DEFAULT_MRU, magic: 0, acfc: false, pfc: false }
-const CHAP_MD5 = Uint8Array.of(PppProtocol.Chap >>> 8, PppProtocol.Chap & 0xff, ChapAlgorithm.Md5)
+
+/** One authentication protocol as the option names it. */
+interface Offer {
+  readonly method: Exclude<AuthenticationMethod, 'none'>
+  readonly data: Uint8Array
+}
+
+const chap = (algorithm: number) => Uint8Array.of(PppProtocol.Chap >>> 8, PppProtocol.Chap & 0xff, algorithm)
+const CHAP_MD5: Offer = { method: 'chap-md5', data: chap(ChapAlgorithm.Md5) }
+const MS_CHAP_V2: Offer = { method: 'mschap2', data: chap(ChapAlgorithm.MsChapV2) }
+
+/** MS-CHAPv2 comes first where both may be: Windows takes CHAP if that is what it hears first. */
+const OFFERS: Readonly<Record<PppTemplate['authentication'], readonly Offer[]>> = {
+  none: [],
+  chap: [CHAP_MD5],
+  mschap2: [MS_CHAP_V2],
+  either: [MS_CHAP_V2, CHAP_MD5],
+}
 
 export class LcpPolicy implements Policy {
   peer: LcpPeer = UNKNOWN_PEER
@@ -36,20 +53,27 @@ export class LcpPolicy implements Policy {
   /** What we ask the peer to keep to when it sends; undefined for no such option, which means 1500. */
   mru: number | undefined
   private readonly dice: Dice
-  private readonly authenticates: boolean
+  private readonly offers: readonly Offer[]
+  /** The protocol we ask for now. */
+  private offer: Offer | undefined
   private insisted = 0
 
   constructor(template: PppTemplate, dice: Dice) {
     this.dice = dice
-    this.authenticates = template.authentication !== 'none'
+    this.offers = OFFERS[template.authentication]
+    this.offer = this.offers[0]
     this.mru = template.mru === DEFAULT_MRU ? undefined : template.mru
     this.magic = this.freshMagic()
+  }
+
+  get authentication(): AuthenticationMethod {
+    return this.offer?.method ?? 'none'
   }
 
   ask(): readonly PppOption[] {
     const options: PppOption[] = []
     if (this.mru !== undefined) options.push(option16(LcpOption.Mru, this.mru))
-    if (this.authenticates) options.push({ type: LcpOption.Authentication, data: CHAP_MD5 })
+    if (this.offer) options.push({ type: LcpOption.Authentication, data: this.offer.data })
     if (this.magic !== 0) options.push(option32(LcpOption.Magic, this.magic))
     return options
   }
@@ -111,12 +135,28 @@ export class LcpPolicy implements Policy {
     for (const o of options) {
       if (o.type === LcpOption.Mru) this.takeMru(optionNumber(o, 2))
       if (o.type === LcpOption.Magic && this.magic !== 0) this.magic = this.freshMagic()
-      if (o.type === LcpOption.Authentication && this.authenticates && !equal(o.data, CHAP_MD5)) {
-        // One more try: some peers only state what they like best and take CHAP when it is asked for again.
-        if (++this.insisted >= AUTHENTICATION_INSISTENCE) return { cause: 'peer-refused', detail: wantsOther(o.data) }
+      if (o.type === LcpOption.Authentication && this.offer && !equal(o.data, this.offer.data)) {
+        const trouble = this.otherWish(o.data)
+        if (trouble) return trouble
       }
     }
     return undefined
+  }
+
+  /**
+   * The peer wants another protocol: it has it where the template allows it. Otherwise ours is asked for once more, the
+   * next one where there is one: some peers only state what they like best, and take what they hear again.
+   */
+  private otherWish(wish: Uint8Array): Trouble | undefined {
+    const granted = this.offers.find(a => equal(a.data, wish))
+    if (granted === undefined && ++this.insisted >= AUTHENTICATION_INSISTENCE)
+      return { cause: 'peer-refused', detail: wantsOther(this.offers, wish) }
+    this.offer = granted ?? this.nextOffer() ?? this.offer
+    return undefined
+  }
+
+  private nextOffer(): Offer | undefined {
+    return this.offer && this.offers[this.offers.indexOf(this.offer) + 1]
   }
 
   rejected(options: readonly PppOption[]): Trouble | undefined {
@@ -124,10 +164,10 @@ export class LcpPolicy implements Policy {
       if (o.type === LcpOption.Mru) this.mru = undefined
       if (o.type === LcpOption.Magic) this.magic = 0
       if (o.type === LcpOption.Authentication) {
-        return {
-          cause: 'peer-refused',
-          detail: 'the client refuses to authenticate itself, and the template asks for CHAP',
-        }
+        // Some reject what they should answer with a wish of their own.
+        const next = this.nextOffer()
+        if (!next) return { cause: 'peer-refused', detail: refusesAll(this.offers) }
+        this.offer = next
       }
     }
     return undefined
@@ -144,9 +184,20 @@ export class LcpPolicy implements Policy {
   }
 }
 
-function wantsOther(data: Uint8Array): string {
-  const wish = authenticationName(data)
-  return `the client refuses CHAP (MD5): it wants ${wish}; allow CHAP in the client's security settings`
+const methodNames = { 'chap-md5': 'CHAP', mschap2: 'MS-CHAPv2' } as const
+
+function namesOf(offers: readonly Offer[]): string {
+  return offers.map(o => methodNames[o.method]).join(' or ')
+}
+
+function refusesAll(offers: readonly Offer[]): string {
+  return `the client refuses to authenticate itself, and the template asks for ${namesOf(offers)}`
+}
+
+function wantsOther(offers: readonly Offer[], wish: Uint8Array): string {
+  const ours = namesOf(offers)
+  const refused = ours === 'CHAP' ? 'CHAP (MD5)' : ours
+  return `the client refuses ${refused}: it wants ${authenticationName(wish)}; allow ${ours} in the client's security settings`
 }
 
 function authenticationName(data: Uint8Array): string {
@@ -154,6 +205,7 @@ function authenticationName(data: Uint8Array): string {
   if (data.length >= 2 && protocol === PppProtocol.Pap) return 'PAP'
   if (data.length >= 2 && protocol === PppProtocol.Eap) return 'EAP'
   if (data.length >= 3 && protocol === PppProtocol.Chap) {
+    if (data[2] === ChapAlgorithm.Md5) return 'CHAP (MD5)'
     if (data[2] === ChapAlgorithm.MsChapV1) return 'MS-CHAP'
     if (data[2] === ChapAlgorithm.MsChapV2) return 'MS-CHAPv2'
     return `CHAP with algorithm ${data[2]}`

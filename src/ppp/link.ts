@@ -1,13 +1,12 @@
 /** One PPP link, server side: the phases of RFC 1661 section 3.2, from the first Configure-Request to the last Ack. */
 
 import type { DeadlineInput, Dice, Machine, Millis } from '../machine.ts'
+import { Authentication } from './authentication.ts'
 import { State, stateNames } from './automaton.ts'
-import type { ChapResponse } from './chap.ts'
-import { ChapAuthenticator } from './chap.ts'
-import { Code, DEFAULT_MRU, PppProtocol, SETUP_MILLIS } from './constants.ts'
+import { Code, DEFAULT_MRU, PppProtocol, RETRY_MILLIS, SETUP_MILLIS } from './constants.ts'
 import { Courtesies } from './courtesies.ts'
 import { EchoWatch } from './echo.ts'
-import type { AuthenticationResult, PppEffect, PppInput, PppTemplate } from './effects.ts'
+import type { PppEffect, PppInput, PppTemplate } from './effects.ts'
 import { PppError } from './error.ts'
 import type { ControlPacket } from './frame.ts'
 import { emitFrame, emitPacket, parseFrame, parsePacket } from './frame.ts'
@@ -17,43 +16,33 @@ import { Negotiation } from './negotiation.ts'
 import { type Accepted, NetworkPhase } from './network.ts'
 import { newCounters, type PppCounters, type PppPhase, type PppSnapshot } from './snapshot.ts'
 import { terminateReason } from './terminate-reason.ts'
-import {
-  echoSilence,
-  lcpDivergence,
-  lcpSilence,
-  noResponse,
-  notAdmitted,
-  protocolRefused,
-  setupTooLong,
-  wrongAuthentication,
-} from './troubles.ts'
-
-const NOTHING = new Uint8Array(0)
+import { echoSilence, lcpDivergence, lcpSilence, protocolRefused, setupTooLong } from './troubles.ts'
 
 export class PppLink implements Machine<PppInput, PppEffect> {
-  private readonly template: PppTemplate
-  private readonly dice: Dice
   private readonly lcpPolicy: LcpPolicy
   private readonly lcp: Negotiation
   private readonly network: NetworkPhase
   private readonly courtesies: Courtesies
-  private chap: ChapAuthenticator | undefined
+  private readonly authentication: Authentication
   private readonly echo: EchoWatch
   private phase: PppPhase = 'dead'
   private finished = false
   /** Why the link is being closed, from the moment that this is decided. */
   private ending: Trouble | undefined
   private setupDeadline: Millis | undefined
-  private requests = 0
-  /** The `authenticate` effect that waits for its answer. */
-  private pendingRequest: number | undefined
   private readonly counters: PppCounters = newCounters()
+  private readonly largestPacket: number
 
   constructor(options: { template: PppTemplate; dice: Dice }) {
-    this.template = options.template
-    this.dice = options.dice
+    this.largestPacket = options.template.mru
     this.lcpPolicy = new LcpPolicy(options.template, options.dice)
     this.lcp = new Negotiation(this.lcpPolicy, this.lcpLayer())
+    this.authentication = new Authentication(options.template, options.dice, {
+      send: (packet, turn) => this.send(PppProtocol.Chap, packet, turn),
+      admitted: (accepted, turn) => this.admitted(accepted, turn),
+      retrying: turn => this.retrying(turn),
+      terminate: (trouble, turn) => this.terminate(trouble, turn),
+    })
     this.network = new NetworkPhase({
       send: (packet, turn) => this.send(PppProtocol.Ipcp, packet, turn),
       up: (accepted, turn) => this.networkUp(accepted, turn),
@@ -74,8 +63,8 @@ export class PppLink implements Machine<PppInput, PppEffect> {
 
   get deadline(): Millis | undefined {
     if (this.finished) return undefined
-    const all = [this.lcp.deadline, this.network.deadline, this.chap?.deadline, this.echo.deadline, this.setupDeadline]
-    const set = all.filter(t => t !== undefined)
+    const layers = [this.lcp.deadline, this.authentication.deadline, this.network.deadline]
+    const set = [...layers, this.echo.deadline, this.setupDeadline].filter(t => t !== undefined)
     return set.length > 0 ? Math.min(...set) : undefined
   }
 
@@ -90,7 +79,7 @@ export class PppLink implements Machine<PppInput, PppEffect> {
       case 'active':
         return this.echo.alive()
       case 'authenticated':
-        return this.authenticated(input.request, input.result, turn)
+        return this.authentication.answered(input.request, input.result, turn)
       case 'close':
         return this.terminate({ cause: 'closed', detail: input.reason }, turn)
       case 'lost':
@@ -115,7 +104,7 @@ export class PppLink implements Machine<PppInput, PppEffect> {
       compressProtocol: peer.pfc,
       localMru: this.lcpPolicy.mru ?? DEFAULT_MRU,
       localMagic: this.lcpPolicy.magic,
-      authentication: this.template.authentication,
+      authentication: this.lcpPolicy.authentication,
       identifications: [...this.courtesies.identifications],
       missedEchoes: this.echo.missed,
       counters: { ...this.counters },
@@ -146,19 +135,13 @@ export class PppLink implements Machine<PppInput, PppEffect> {
   private lcpUp(turn: Turn): void {
     this.phase = 'authenticate'
     this.echo.start(turn.now)
-    if (this.template.authentication === 'none') {
-      this.askAaa('none', { identifier: 0, name: '', challenge: NOTHING, value: NOTHING }, turn)
-      return
-    }
-    this.chap = new ChapAuthenticator(this.template.hostName, this.dice)
-    this.sendChallenge(turn)
+    this.authentication.start(this.lcpPolicy.authentication, turn)
   }
 
   /** LCP fell back (a renegotiation, or its end): everything above it starts over. */
   private lcpDown(turn: Turn): void {
     this.echo.stop()
-    this.chap = undefined
-    this.pendingRequest = undefined
+    this.authentication.stop()
     this.network.lowerDown(turn)
     if (this.phase !== 'terminate') this.phase = 'establish'
     this.setupDeadline ??= turn.now + SETUP_MILLIS
@@ -166,39 +149,13 @@ export class PppLink implements Machine<PppInput, PppEffect> {
 
   // --- Authenticate ------------------------------------------------------------------------------------------------
 
-  private sendChallenge(turn: Turn): void {
-    const challenge = this.chap?.challenge(turn.now)
-    if (challenge) return this.send(PppProtocol.Chap, challenge, turn)
-    this.terminate(noResponse, turn)
-  }
-
-  private chapPacket(packet: ControlPacket, turn: Turn): void {
-    try {
-      const outcome = this.chap?.receive(packet) ?? { kind: 'ignore' }
-      if (outcome.kind === 'verify') this.askAaa('chap-md5', outcome.response, turn)
-      else if (outcome.kind === 'send') this.send(PppProtocol.Chap, outcome.packet, turn)
-      else this.counters.ignored++
-    } catch (error) {
-      if (!(error instanceof PppError)) throw error
-      this.terminate(wrongAuthentication(error), turn)
-    }
-  }
-
-  private askAaa(method: 'chap-md5' | 'none', r: ChapResponse, turn: Turn): void {
-    const { name, identifier, challenge, value: response } = r
-    const request = ++this.requests
-    this.pendingRequest = request
-    turn.effects.push({ kind: 'authenticate', request, name, method, identifier, challenge, response })
-  }
-
-  private authenticated(request: number, result: AuthenticationResult, turn: Turn): void {
-    if (request !== this.pendingRequest || this.phase !== 'authenticate') return
-    this.pendingRequest = undefined
-    const accepted = result.kind === 'accepted'
-    for (const reply of this.chap?.decide(accepted, result.message) ?? []) this.send(PppProtocol.Chap, reply, turn)
-    if (!accepted) return this.terminate(notAdmitted(result.reason), turn)
+  private admitted(accepted: Accepted, turn: Turn): void {
     this.phase = 'network'
-    this.network.open(result, turn)
+    this.network.open(accepted, turn)
+  }
+
+  private retrying(turn: Turn): void {
+    this.setupDeadline = turn.now + RETRY_MILLIS
   }
 
   // --- Network -----------------------------------------------------------------------------------------------------
@@ -222,7 +179,7 @@ export class PppLink implements Machine<PppInput, PppEffect> {
   }
 
   private peerMru(): number {
-    return Math.min(this.lcpPolicy.peer.mru, this.template.mru)
+    return Math.min(this.lcpPolicy.peer.mru, this.largestPacket)
   }
 
   // --- Frames ------------------------------------------------------------------------------------------------------
@@ -247,10 +204,14 @@ export class PppLink implements Machine<PppInput, PppEffect> {
       return
     }
     if (protocol === PppProtocol.Ipcp) return this.ipcpPacket(parsePacket(payload), turn)
-    if (protocol === PppProtocol.Chap && this.chap) return this.chapPacket(parsePacket(payload), turn)
+    if (protocol === PppProtocol.Chap && this.authentication.speaks) return this.chapPacket(parsePacket(payload), turn)
     // Data that overtook IPCP: nothing to refuse, and nobody to take it yet.
     if (protocol === PppProtocol.Ipv4) this.counters.ignored++
     else this.courtesies.rejectProtocol(protocol, payload, turn)
+  }
+
+  private chapPacket(packet: ControlPacket, turn: Turn): void {
+    if (!this.authentication.receive(packet, turn)) this.counters.ignored++
   }
 
   private ipcpPacket(packet: ControlPacket, turn: Turn): void {
@@ -275,10 +236,11 @@ export class PppLink implements Machine<PppInput, PppEffect> {
    * reliable message of its own, so the link is done as soon as its Terminate-Ack is out.
    */
   private peerTerminates(packet: ControlPacket, turn: Turn): void {
+    const { refused } = this.authentication
     const said = terminateReason(packet.data) || 'the client ended the link'
     const detail = this.network.isUp ? said : `${said} (in phase ${this.phase})`
     this.lcp.receive(packet, turn)
-    this.down(this.ending ?? { cause: 'peer-terminated', detail }, turn)
+    this.down(this.ending ?? refused ?? { cause: 'peer-terminated', detail }, turn)
   }
 
   private protocolRejected(packet: ControlPacket, turn: Turn): void {
@@ -304,15 +266,14 @@ export class PppLink implements Machine<PppInput, PppEffect> {
       this.terminate(setupTooLong(this.phase), turn)
     }
     if (due(this.lcp.deadline)) this.lcp.expire(turn)
-    if (due(this.chap?.deadline)) this.sendChallenge(turn)
+    if (due(this.authentication.deadline)) this.authentication.expire(turn)
     if (due(this.network.deadline)) this.expireIpcp(turn)
     if (due(this.echo.deadline)) this.expireEcho(turn)
   }
 
-  /** Success is never acknowledged: a client that has not said a word of IPCP since may have missed it. */
+  /** A client that has not said a word of IPCP since may have missed our Success. */
   private expireIpcp(turn: Turn): void {
-    const success = this.network.heard ? undefined : this.chap?.repeat()
-    if (success) this.send(PppProtocol.Chap, success, turn)
+    if (!this.network.heard) this.authentication.repeat(turn)
     this.network.expire(turn)
   }
 

@@ -1,7 +1,7 @@
 /** What a link tells of itself, for SHOW and for counters. */
 
 import type { Ipv4 } from '../packet/ip.ts'
-import type { PppTemplate } from './effects.ts'
+import type { AuthenticationMethod } from './effects.ts'
 
 export type PppPhase = 'dead' | 'establish' | 'authenticate' | 'network' | 'terminate'
 
@@ -47,7 +47,8 @@ export interface PppSnapshot {
   readonly compressProtocol: boolean
   readonly localMru: number
   readonly localMagic: number
-  readonly authentication: PppTemplate['authentication']
+  /** What is asked of the peer, or was agreed on. */
+  readonly authentication: AuthenticationMethod
   /** Identification texts of the peer: Windows gives its version and the computer's name. */
   readonly identifications: readonly string[]
   readonly missedEchoes: number

@@ -23,7 +23,7 @@ export const noResponse: Trouble = {
 }
 
 export function wrongAuthentication(error: Error): Trouble {
-  return { cause: 'authentication-failed', detail: `${error.message}; only CHAP (MD5) was agreed on` }
+  return { cause: 'authentication-failed', detail: `${error.message}, which is what was agreed on` }
 }
 
 /** Our Configure-Requests came to nothing; `framesIn` is how many frames the peer has sent in all. */

@@ -75,7 +75,7 @@ describe('authenticateChap', () => {
       .update(password)
       .update(challenge)
       .digest()
-    return authenticateChap(users, { name, identifier, challenge, response })
+    return authenticateChap(users, { method: 'chap-md5', name, identifier, challenge, response })
   }
 
   it('accepts the right password, under any spelling of the name', () => {
@@ -97,7 +97,7 @@ describe('authenticateChap', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 32 }), fc.string(), (response, name) => {
         const challenge = fromHex('00')
-        const decision = authenticateChap(users, { name, identifier: 0, challenge, response })
+        const decision = authenticateChap(users, { method: 'chap-md5', name, identifier: 0, challenge, response })
         expect(decision.kind).toBe('rejected')
       }),
     )

@@ -83,6 +83,7 @@ const unfilled: Configuration = {
       mtu: undefined,
       mssHeader: undefined,
       idleSeconds: undefined,
+      rechallengeSeconds: undefined,
     },
   ],
   l2tp: {

@@ -63,7 +63,7 @@ const template = (pools: readonly string[]) =>
   fc
     .record({
       template: fc.integer({ min: 0, max: 31 }),
-      authentication: fc.constantFrom('chap' as const, 'either' as const, 'pap' as const, 'none' as const),
+      authentication: fc.constantFrom(...(['chap', 'either', 'mschap2', 'pap', 'none'] as const)),
       bap: bool,
       ipPool: pools.length === 0 ? fc.constant(undefined) : maybe(fc.constantFrom(...pools)),
       echoSeconds: maybe(fc.integer({ min: 1, max: 65535 })),
@@ -72,6 +72,7 @@ const template = (pools: readonly string[]) =>
       mtu: maybe(fc.integer({ min: 256, max: 1500 })),
       mssHeader: maybe(fc.integer({ min: 40, max: 200 })),
       idleSeconds: maybe(fc.integer({ min: 1, max: 0x7fffffff })),
+      rechallengeSeconds: maybe(fc.oneof(fc.constant('on' as const), fc.integer({ min: 360, max: 3600 }))),
     })
     .map(t => (t.echoSeconds === undefined ? t : { ...t, lqrSeconds: undefined }))
 

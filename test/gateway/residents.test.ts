@@ -35,7 +35,7 @@ function setUp(script = SCRIPT, users: readonly StoredUser[] = []) {
     const response = createHash('md5')
       .update(concat(Uint8Array.of(7), encodeText(password), challenge))
       .digest()
-    const a = residents.admit({ name, identifier: 7, challenge, response }, { session, template })
+    const a = residents.admit({ method: 'chap-md5', name, identifier: 7, challenge, response }, { session, template })
     return a.kind === 'accepted' ? { ...a, address: formatIpv4(a.address) } : a
   }
   return { residents, admit, configure }

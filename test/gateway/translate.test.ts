@@ -194,10 +194,19 @@ describe('the PPP template', () => {
 
   it('asks for CHAP where the script says so; a template that says nothing asks nobody, as on the router', () => {
     expect(template('authentication=chap').authentication).toBe('chap')
-    expect(template('authentication=either').authentication).toBe('chap')
+    expect(template('authentication=either').authentication).toBe('either')
+    expect(template('authentication=mschap2').authentication).toBe('mschap2')
+    expect(template('authentication=pap').authentication).toBe('chap')
     expect(template('').authentication).toBe('none')
     expect(template('authentication=none').authentication).toBe('none')
     expect(pppTemplate(configuration(''), 9, 1500).authentication).toBe('chap')
+  })
+
+  it('challenges once more as the script says, and not at all where it says nothing', () => {
+    expect(template('').rechallengeSeconds).toBeUndefined()
+    expect(template('rechallenge=off').rechallengeSeconds).toBeUndefined()
+    expect(template('rechallenge=900').rechallengeSeconds).toEqual([900, 900])
+    expect(template('rechallenge=on').rechallengeSeconds).toEqual([360, 3600])
   })
 
   it('has the smallest of 1400, the path, and what the script says for an MRU', () => {

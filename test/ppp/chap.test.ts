@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fromHex, toHex } from '../../src/packet/bytes.ts'
+import { encodeText, fromHex, toHex } from '../../src/packet/bytes.ts'
 import { concat } from '../../src/packet/writer.ts'
 import { ChapAuthenticator } from '../../src/ppp/chap.ts'
 import { ChapCode, MAX_CHALLENGES } from '../../src/ppp/constants.ts'
@@ -12,6 +12,9 @@ const response = (id: number, v: Uint8Array = value, name = 'dialin1') => ({
   id,
   data: concat(Uint8Array.of(v.length), v, Buffer.from(name)),
 })
+
+const refusal = { kind: 'rejected', reason: 'wrong-password', message: 'no' } as const
+const acceptance = { kind: 'accepted', message: 'yes' } as const
 
 describe('the authenticator', () => {
   it('sends sixteen fresh bytes, its name, and a new identifier each time, every three seconds', () => {
@@ -40,7 +43,13 @@ describe('the authenticator', () => {
     const outcome = chap.receive(response(first.id))
     expect(outcome).toEqual({
       kind: 'verify',
-      response: { identifier: first.id, name: 'dialin1', challenge: first.data.slice(1, 17), value },
+      response: {
+        identifier: first.id,
+        name: 'dialin1',
+        rawName: encodeText('dialin1'),
+        challenge: first.data.slice(1, 17),
+        value,
+      },
     })
     expect(chap.deadline).toBeUndefined()
   })
@@ -70,12 +79,12 @@ describe('the authenticator', () => {
     const { id } = chap.challenge(0)!
     chap.receive(response(id))
     expect(chap.receive(response(id)).kind).toBe('ignore')
-    const [failure, ...more] = chap.decide(false, 'no')
+    const [failure, ...more] = chap.decide(refusal).replies
     expect(failure).toEqual({ code: ChapCode.Failure, id, data: new Uint8Array(Buffer.from('no')) })
     expect(more).toEqual([])
     expect(chap.receive(response(id))).toEqual({ kind: 'send', packet: failure })
     expect(chap.repeat()).toEqual(failure)
-    expect(chap.decide(true, 'yes')).toEqual([])
+    expect(chap.decide(acceptance).replies).toEqual([])
   })
 
   it('answers each of two Responses that came before the decision', () => {
@@ -84,7 +93,7 @@ describe('the authenticator', () => {
     const b = chap.challenge(3000)!.id
     chap.receive(response(a))
     chap.receive(response(b))
-    expect(chap.decide(true, '').map(p => [p.code, p.id])).toEqual([
+    expect(chap.decide(acceptance).replies.map(p => [p.code, p.id])).toEqual([
       [ChapCode.Success, a],
       [ChapCode.Success, b],
     ])

@@ -45,6 +45,8 @@ export interface PairOptions {
   /** Whether the frame with this running number is lost, either way. */
   readonly loses?: (index: number, toClient: boolean) => boolean
   readonly authenticate?: boolean
+  /** What AAA says instead of its true proof. */
+  readonly proof?: string
 }
 
 interface Flight {
@@ -123,7 +125,7 @@ export class Pair {
   }
 
   private answer(e: Extract<PppEffect, { kind: 'authenticate' }>): void {
-    const decision = e.method === 'none' ? undefined : authenticateChap(users, e)
+    const decision = e.method === 'none' ? undefined : authenticateChap(users, { ...e, method: e.method })
     if (decision?.kind === 'rejected') {
       const result = { kind: 'rejected', reason: decision.reason, message: 'Authentication failed' } as const
       this.input({ kind: 'authenticated', request: e.request, result })
@@ -143,6 +145,7 @@ export class Pair {
         dns: [quad(dns1), quad(dns2)],
         wins: [quad(wins1), quad(wins2)],
         message: 'Welcome',
+        proof: this.options.proof ?? decision?.proof,
       },
     })
   }

@@ -4,6 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
+import { expectedProof, type MsChapTry, responseValue } from './mschap-client.ts'
 
 /** `xp`: Windows 2000 and XP. `win7`: Vista and later (IPV6CP first, a third Identification). `plain`: a Unix pppd. */
 export type PppFlavour = 'xp' | 'win7' | 'plain'
@@ -15,10 +16,17 @@ export interface PppClientOptions {
   /** Four bytes as a number. */
   readonly magic?: number
   readonly computerName?: string
-  /** Whether CHAP is ticked in the security settings; without it the client wants MS-CHAPv2. */
+  /** What is ticked in the security settings: CHAP, and MS-CHAPv2, which the client prefers. */
   readonly acceptsChap?: boolean
+  readonly acceptsMsChap2?: boolean
+  /** What the user types when the server allows another try (MS-CHAPv2). */
+  readonly retryPasswords?: readonly string[]
+  /** How the identifier of a new try goes on from the refused one's. */
+  readonly retryIdStep?: 0 | 1
   /** IP header compression ticked: asks for VJ as well. */
   readonly headerCompression?: boolean
+  /** What Windows says of itself first; absent: as the flavour has it. */
+  readonly identification?: string
   /** Restart period and attempts. */
   readonly restartMillis?: number
   readonly attempts?: number
@@ -58,6 +66,10 @@ export class PppClient {
   authenticated = false
   ipcpOpened = false
   chapMessage = ''
+  /** The algorithm of CHAP that LCP agreed on: 5 or 0x81. */
+  chapAlgorithm = 5
+  /** How many challenges it answered. */
+  responses = 0
   address = 0
   dns: [number, number] = [0, 0]
   wins: [number, number] = [0, 0]
@@ -70,6 +82,8 @@ export class PppClient {
   readonly echoRepliesSeen: Buffer[] = []
 
   private readonly sides = new Map<number, Side>()
+  private attempt: MsChapTry | undefined
+  private retries = 0
   private nextId: number
   private out: Uint8Array[] = []
   private now = 0
@@ -79,7 +93,11 @@ export class PppClient {
       magic: 0x12345678,
       computerName: 'XPCLIENT',
       acceptsChap: true,
+      acceptsMsChap2: true,
+      retryPasswords: [],
+      retryIdStep: 1,
       headerCompression: false,
+      identification: options.flavour === 'xp' ? 'MSRASV5.10' : 'MSRASV5.20',
       restartMillis: 3000,
       attempts: 10,
       ...options,
@@ -121,8 +139,7 @@ export class PppClient {
   /** Terminate-Request with Microsoft's reason: 0 is the user's own wish. */
   hangUp(now: number, rasError = 0): Uint8Array[] {
     return this.turn(now, () => {
-      const data = Buffer.concat([this.magicBytes(), Buffer.from('003ccd74', 'hex'), u32(rasError)])
-      this.send(LCP, 5, this.takeId(), data)
+      this.hangUpBecause(rasError)
       this.ended = 'hung up'
     })
   }
@@ -224,9 +241,10 @@ export class PppClient {
     const refused = options.filter(o => !this.grants(protocol, o))
     if (refused.length > 0) return this.send(protocol, 4, id, encode(refused))
     const auth = options.find(o => o.type === 3)
-    if (protocol === LCP && auth && !(this.options.acceptsChap && auth.data.toString('hex') === 'c22305')) {
-      return this.send(protocol, 3, id, encode([option(3, 'c22381')]))
+    if (protocol === LCP && auth && !this.takes(auth)) {
+      return this.send(protocol, 3, id, encode([option(3, this.preference())]))
     }
+    if (protocol === LCP && auth) this.chapAlgorithm = auth.data[2]!
     for (const o of options) {
       if (protocol === LCP && o.type === 1) this.serverMru = o.data.readUInt16BE(0)
       if (protocol === IPCP && o.type === 3) this.serverAddress = o.data.readUInt32BE(0)
@@ -243,6 +261,17 @@ export class PppClient {
     current.acking = true
     current.lastAcked = whole
     this.settle(protocol, current)
+  }
+
+  private takes(auth: Option): boolean {
+    const wish = auth.data.toString('hex')
+    return (this.options.acceptsChap && wish === 'c22305') || (this.options.acceptsMsChap2 && wish === 'c22381')
+  }
+
+  /** Without either box ticked it is EAP. */
+  private preference(): string {
+    if (this.options.acceptsMsChap2) return 'c22381'
+    return this.options.acceptsChap ? 'c22305' : 'c227'
   }
 
   private grants(protocol: number, o: Option): boolean {
@@ -265,9 +294,9 @@ export class PppClient {
   private lcpUp(): void {
     if (this.lcpOpened) return
     this.lcpOpened = true
-    const { flavour, computerName } = this.options
+    const { flavour, computerName, identification } = this.options
     if (flavour === 'plain') return
-    const texts = [flavour === 'xp' ? 'MSRASV5.10' : 'MSRASV5.20', `MSRAS-0-${computerName}`]
+    const texts = [identification, `MSRAS-0-${computerName}`]
     for (const text of texts) this.send(LCP, 12, this.takeId(), Buffer.concat([this.magicBytes(), Buffer.from(text)]))
     if (flavour === 'win7')
       this.send(LCP, 12, this.takeId(), Buffer.concat([this.magicBytes(), Buffer.alloc(16, 0x9d)]))
@@ -283,7 +312,9 @@ export class PppClient {
 
   private chap(code: number, id: number, data: Buffer): void {
     if (!this.lcpOpened) return
+    if (this.chapAlgorithm === 0x81) return this.msChap(code, id, data)
     if (code === 1) {
+      this.responses++
       const challenge = data.subarray(1, 1 + data[0]!)
       const value = createHash('md5')
         .update(Buffer.from([id]))
@@ -297,6 +328,51 @@ export class PppClient {
     this.authenticated = true
     this.chapMessage = data.toString('latin1')
     this.startNetwork()
+  }
+
+  private msChap(code: number, id: number, data: Buffer): void {
+    const message = data.toString('latin1')
+    const password = this.retries === 0 ? this.options.password : this.options.retryPasswords[this.retries - 1]!
+    if (code === 1) this.msChapResponse(id, Buffer.from(data.subarray(1, 1 + data[0]!)), password)
+    if (code === 3) this.msChapSuccess(message)
+    if (code !== 4 || this.authenticated) return
+    const allowed = /^E=\d+ R=1 C=([0-9A-F]{32}) V=3 M=/.exec(message)
+    const next = this.options.retryPasswords[this.retries]
+    if (allowed && next !== undefined) {
+      this.retries++
+      return this.msChapResponse((id + this.options.retryIdStep) & 255, Buffer.from(allowed[1]!, 'hex'), next)
+    }
+    this.chapMessage = message
+    // The user gives up; without another try the server hangs up by itself.
+    if (allowed) this.hangUpBecause(691)
+  }
+
+  private msChapResponse(id: number, challenge: Buffer, password: string): void {
+    this.responses++
+    const peerChallenge = createHash('md5').update(u32(this.options.magic)).update(challenge).digest()
+    this.attempt = { name: this.options.name, password, challenge, peerChallenge }
+    this.send(
+      CHAP,
+      2,
+      id,
+      Buffer.concat([Buffer.from([49]), responseValue(this.attempt), Buffer.from(this.options.name)]),
+    )
+  }
+
+  /** A server that does not know the password is none of ours: error 778. */
+  private msChapSuccess(message: string): void {
+    if (this.attempt === undefined || message.split(' ')[0] !== expectedProof(this.attempt))
+      return this.hangUpBecause(778)
+    if (this.authenticated) return
+    this.authenticated = true
+    this.chapMessage = message
+    this.startNetwork()
+  }
+
+  private hangUpBecause(rasError: number): void {
+    const data = Buffer.concat([this.magicBytes(), Buffer.from('003ccd74', 'hex'), u32(rasError)])
+    this.send(LCP, 5, this.takeId(), data)
+    this.ended = `error ${rasError}`
   }
 
   /** Without authentication the network phase starts by itself: callers of a `none` template call this. */

@@ -9,7 +9,7 @@ const templateId = number(0, 31)
 const seconds = (max: number) => either(number(1, max), oneOf('ON', 'OFf'))
 
 const templateParameters = {
-  AUTHentication: oneOf('CHap', 'EIther', 'PAp', 'NOne'),
+  AUTHentication: oneOf('CHap', 'EIther', 'MSchap2', 'PAp', 'NOne'),
   BAP: bool,
   IPPool: either(oneOf('NONE'), name(15)),
   ECho: seconds(65535),
@@ -18,6 +18,7 @@ const templateParameters = {
   MTU: number(256, 1500),
   MSSheader: number(40, 200),
   IDle: seconds(0x7fffffff),
+  RECHallenge: either(number(360, 3600), oneOf('ON', 'OFf')),
 } as const
 
 const limit = either(oneOf('NONE'), number(1, 65535))
@@ -47,7 +48,6 @@ const templateHeld = {
   OUTDatalimit: limit,
   PASSword: secretText(1, 64),
   PREDCheck: oneOf('CRC16', 'CRCCcitt'),
-  RECHallenge: either(number(360, 3600), oneOf('ON', 'OFf')),
   REStart: number(1, 65535),
   STACCheck: oneOf('LCb', 'SEquence'),
   STAREntity: number(1, 255),
@@ -69,6 +69,7 @@ const defaults: Omit<PppTemplateConfig, 'template'> = {
   mtu: undefined,
   mssHeader: undefined,
   idleSeconds: undefined,
+  rechallengeSeconds: undefined,
 }
 
 /** A timer as typed, with what ON stands for; undefined for OFF. */
@@ -101,6 +102,12 @@ function changed(
     lqrSeconds: args.echo !== undefined && echo !== undefined ? undefined : lqr,
     mru: args.mru === undefined ? before.mru : typeof args.mru === 'number' ? args.mru : undefined,
     idleSeconds: args.idle === undefined ? before.idleSeconds : timer(args.idle, 60),
+    rechallengeSeconds:
+      args.rechallenge === undefined
+        ? before.rechallengeSeconds
+        : args.rechallenge === 'off'
+          ? undefined
+          : args.rechallenge,
   }
 }
 
