@@ -30,7 +30,13 @@ const KEPT = 500
 /** Of these, so many at most may be made up. */
 const KEPT_UNPROVEN = 250
 /** What only a client can fail at that has had our second message. */
-const PROVEN_CAUSES: ReadonlySet<FailureCause> = new Set(['wrong-key', 'bad-identity', 'no-float', 'limit'])
+const PROVEN_CAUSES: ReadonlySet<FailureCause> = new Set([
+  'wrong-key',
+  'bad-certificate',
+  'bad-identity',
+  'no-float',
+  'limit',
+])
 /** How long a client may take from one stage to the next before the attempt is called failed. */
 const STAGE_MILLIS = 45_000
 

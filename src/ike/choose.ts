@@ -58,11 +58,10 @@ interface Offer<Choice> {
   readonly choice: Choice | undefined
 }
 
+type Phase1Wishes = Pick<IsakmpPolicy, 'ciphers' | 'hashes' | 'groups' | 'authentication'>
+
 /** Chooses by our order of ciphers, then hashes, then groups, over everything the peer offers. Throws IkeError on bad attributes. */
-export function choosePhase1(
-  proposals: readonly Proposal[],
-  policy: Pick<IsakmpPolicy, 'ciphers' | 'hashes' | 'groups'>,
-): Phase1Choice | Refusal {
+export function choosePhase1(proposals: readonly Proposal[], policy: Phase1Wishes): Phase1Choice | Refusal {
   const offers = proposals
     .filter(p => p.protocol === Protocol.Isakmp)
     .flatMap(proposal => proposal.transforms.map(transform => phase1Offer(proposal, transform, policy)))
@@ -70,15 +69,11 @@ export function choosePhase1(
     `ciphers ${policy.ciphers.map(cipherText).join(' ')}`,
     `hashes ${policy.hashes.map(upper).join(' ')}`,
     `groups ${policy.groups.join(' ')}`,
-    'pre-shared key',
+    policy.authentication === 'rsa' ? 'certificates' : 'pre-shared key',
   ])
 }
 
-function phase1Offer(
-  proposal: Proposal,
-  transform: Transform,
-  policy: Pick<IsakmpPolicy, 'ciphers' | 'hashes' | 'groups'>,
-): Offer<Phase1Choice> {
+function phase1Offer(proposal: Proposal, transform: Transform, policy: Phase1Wishes): Offer<Phase1Choice> {
   const attributes = parseAttributes(transform.attributes)
   const a = valuesOf(attributes)
   const cipher = phase1Cipher(a.get(Phase1Attribute.Encryption), a.get(Phase1Attribute.KeyLength))
@@ -98,8 +93,9 @@ function phase1Offer(
   if (at.hash < 0) changes.push(`hash ${hashName}`)
   if (at.group < 0) changes.push(`group ${groupNumber ?? '?'}`)
   const psk = authentication === Authentication.PresharedKey
-  // A certificate client cannot be served at all: it is further away than any algorithm.
-  if (!psk) changes.push(authenticationText(authentication), 'certificates (not supported)')
+  const wanted = policy.authentication === 'rsa' ? Authentication.RsaSignature : Authentication.PresharedKey
+  // Another way to authenticate is further away than any algorithm.
+  if (authentication !== wanted) changes.push(authenticationText(authentication), authenticationRemedy(authentication))
   if (transform.id !== KEY_IKE) changes.push(`transform ${transform.id}`)
   const lifetimeSeconds = lifetimes(attributes, Phase1Attribute.LifeType, Phase1Attribute.LifeDuration).seconds
   return {
@@ -295,7 +291,14 @@ function protocolText(protocol: number): string {
 
 function authenticationText(value: number | undefined): string {
   if (value === Authentication.RsaSignature) return 'RSA signature'
+  if (value === Authentication.PresharedKey) return 'pre-shared key'
   return value === Authentication.DssSignature ? 'DSS signature' : `authentication ${value ?? '?'}`
+}
+
+function authenticationRemedy(value: number | undefined): string {
+  if (value === Authentication.RsaSignature) return 'certificates (a policy with AUTHTYPE=RSASIG)'
+  if (value === Authentication.PresharedKey) return 'pre-shared keys (a policy with AUTHTYPE=PRESHARED)'
+  return 'what it needs (not supported)'
 }
 
 function encapsulationText(mode: number | undefined): string {

@@ -126,6 +126,8 @@ export type FailureCause =
   | 'no-key'
   | 'wrong-key'
   | 'bad-identity'
+  /** The peer's certificate, or what it signed with it, was refused. */
+  | 'bad-certificate'
   | 'bad-message'
   | 'timeout'
   | 'limit'

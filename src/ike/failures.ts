@@ -1,6 +1,7 @@
 /** What went wrong in a Main Mode, and what to change, in the operator's words: none of this ever goes to the peer. */
 
 import { formatIpv4 } from '../packet/ip.ts'
+import { noCredentials } from './certificate-failures.ts'
 import { type Failure, placeText } from './context.ts'
 import type { IkeError } from './error.ts'
 import type { FirstAnswer } from './main-mode.ts'
@@ -18,6 +19,7 @@ export function noPolicy(place: Place): Failure {
 export function refusalFailure(answer: Exclude<FirstAnswer, { kind: 'chosen' }>, place: Place): Failure {
   const { policy } = answer
   if (answer.kind === 'no-key') {
+    if (policy.authentication === 'rsa') return noCredentials(policy)
     const key = policy.keyId === undefined ? 'a pre-shared key' : `ENCO key ${policy.keyId}`
     return {
       cause: 'no-key',

@@ -27,6 +27,11 @@ export function deriveSkeyids(i: SkeyidInput): Skeyids {
   return growSkeyids(i, prf(i.hash, i.presharedKey, i.initiatorNonce, i.responderNonce))
 }
 
+/** SKEYID for signatures (RFC 2409 section 5): both nonces are the key, the shared secret is what is hashed. */
+export function deriveSignatureSkeyids(i: Omit<SkeyidInput, 'presharedKey'>): Skeyids {
+  return growSkeyids(i, prf(i.hash, concat(i.initiatorNonce, i.responderNonce), i.sharedSecret))
+}
+
 /** SKEYID_d, SKEYID_a and SKEYID_e from a SKEYID, however authentication made it. */
 export function growSkeyids(
   i: Pick<SkeyidInput, 'hash' | 'sharedSecret' | 'initiatorCookie' | 'responderCookie'>,

@@ -3,6 +3,7 @@
 import type { Millis } from '../machine.ts'
 import { toHex } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
+import { certificateFailure } from './certificate-failures.ts'
 import { Notify } from './constants.ts'
 import type { Context, Failure } from './context.ts'
 import { IkeError } from './error.ts'
@@ -155,7 +156,10 @@ export class MainModes {
       // What is cut or in clear says nothing of the key, and costs no decryption.
       if (!(e instanceof IkeError) || e.reason === 'cleartext' || e.reason === 'bad-ciphertext') throw e
       phase1.replies.remember(bytes, undefined)
-      const failure = e.reason === 'bad-identity' ? badIdentity(phase1, place, e) : wrongKey(phase1, place, e)
+      const failure =
+        e.reason === 'bad-identity'
+          ? badIdentity(phase1, place, e)
+          : (certificateFailure(phase1, place, e) ?? wrongKey(phase1, place, e))
       this.reportOnce(phase1, place, e, failure)
       if (phase1.state.name === 'KESENT' && ++phase1.state.refused >= MAX_REFUSED) this.end(phase1)
       throw e

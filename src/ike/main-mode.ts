@@ -1,4 +1,4 @@
-/** Main Mode with pre-shared keys, as responder (RFC 2409 sections 5 and 5.4, RFC 3947): each odd message in, each even one out. */
+/** Main Mode as responder, with pre-shared keys or signatures (RFC 2409 section 5, RFC 3947): each odd message in, each even one out. */
 
 import type { Dice } from '../machine.ts'
 import { encodeText, equalSecret } from '../packet/bytes.ts'
@@ -7,7 +7,14 @@ import { choosePhase1, type Refusal } from './choose.ts'
 import { Exchange, IdType, NONCE_MAX, NONCE_MIN, Notify, PayloadType, Protocol } from './constants.ts'
 import { checkPublicValue, generateKeyPair, sharedSecret } from './dh.ts'
 import { IkeError } from './error.ts'
-import { deriveSkeyids, encryptionKey, firstIv, initiatorHash, responderHash } from './keymat.ts'
+import {
+  deriveSignatureSkeyids,
+  deriveSkeyids,
+  encryptionKey,
+  firstIv,
+  initiatorHash,
+  responderHash,
+} from './keymat.ts'
 import { bodies, body, emitMessage, type Header, type Message, type Payload, parseMessage } from './message.ts'
 import { chooseNatFlavour, detectNat, natDetectionHash, natFlavours } from './nat.ts'
 import {
@@ -22,6 +29,7 @@ import type { IkeConfig, IsakmpPolicy, LocalIdentity } from './policy.ts'
 import { emitSa, parseSa } from './proposal.ts'
 import { checkCiphertext, protect, unprotect } from './protect.ts'
 import { checkPayloads } from './rules.ts'
+import { certificateRequests, signaturePayloads, subjectIdentification, verifyPeer } from './signature.ts'
 import type { Cookies, MainModeKeys, MainModeStart, Place } from './state.ts'
 import { describeClient, hasVendorId, VendorId } from './vendor.ts'
 
@@ -53,7 +61,8 @@ export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[]
   const fit = attempts.find(a => a.choice.kind === 'chosen') ?? attempts[0]!
   const { policy, choice } = fit
   if (choice.kind === 'refused') return { kind: 'refused', client, policy, refusal: choice }
-  if (policy.presharedKey === undefined) return { kind: 'no-key', client, policy }
+  if ((policy.authentication === 'rsa' ? policy.credentials : policy.presharedKey) === undefined)
+    return { kind: 'no-key', client, policy }
 
   const natFlavour = policy.natTraversal ? chooseNatFlavour(vendorIds) : undefined
   const cookies = { initiatorCookie: header.initiatorCookie, responderCookie: dice(RESPONDER_COOKIE_LENGTH) }
@@ -109,14 +118,12 @@ export function answerKeyExchange(
   const responderNonce = dice(NONCE_LENGTH)
   const nat = answerNatDetection(payloads, start, place, circumstances, dice)
   const { hash, cipher } = start.suite
-  const skeyids = deriveSkeyids({
-    ...start,
-    hash,
-    presharedKey: start.policy.presharedKey!.reveal(),
-    initiatorNonce,
-    responderNonce,
-    sharedSecret: secret,
-  })
+  const { policy } = start
+  const input = { ...start, hash, initiatorNonce, responderNonce, sharedSecret: secret }
+  const skeyids =
+    policy.authentication === 'rsa'
+      ? deriveSignatureSkeyids(input)
+      : deriveSkeyids({ ...input, presharedKey: policy.presharedKey!.reveal() })
   const keys: MainModeKeys = {
     ...skeyids,
     protection: { cipher, key: encryptionKey(hash, cipher, skeyids.skeyidE) },
@@ -131,6 +138,7 @@ export function answerKeyExchange(
     payloads: [
       { type: PayloadType.KeyExchange, body: pair.publicValue },
       { type: PayloadType.Nonce, body: responderNonce },
+      ...(policy.authentication === 'rsa' ? certificateRequests(policy.credentials!.trust) : []),
       ...nat.payloads,
     ],
   })
@@ -188,8 +196,9 @@ export interface Authenticated {
 }
 
 /**
- * Answers message 5 (identity and HASH_I, encrypted) with message 6. Throws IkeError: with reason `cleartext`,
- * `bad-ciphertext` or `bad-identity`, else with `wrong-key`, since under another key the message decrypts to garbage.
+ * Answers message 5 (identity and HASH_I or its signature, encrypted) with message 6. Throws IkeError: with reason
+ * `cleartext`, `bad-ciphertext`, `bad-identity` or `certificate-...`, else with `wrong-key`, since under another key the
+ * message decrypts to garbage.
  */
 export function authenticate(
   bytes: Uint8Array,
@@ -197,25 +206,43 @@ export function authenticate(
   keys: MainModeKeys,
   ownAddress: Ipv4,
 ): Authenticated {
-  const opened = openFifth(bytes, keys)
+  const { authentication, credentials: given } = start.policy
+  // Never by the hash alone there: its key is no secret of ours, anyone who takes part in the exchange has it.
+  if (authentication === 'rsa' && given === undefined) throw new IkeError('no-credentials')
+  const credentials = authentication === 'rsa' ? given : undefined
+  const opened = openFifth(bytes, keys, credentials ? 'main5signed' : 'main5')
   const identityBody = body(opened.payloads, PayloadType.Identification)!
   const input = { ...start, ...keys, hash: start.suite.hash }
-  if (!equalSecret(body(opened.payloads, PayloadType.Hash)!, initiatorHash(input, identityBody)))
+  if (credentials) {
+    const { remoteIdentity } = start.policy
+    const names = remoteIdentity === undefined ? undefined : [remoteIdentity]
+    verifyPeer(
+      opened.payloads,
+      parseIdentification(identityBody),
+      initiatorHash(input, identityBody),
+      credentials,
+      names,
+    )
+  } else if (!equalSecret(body(opened.payloads, PayloadType.Hash)!, initiatorHash(input, identityBody)))
     throw new IkeError('wrong-key', Notify.AuthenticationFailed, 'its authentication hash is wrong')
   const identity = parseIdentification(identityBody)
   const wanted = start.policy.remoteIdentity
-  if (wanted !== undefined && wanted.toLowerCase() !== formatIdentity(identity).toLowerCase())
+  if (!credentials && wanted !== undefined && wanted.toLowerCase() !== formatIdentity(identity).toLowerCase())
     throw new IkeError('bad-identity', Notify.InvalidIdInformation, formatIdentity(identity))
   const initialContact = bodies(opened.payloads, PayloadType.Notification)
     .map(parseNotification)
     .some(n => n.type === Notify.InitialContact && n.protocol === Protocol.Isakmp)
 
-  const ownIdentity = emitIdentification(localIdentification(start.policy.localIdentity, ownAddress))
+  const ownIdentity =
+    credentials && start.policy.localIdentity.kind === 'address'
+      ? subjectIdentification(credentials.chain[0]!)
+      : emitIdentification(localIdentification(start.policy.localIdentity, ownAddress))
+  const ownHash = responderHash(input, ownIdentity)
   const answer = protect(
     mainHeader(start),
     [
       { type: PayloadType.Identification, body: ownIdentity },
-      { type: PayloadType.Hash, body: responderHash(input, ownIdentity) },
+      ...(credentials ? signaturePayloads(ownHash, credentials) : [{ type: PayloadType.Hash, body: ownHash }]),
     ],
     keys.protection,
     opened.iv,
@@ -223,11 +250,11 @@ export function authenticate(
   return { identity, initialContact, reply: answer.bytes, lastBlock: answer.iv }
 }
 
-function openFifth(bytes: Uint8Array, keys: MainModeKeys) {
+function openFifth(bytes: Uint8Array, keys: MainModeKeys, rule: 'main5' | 'main5signed') {
   checkCiphertext(bytes, keys.protection)
   try {
     const opened = unprotect(bytes, keys.protection, keys.firstIv)
-    checkPayloads('main5', opened.payloads)
+    checkPayloads(rule, opened.payloads)
     return opened
   } catch (e) {
     if (!(e instanceof IkeError)) throw e

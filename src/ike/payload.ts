@@ -5,6 +5,7 @@ import { formatIpv4, type Ipv4, ipv4Bytes, readIpv4 } from '../packet/ip.ts'
 import { Reader } from '../packet/reader.ts'
 import { Writer } from '../packet/writer.ts'
 import { DOI_IPSEC, IdType, Notify } from './constants.ts'
+import { nameText } from './distinguished-name.ts'
 import { asIkeError, malformed } from './message.ts'
 
 export interface Identification {
@@ -71,7 +72,7 @@ export function formatIdentity(id: Identification): string {
     case IdType.KeyId:
       return printable(id.data)
     case IdType.DerAsn1Dn:
-      return `dn:${toHex(id.data.subarray(0, 128))}`
+      return nameText(id.data) ?? `dn:${toHex(id.data.subarray(0, 128))}`
     default:
       return `type${id.type}:${toHex(id.data.subarray(0, 64))}`
   }

@@ -2,6 +2,7 @@
 
 import type { Secret } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
+import type { RsaCredentials } from './signature.ts'
 
 export type Phase1Cipher = 'des' | '3des' | 'aes128' | 'aes192' | 'aes256'
 export type Phase1Hash = 'md5' | 'sha1' | 'sha256'
@@ -30,6 +31,10 @@ export interface IsakmpPolicy {
   readonly name: string
   /** Whose first message it answers. An exact address is tried before `any`. */
   readonly peer: 'any' | Ipv4
+  /** How both sides authenticate; unset: by the pre-shared key. */
+  readonly authentication?: 'psk' | 'rsa'
+  /** For `rsa`; undefined where there are none: negotiation then fails and says so. */
+  readonly credentials?: RsaCredentials | undefined
   /** The pre-shared key; undefined where the ENCO key it names does not exist: negotiation then fails and says so. */
   readonly presharedKey: Secret | undefined
   /** The ENCO key's number, for the failure's remedy. */

@@ -22,6 +22,15 @@ export const messageRules = {
   main3: { ...asides, ...natDs, [P.KeyExchange]: [1, 1], [P.Nonce]: [1, 1], [P.CertificateRequest]: [0, many] },
   main4: { ...asides, ...natDs, [P.KeyExchange]: [1, 1], [P.Nonce]: [1, 1], [P.CertificateRequest]: [0, many] },
   main5: { ...asides, [P.Identification]: [1, 1], [P.Hash]: [1, 1], [P.CertificateRequest]: [0, many] },
+  /** Message 5 and 6 where signatures take the place of hashes. */
+  main5signed: {
+    ...asides,
+    [P.Identification]: [1, 1],
+    [P.Signature]: [1, 1],
+    [P.Certificate]: [0, 16],
+    [P.CertificateRequest]: [0, many],
+  },
+  main6signed: { ...asides, [P.Identification]: [1, 1], [P.Signature]: [1, 1], [P.Certificate]: [0, 16] },
   main6: { ...asides, [P.Identification]: [1, 1], [P.Hash]: [1, 1] },
   quick1: {
     ...asides,
