@@ -139,4 +139,20 @@ int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lea
   return static_cast<int>(from) + got;
 }
 
+int ReceiveDatagram(int fd, std::span<uint8_t> bytes, Way* way, size_t* size) {
+  iovec content = {bytes.data(), bytes.size()};
+  Datagram datagram;
+  msghdr header;
+  datagram.PrepareReceive(&header, &content);
+  // MSG_TRUNC has the kernel answer the datagram's own size.
+  constexpr int kFlags = MSG_DONTWAIT | MSG_TRUNC;
+  ssize_t got = recvmsg(fd, &header, kFlags);
+  // As above: an error that was left on the socket is told once, and is then gone.
+  if (got < 0 && errno != EAGAIN && IsPassingError(errno)) got = recvmsg(fd, &header, kFlags);
+  if (got < 0) return IsPassingError(errno) ? EAGAIN : errno;
+  *size = static_cast<size_t>(got);
+  *way = {LocalAddress(&header), ntohl(datagram.far.sin_addr.s_addr), ntohs(datagram.far.sin_port)};
+  return 0;
+}
+
 }  // namespace floatgate

@@ -60,4 +60,8 @@ bool IsPassingError(int error);
 // the row is made of what follows them. Answers the new count, or a negative errno.
 int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lead);
 
+// One datagram and its way: from `address` and `port` to `local`. `size` is that of the datagram, which may be
+// more than fitted into `bytes`. Answers 0, EAGAIN where none waits, or another errno.
+int ReceiveDatagram(int fd, std::span<uint8_t> bytes, Way* way, size_t* size);
+
 }  // namespace floatgate

@@ -55,6 +55,24 @@ napi_value ReceiveUdp(napi_env env, napi_callback_info info) {
   return MakeI32(env, count);
 }
 
+napi_value ReceiveOne(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.I32(0);
+  const ByteSpan bytes = args.Bytes(1);
+  if (!args.ok()) return nullptr;
+  Way way = {};
+  size_t size = 0;
+  const int error = ReceiveDatagram(fd, {bytes.data, bytes.size}, &way, &size);
+  if (error == EAGAIN) return Undefined(env);
+  if (error != 0) return ThrowErrno(env, error, "recvmsg");
+  napi_value datagram = MakeObject(env);
+  Set(env, datagram, "length", MakeU32(env, static_cast<uint32_t>(size)));
+  Set(env, datagram, "address", MakeU32(env, way.address));
+  Set(env, datagram, "port", MakeU32(env, way.port));
+  Set(env, datagram, "local", MakeU32(env, way.local));
+  return datagram;
+}
+
 // The rows that leave by one socket. Where the socket can segment, neighbours of equal length for the same
 // place go as one message, which the kernel cuts up after it has found the way once (UDP_SEGMENT); only the
 // last may be shorter.
@@ -224,7 +242,11 @@ napi_value SendTo(napi_env env, napi_callback_info info) {
 napi_status RegisterUdp(napi_env env, napi_value exports) {
   return Define(
       env, exports,
-      {{"udpSocket", UdpSocket}, {"receiveUdp", ReceiveUdp}, {"sendEsp", SendEsp}, {"sendTo", SendTo}});
+      {{"udpSocket", UdpSocket},
+       {"receiveUdp", ReceiveUdp},
+       {"receiveOne", ReceiveOne},
+       {"sendEsp", SendEsp},
+       {"sendTo", SendTo}});
 }
 
 }  // namespace floatgate

@@ -71,7 +71,15 @@ export interface Native {
    * made a row with verdict Drop, reason TooBig.
    */
   receiveUdp(fd: number, batch: NativeBatch, from: number): number
-  /** The same for a raw socket: offset behind the IP header, port 0. */
+  /**
+   * One datagram into `bytes`, for control, whose messages may be longer than a batch's slot; undefined where none waits.
+   * `length` is the datagram's own, and more than `bytes.length` where it did not fit.
+   */
+  receiveOne(
+    fd: number,
+    bytes: Uint8Array,
+  ): { length: number; address: number; port: number; local: number } | undefined
+  /** As receiveUdp for a raw socket: offset behind the IP header, port 0. */
   receiveRaw(fd: number, batch: NativeBatch, from: number): number
   /** Sends every Forward row among the first `count` to address:port from local; port 0 goes to rawFd. Answers how many
    * the kernel took; the others become Drop(SendFailed). Neighbours with the same way go with one system call. */

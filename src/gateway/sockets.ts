@@ -1,10 +1,8 @@
 /** Control's own UDP sockets, 500 and 4500, and the datagrams that come in by them. */
 
-import { Batch } from '../packet/batch.ts'
 import type { Endpoint } from '../packet/ip.ts'
-import { Verdict } from '../packet/verdict.ts'
 import { concat } from '../packet/writer.ts'
-import type { Native, NativeBatch, NativeWatcher } from './native.ts'
+import type { Native, NativeWatcher } from './native.ts'
 import type { IkeSockets } from './ports.ts'
 
 export const IKE_PORT = 500
@@ -12,8 +10,10 @@ export const IKE_NAT_PORT = 4500
 /** Four zero bytes where ESP has its SPI (RFC 3948 section 2.2). */
 const NON_ESP_MARKER = new Uint8Array(4)
 const KEEPALIVE = Uint8Array.of(0xff)
-/** Batches read before other work gets its turn. */
-const ROUNDS = 4
+/** Datagrams read before other work gets its turn. */
+const TURN = 256
+/** The longest datagram taken: chains of certificates make IKE messages of several kilobytes, which come as IP fragments. */
+export const MAX_DATAGRAM = 16_384 + NON_ESP_MARKER.length
 
 export type DatagramHandler = (local: Endpoint, remote: Endpoint, bytes: Uint8Array) => void
 
@@ -21,8 +21,7 @@ export class ControlSockets implements IkeSockets {
   private readonly native: Native
   private readonly fd500: number
   private readonly fd4500: number
-  private readonly batch = new Batch()
-  private readonly attached: NativeBatch
+  private readonly buffer = new Uint8Array(MAX_DATAGRAM)
   private readonly watchers: NativeWatcher[] = []
   /** Datagrams that were neither IKE nor a keepalive, by why they were dropped. */
   readonly counters = { oversized: 0, noMarker: 0, keepalives: 0, sendFailed: 0, receiveFailed: 0 }
@@ -32,7 +31,6 @@ export class ControlSockets implements IkeSockets {
     this.native = native
     this.fd500 = fd500
     this.fd4500 = fd4500
-    this.attached = native.attach(this.batch.buffer)
   }
 
   listen(handler: DatagramHandler, read4500: boolean): void {
@@ -69,30 +67,28 @@ export class ControlSockets implements IkeSockets {
   }
 
   private drain(fd: number, port: number, handler: DatagramHandler): void {
-    const b = this.batch
-    for (let round = 0; round < ROUNDS; round++) {
-      b.count = this.receive(fd)
-      for (let i = 0; i < b.count; i++) {
-        if (b.verdict[i] !== Verdict.Forward) {
-          this.counters.oversized++
-          continue
-        }
-        const local = { address: b.local[i]!, port }
-        const remote = { address: b.address[i]!, port: b.port[i]! }
-        const bytes = port === IKE_PORT ? b.packet(i).slice() : this.behindMarker(b.packet(i))
-        if (bytes) handler(local, remote, bytes)
+    for (let i = 0; i < TURN; i++) {
+      const d = this.receive(fd)
+      if (d === undefined) return
+      if (d.length > MAX_DATAGRAM) {
+        this.counters.oversized++
+        continue
       }
-      if (b.count === 0) return
+      const local = { address: d.local, port }
+      const remote = { address: d.address, port: d.port }
+      const packet = this.buffer.subarray(0, d.length)
+      const bytes = port === IKE_PORT ? packet.slice() : this.behindMarker(packet)
+      if (bytes) handler(local, remote, bytes)
     }
   }
 
   /** A socket that fails, fails again at its next turn: nothing thrown here may end the daemon. */
-  private receive(fd: number): number {
+  private receive(fd: number) {
     try {
-      return this.native.receiveUdp(fd, this.attached, 0)
+      return this.native.receiveOne(fd, this.buffer)
     } catch {
       this.counters.receiveFailed++
-      return 0
+      return undefined
     }
   }
 

@@ -23,6 +23,42 @@ function bound(address = LOOPBACK): { fd: number; port: number } {
   return { fd: fds.keep(native.udpSocket(address, port, false)), port }
 }
 
+describe('single datagrams', () => {
+  it('arrive whole, whatever a batch could hold, with their way', () => {
+    const here = bound(ipv4('127.0.0.2'))
+    const there = bound(0)
+    const bytes = new Uint8Array(20_000)
+    expect(native.receiveOne(there.fd, bytes)).toBeUndefined()
+    for (const size of [0, 1, MAX_PACKET + 1, 9000, 16_388])
+      native.sendTo(here.fd, 0, ipv4('127.0.0.3'), there.port, new Uint8Array(size).fill(size & 0xff))
+    for (const size of [0, 1, MAX_PACKET + 1, 9000, 16_388]) {
+      waitReadable(there.fd)
+      expect(native.receiveOne(there.fd, bytes)).toEqual({
+        length: size,
+        address: ipv4('127.0.0.2'),
+        port: here.port,
+        local: ipv4('127.0.0.3'),
+      })
+      expect(bytes.subarray(0, size)).toEqual(new Uint8Array(size).fill(size & 0xff))
+    }
+    expect(native.receiveOne(there.fd, bytes)).toBeUndefined()
+  })
+
+  it('tell their own length where they are longer than the room for them, and write nothing behind it', () => {
+    const socket = bound()
+    native.sendTo(socket.fd, 0, LOOPBACK, socket.port, new Uint8Array(5000).fill(1))
+    waitReadable(socket.fd)
+    const bytes = new Uint8Array(200)
+    expect(native.receiveOne(socket.fd, bytes.subarray(0, 100))).toMatchObject({ length: 5000 })
+    expect(bytes.subarray(100)).toEqual(new Uint8Array(100))
+  })
+
+  it('throw over what is no socket, and what are no bytes', () => {
+    expect(thrownBy(() => native.receiveOne(-1, new Uint8Array(1)))).toMatchObject({ code: 'EBADF' })
+    expect(() => native.receiveOne(0, 'bytes' as unknown as Uint8Array)).toThrow(TypeError)
+  })
+})
+
 describe('UDP batches', () => {
   it('arrive with address, port and local address in their columns', () => {
     const here = bound(ipv4('127.0.0.2'))

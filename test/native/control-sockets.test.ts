@@ -1,0 +1,36 @@
+import { afterEach, expect, it } from 'vitest'
+import { ControlSockets, IKE_NAT_PORT, IKE_PORT, MAX_DATAGRAM } from '../../src/gateway/sockets.ts'
+import { Descriptors, freePort, ipv4, LOOPBACK, native } from './support.ts'
+
+const fds = new Descriptors()
+afterEach(() => fds.closeAll())
+
+it('IKE messages reach control whole, as long as certificates make them, on either port', async () => {
+  const ports = [freePort(), freePort()]
+  const [fd500, fd4500] = ports.map(port => native.udpSocket(LOOPBACK, port, false))
+  const client = fds.keep(native.udpSocket(ipv4('127.0.0.2'), 0, false))
+  const sockets = new ControlSockets(native, fd500!, fd4500!)
+  const heard: { port: number; from: number; bytes: Uint8Array }[] = []
+  try {
+    sockets.listen((local, remote, bytes) => heard.push({ port: local.port, from: remote.address, bytes }), true)
+    const sizes = [28, 1921, 8192, 16_384]
+    const sent = (size: number) => new Uint8Array(size).fill(size >> 4)
+    for (const size of sizes) {
+      native.sendTo(client, 0, LOOPBACK, ports[0]!, sent(size))
+      native.sendTo(client, 0, LOOPBACK, ports[1]!, Uint8Array.of(0, 0, 0, 0, ...sent(size)))
+    }
+    native.sendTo(client, 0, LOOPBACK, ports[1]!, Uint8Array.of(0xff))
+    native.sendTo(client, 0, LOOPBACK, ports[1]!, Uint8Array.of(0, 0, 0, 1, 2))
+    native.sendTo(client, 0, LOOPBACK, ports[1]!, new Uint8Array(MAX_DATAGRAM + 1))
+    const done = () => heard.length === 2 * sizes.length && sockets.counters.oversized === 1
+    for (let i = 0; i < 100 && !done(); i++) await new Promise(resolve => setTimeout(resolve, 10))
+    for (const port of [IKE_PORT, IKE_NAT_PORT]) {
+      const own = heard.filter(h => h.port === port)
+      expect(own.map(h => h.bytes)).toEqual(sizes.map(sent))
+      expect(own.every(h => h.from === ipv4('127.0.0.2'))).toBe(true)
+    }
+    expect(sockets.counters).toMatchObject({ oversized: 1, keepalives: 1, noMarker: 1, receiveFailed: 0 })
+  } finally {
+    sockets.close()
+  }
+})
