@@ -5,6 +5,7 @@ import { formatEndpoint } from '../packet/ip.ts'
 import type { RowNumbers } from '../packet/table.ts'
 import { Allowance } from './allowance.ts'
 import type { FailureCause, IkeEffect, IkeEvent } from './effects.ts'
+import { cut, WHOLE_LENGTH } from './fragment.ts'
 import type { IkeConfig } from './policy.ts'
 import type { Peer, Phase1, Place } from './state.ts'
 import { Timers } from './timers.ts'
@@ -70,6 +71,17 @@ export class Context {
   send(place: Place, bytes: Uint8Array): void {
     this.count('sent')
     this.effect({ kind: 'send', local: place.local, remote: place.remote, bytes })
+  }
+
+  /**
+   * Sends what a phase 1's peer asked for; `again` where it seems to have missed it. In pieces where the peer sends
+   * such, or says that it takes them and the whole did not arrive.
+   */
+  answer(phase1: Phase1, place: Place, bytes: Uint8Array, again = false): void {
+    const long = bytes.length > WHOLE_LENGTH
+    if (long && again && phase1.start.fragmentation) phase1.fragments = true
+    if (!long || !phase1.fragments) return this.send(place, bytes)
+    for (const piece of cut(bytes)) this.send(place, piece)
   }
 
   count(name: string): void {

@@ -10,11 +10,13 @@ import {
   MAX_MESSAGE,
   NAT_T_PORT,
   Notify,
+  PayloadType,
   Protocol,
 } from './constants.ts'
 import { Context, type IkeEndpointOptions } from './context.ts'
 import type { IkeEffect, IkeInput } from './effects.ts'
 import { IkeError } from './error.ts'
+import { parseFragment, Reassembler, whole } from './fragment.ts'
 import { deadPeerAnswer, deletedCookies, notifyText, openInformational } from './informational.ts'
 import { MainModes } from './main-mode-exchanges.ts'
 import { type ParsedHeader, parseHeader } from './message.ts'
@@ -24,12 +26,15 @@ import type { IkeConfig } from './policy.ts'
 import { follow, isUsed, QuickModes, rememberInformational } from './quick-mode-exchanges.ts'
 import { type IkeSnapshot, type Phase1Key, takeKeys, takeSnapshot } from './snapshot.ts'
 import { cookieKey, type EstablishedPhase1, isEstablished, type Place } from './state.ts'
+import type { Timer } from './timers.ts'
 
 export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
   private readonly context: Context
   private readonly peers: Peers
   private readonly mainModes: MainModes
   private readonly quickModes: QuickModes
+  private readonly fragments = new Reassembler()
+  private fragmentTimer: Timer | undefined
 
   constructor(options: IkeEndpointOptions) {
     this.context = new Context(options)
@@ -117,6 +122,7 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     if (header.exchange >= AUTHIP_FIRST && header.exchange <= AUTHIP_LAST) return context.count('authip')
     if (header.version !== ISAKMP_VERSION) throw new IkeError('version')
     if (isZero(header.initiatorCookie)) throw new IkeError('zero-cookie')
+    if (header.nextPayload === PayloadType.Fragment) return this.fragment(bytes, header, place)
     switch (header.exchange) {
       case Exchange.Main:
         return this.main(bytes, header, place)
@@ -130,6 +136,37 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
       default:
         throw new IkeError('unsupported-exchange')
     }
+  }
+
+  /**
+   * A piece of a message: taken from everybody, as some send them unannounced, but only under cookies of ours, so that
+   * nobody fills our memory from an address that is not his.
+   */
+  private fragment(bytes: Uint8Array, header: ParsedHeader, place: Place): void {
+    const { context, fragments } = this
+    const phase1 = context.phase1s.get(cookieKey(header))
+    if (!phase1) throw new IkeError('unknown-cookie')
+    const fragment = parseFragment(bytes)
+    context.count('fragment')
+    phase1.fragments = true
+    const joined = fragments.add(cookieKey(header), place.remote.address, header.messageId, fragment, context.now)
+    this.awaitFragments()
+    if (joined === undefined) return
+    context.count('reassembled')
+    this.dispatch(whole(joined, header, phase1.state.name !== 'SASENT'), place)
+  }
+
+  private awaitFragments(): void {
+    const { timers } = this.context
+    timers.cancel(this.fragmentTimer)
+    const { deadline } = this.fragments
+    this.fragmentTimer =
+      deadline === undefined
+        ? undefined
+        : timers.set(deadline, () => {
+            for (let n = this.fragments.expire(this.context.now); n > 0; n--) this.context.count('fragments-expired')
+            this.awaitFragments()
+          })
   }
 
   private main(bytes: Uint8Array, header: ParsedHeader, place: Place): void {

@@ -5,7 +5,9 @@ import { noCredentials } from './certificate-failures.ts'
 import { type Failure, placeText } from './context.ts'
 import type { IkeError } from './error.ts'
 import type { FirstAnswer } from './main-mode.ts'
+import type { IsakmpPolicy } from './policy.ts'
 import type { Phase1, Place } from './state.ts'
+import type { TrialRefusal } from './trial.ts'
 
 export function noPolicy(place: Place): Failure {
   const address = formatIpv4(place.remote.address)
@@ -43,22 +45,35 @@ export function badMessage(place: Place, e: IkeError): Failure {
   }
 }
 
-export function wrongKey(phase1: Phase1, place: Place, e: IkeError): Failure {
-  const { policy } = phase1.start
-  const key = policy.keyId === undefined ? '' : ` (ENCO key ${policy.keyId})`
+/** No key fits: `refusals` has one for each that was tried. */
+export function wrongKey(place: Place, refusals: readonly TrialRefusal[]): Failure {
+  const reason = refusals[0]!.error.message
+  const names = refusals.map(r => policyText(r.policy)).join(', ')
+  if (refusals.length > 1)
+    return {
+      cause: 'wrong-key',
+      detail: `the pre-shared key of ${placeText(place)} is none of the ${refusals.length} that were tried, those of the ISAKMP policies ${names}: ${reason}`,
+      remedy: `check the pre-shared key on the client against that of its group: one of ${names}`,
+    }
   return {
     cause: 'wrong-key',
-    detail: `the pre-shared key of ${placeText(place)} is not that of ISAKMP policy "${policy.name}": ${e.message}`,
-    remedy: `check the pre-shared key on the client against ISAKMP policy "${policy.name}"${key}`,
+    detail: `the pre-shared key of ${placeText(place)} is not that of ISAKMP policy "${refusals[0]!.policy.name}": ${reason}`,
+    remedy: `check the pre-shared key on the client against ISAKMP policy ${names}`,
   }
 }
 
-export function badIdentity(phase1: Phase1, place: Place, e: IkeError): Failure {
-  const { policy } = phase1.start
+function policyText(policy: IsakmpPolicy): string {
+  return policy.keyId === undefined ? `"${policy.name}"` : `"${policy.name}" (ENCO key ${policy.keyId})`
+}
+
+/** A key fits, but its policy wants somebody else. */
+export function badIdentity(place: Place, refusals: readonly TrialRefusal[]): Failure {
+  const refused = refusals.filter(r => r.error.reason === 'bad-identity')
+  const wanted = refused.map(r => `ISAKMP policy "${r.policy.name}" wants "${r.policy.remoteIdentity}"`).join(', ')
   return {
     cause: 'bad-identity',
-    detail: `${placeText(place)} calls itself "${e.message}"; ISAKMP policy "${policy.name}" wants "${policy.remoteIdentity}"`,
-    remedy: `change REMOTEID of ISAKMP policy "${policy.name}", or the identity on the client`,
+    detail: `${placeText(place)} calls itself "${refused[0]!.error.message}"; ${wanted}`,
+    remedy: `change REMOTEID of ISAKMP policy "${refused[0]!.policy.name}", or the identity on the client`,
   }
 }
 

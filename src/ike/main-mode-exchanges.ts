@@ -10,7 +10,7 @@ import { IkeError } from './error.ts'
 import { badIdentity, badMessage, noPolicy, refusalFailure, silence, tooMany, wrongKey } from './failures.ts'
 import { HalfOpen } from './half-open.ts'
 import { emitClearNotify, emitInformational, notifyPayload } from './informational.ts'
-import { answerFirst, answerKeyExchange, authenticate } from './main-mode.ts'
+import { answerFirst, answerKeyExchange } from './main-mode.ts'
 import { type ParsedHeader, parseMessage } from './message.ts'
 import { natText } from './nat.ts'
 import { formatIdentity, notification } from './payload.ts'
@@ -21,11 +21,12 @@ import {
   type Cookies,
   cookieKey,
   type EstablishedPhase1,
-  type MainModeKeys,
+  type KeSent,
   type Phase1,
   type Place,
   placeKey,
 } from './state.ts'
+import { authenticateByTrial, type TrialResult } from './trial.ts'
 
 /** How long a half-open exchange waits for the next message; a repetition of the last one starts the wait anew. */
 const WAIT_MILLIS = 30_000
@@ -84,6 +85,7 @@ export class MainModes {
       place,
       repetitions: 0,
       reported: false,
+      fragments: false,
       timer: undefined,
     }
     phase1.replies.remember(bytes, answer.reply)
@@ -108,7 +110,7 @@ export class MainModes {
       case 'SASENT':
         return this.third(phase1, bytes, place)
       case 'KESENT':
-        return this.fifth(phase1, phase1.state.keys, bytes, place)
+        return this.fifth(phase1, phase1.state, bytes, place)
       case 'UP':
         return context.count('late-message')
     }
@@ -121,7 +123,7 @@ export class MainModes {
     context.count('repeated-request')
     phase1.repetitions++
     if (phase1.state.name !== 'UP') this.arm(phase1)
-    if (found.reply) context.send(place, found.reply)
+    if (found.reply) context.answer(phase1, place, found.reply, true)
   }
 
   private third(phase1: Phase1, bytes: Uint8Array, place: Place): void {
@@ -130,51 +132,46 @@ export class MainModes {
     if (place.remote.address !== phase1.place.remote.address) throw new IkeError('moved-too-early')
     const message = parseMessage(bytes)
     try {
-      const { keys, reply } = answerKeyExchange(message, phase1.start, place, context.config, context.dice)
+      const { keys, trials, reply } = answerKeyExchange(message, phase1.start, place, context.config, context.dice)
       const key = firstKey(phase1.start.initiatorCookie, phase1.place)
       this.unproven.remove(key, phase1)
       this.makeRoom(this.proven)
       this.proven.add(key, phase1)
-      phase1.state = { name: 'KESENT', keys, refused: 0 }
+      phase1.state = { name: 'KESENT', keys, trials, refused: 0 }
       phase1.replies.remember(bytes, reply)
       phase1.repetitions = 0
       this.arm(phase1)
-      context.send(place, reply)
+      context.answer(phase1, place, reply)
     } catch (e) {
       if (e instanceof IkeError) this.reportOnce(phase1, place, e, badMessage(place, e))
       throw e
     }
   }
 
-  private fifth(phase1: Phase1, keys: MainModeKeys, bytes: Uint8Array, place: Place): void {
+  private fifth(phase1: Phase1, state: KeSent, bytes: Uint8Array, place: Place): void {
     const { context } = this
     const own = context.config.publicAddress ?? place.local.address
-    try {
-      const answer = authenticate(bytes, phase1.start, keys, own)
-      this.complete(phase1, keys, bytes, place, answer)
-    } catch (e) {
-      // What is cut or in clear says nothing of the key, and costs no decryption.
-      if (!(e instanceof IkeError) || e.reason === 'cleartext' || e.reason === 'bad-ciphertext') throw e
-      phase1.replies.remember(bytes, undefined)
-      const failure =
-        e.reason === 'bad-identity'
-          ? badIdentity(phase1, place, e)
-          : (certificateFailure(phase1, place, e) ?? wrongKey(phase1, place, e))
-      this.reportOnce(phase1, place, e, failure)
-      if (phase1.state.name === 'KESENT' && ++phase1.state.refused >= MAX_REFUSED) this.end(phase1)
-      throw e
-    }
+    const result = authenticateByTrial(bytes, phase1.start, state.keys, state.trials, own)
+    if (result.kind === 'authenticated') return this.complete(phase1, result, bytes, place)
+    phase1.replies.remember(bytes, undefined)
+    // One that had the key, and came to the identity, tells more than those that had not.
+    const { error } = result.refusals.find(r => r.error.reason !== 'wrong-key') ?? result.refusals[0]!
+    const failure =
+      error.reason === 'bad-identity'
+        ? badIdentity(place, result.refusals)
+        : (certificateFailure(phase1, place, error) ?? wrongKey(place, result.refusals))
+    this.reportOnce(phase1, place, error, failure)
+    if (++state.refused >= MAX_REFUSED) this.end(phase1)
+    throw error
   }
 
   private complete(
     half: Phase1,
-    keys: MainModeKeys,
+    { start, keys, answer }: Extract<TrialResult, { kind: 'authenticated' }>,
     bytes: Uint8Array,
     place: Place,
-    answer: ReturnType<typeof authenticate>,
   ): void {
     const { context, peers } = this
-    const { start } = half
     const peer = peers.admit(place, answer.identity, start.policy.name)
     if (peer === undefined) {
       this.end(half)
@@ -183,6 +180,7 @@ export class MainModes {
     const restarted = answer.initialContact || (start.initialContact && peers.provesRestart(peer))
     this.leaveHalfOpen(half)
     const phase1 = Object.assign(half, {
+      start,
       state: {
         name: 'UP' as const,
         sa: {
@@ -203,7 +201,7 @@ export class MainModes {
     peers.addPhase1(phase1)
     if (restarted) peers.restart(peer, phase1)
     context.count('phase1-completed')
-    context.send(place, answer.reply)
+    context.answer(phase1, place, answer.reply)
     context.event({
       kind: 'phase1Completed',
       exchange: phase1.id,

@@ -30,7 +30,8 @@ import { emitSa, parseSa } from './proposal.ts'
 import { checkCiphertext, protect, unprotect } from './protect.ts'
 import { checkPayloads } from './rules.ts'
 import { certificateRequests, signaturePayloads, subjectIdentification, verifyPeer } from './signature.ts'
-import type { Cookies, MainModeKeys, MainModeStart, Place } from './state.ts'
+import type { Cookies, MainModeKeys, MainModeStart, Place, PolicyChoice } from './state.ts'
+import { otherPolicies, type Trial } from './trial.ts'
 import { describeClient, hasVendorId, VendorId } from './vendor.ts'
 
 /** Bytes of our nonces; also what Windows XP sends. */
@@ -65,19 +66,26 @@ export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[]
     return { kind: 'no-key', client, policy }
 
   const natFlavour = policy.natTraversal ? chooseNatFlavour(vendorIds) : undefined
+  const under = (p: IsakmpPolicy): PolicyChoice => ({
+    policy: p,
+    lifetimeSeconds: Math.min(choice.lifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS, p.lifetimeSeconds),
+  })
   const cookies = { initiatorCookie: header.initiatorCookie, responderCookie: dice(RESPONDER_COOKIE_LENGTH) }
   const start: MainModeStart = {
     ...cookies,
-    policy,
+    ...under(policy),
+    others: otherPolicies(policies, policy, choice.suite).map(under),
     suite: choice.suite,
-    lifetimeSeconds: Math.min(choice.lifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS, policy.lifetimeSeconds),
     natFlavour,
     client,
     microsoft: vendorIds.some(v => hasVendorId([v.subarray(0, 16)], VendorId.MsNt5)),
+    // Cisco and strongSwan put a word of capabilities behind it.
+    fragmentation: vendorIds.some(v => hasVendorId([v.subarray(0, 16)], VendorId.Fragmentation)),
+    deadPeerDetection: hasVendorId(vendorIds, VendorId.Dpd),
     initialContact: hasVendorId(vendorIds, VendorId.InitialContact),
     sa,
   }
-  // Few vendor IDs: Windows updates have broken over servers that sent many. One NAT-T flavour, DPD to those who know it.
+  // Few vendor IDs: Windows updates have broken over servers that sent many. One NAT-T flavour, and what the peer sent itself.
   const answered: Payload[] = [
     {
       type: PayloadType.Sa,
@@ -85,7 +93,8 @@ export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[]
     },
   ]
   if (natFlavour) answered.push({ type: PayloadType.VendorId, body: natFlavours[natFlavour].vendorId })
-  if (hasVendorId(vendorIds, VendorId.Dpd)) answered.push({ type: PayloadType.VendorId, body: VendorId.Dpd })
+  if (start.fragmentation) answered.push({ type: PayloadType.VendorId, body: VendorId.Fragmentation })
+  if (start.deadPeerDetection) answered.push({ type: PayloadType.VendorId, body: VendorId.Dpd })
   return { kind: 'chosen', start, reply: emitMessage({ header: mainHeader(cookies), payloads: answered }) }
 }
 
@@ -93,6 +102,8 @@ type NatCircumstances = Pick<IkeConfig, 'publicAddress' | 'forceEncapsulation'>
 
 export interface KeyAnswer {
   readonly keys: MainModeKeys
+  /** What the keys are under each other policy. */
+  readonly trials: readonly Trial[]
   readonly reply: Uint8Array
 }
 
@@ -118,31 +129,33 @@ export function answerKeyExchange(
   const responderNonce = dice(NONCE_LENGTH)
   const nat = answerNatDetection(payloads, start, place, circumstances, dice)
   const { hash, cipher } = start.suite
-  const { policy } = start
   const input = { ...start, hash, initiatorNonce, responderNonce, sharedSecret: secret }
-  const skeyids =
-    policy.authentication === 'rsa'
-      ? deriveSignatureSkeyids(input)
-      : deriveSkeyids({ ...input, presharedKey: policy.presharedKey!.reveal() })
-  const keys: MainModeKeys = {
-    ...skeyids,
-    protection: { cipher, key: encryptionKey(hash, cipher, skeyids.skeyidE) },
-    firstIv: firstIv(hash, cipher, initiatorPublic, pair.publicValue),
-    initiatorPublic,
-    responderPublic: pair.publicValue,
-    nat: nat.finding,
-    natVisible: nat.visible,
+  const keysOf = (policy: IsakmpPolicy): MainModeKeys => {
+    const skeyids =
+      policy.authentication === 'rsa'
+        ? deriveSignatureSkeyids(input)
+        : deriveSkeyids({ ...input, presharedKey: policy.presharedKey!.reveal() })
+    return {
+      ...skeyids,
+      protection: { cipher, key: encryptionKey(hash, cipher, skeyids.skeyidE) },
+      firstIv: firstIv(hash, cipher, initiatorPublic, pair.publicValue),
+      initiatorPublic,
+      responderPublic: pair.publicValue,
+      nat: nat.finding,
+      natVisible: nat.visible,
+    }
   }
   const reply = emitMessage({
     header: mainHeader(start),
     payloads: [
       { type: PayloadType.KeyExchange, body: pair.publicValue },
       { type: PayloadType.Nonce, body: responderNonce },
-      ...(policy.authentication === 'rsa' ? certificateRequests(policy.credentials!.trust) : []),
+      ...(start.policy.authentication === 'rsa' ? certificateRequests(start.policy.credentials!.trust) : []),
       ...nat.payloads,
     ],
   })
-  return { keys, reply }
+  const trials = start.others.map(o => ({ ...o, keys: keysOf(o.policy) }))
+  return { keys: keysOf(start.policy), trials, reply }
 }
 
 /**

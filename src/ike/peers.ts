@@ -38,14 +38,15 @@ export class Peers {
   }
 
   /**
-   * The peer that authenticated: the one that lives at this place under this identity, or a new one. A neighbour at
+   * The peer that authenticated: the one that lives at this place under this identity and policy, or a new one. A neighbour at
    * another port of the same address is never touched; whoever was at this very place under another name is gone, since
    * its NAT has given the mapping to someone else. Undefined where there is no room.
    */
   admit(place: Place, identification: Identification, policy: string): Peer | undefined {
     const identityKey = `${identification.type}:${toHex(identification.data)}`
     const there = [...(this.byPlace.get(placeKey(place)) ?? [])]
-    const known = there.find(p => p.identityKey === identityKey)
+    // Under another policy's key anyone of that group can bear the same name.
+    const known = there.find(p => p.identityKey === identityKey && p.policy === policy)
     if (known) return known
     for (const p of there) this.close(p, 'another client took its place behind the NAT', false)
     const id = this.takeRow()

@@ -111,7 +111,7 @@ export class QuickModes {
     quick.replies.remember(bytes, answer.reply)
     child.quickMode = quick
     phase1.state.sa.quickModes.set(messageId, quick)
-    context.send(place, answer.reply)
+    context.answer(phase1, place, answer.reply)
     this.arm(phase1, quick)
   }
 
@@ -120,7 +120,7 @@ export class QuickModes {
     const found = quick.replies.find(bytes)
     if (found) {
       context.count('repeated-request')
-      if (found.reply) context.send(place, found.reply)
+      if (found.reply) context.answer(phase1, place, found.reply, true)
       return
     }
     // Behind the third message comes nothing, though a Windows server as initiator would send a fourth.
@@ -169,7 +169,7 @@ export class QuickModes {
       if (quick.sent > policy.messageRetryLimit) return this.expire(phase1, quick)
       quick.sent++
       context.count('retransmitted')
-      context.send(phase1.state.sa.peer.place, quick.reply)
+      context.answer(phase1, phase1.state.sa.peer.place, quick.reply, true)
       this.arm(phase1, quick)
     })
   }

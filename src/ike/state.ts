@@ -11,6 +11,7 @@ import type { IsakmpPolicy, Phase1Suite, Phase2Suite } from './policy.ts'
 import type { Protection } from './protect.ts'
 import type { Replies } from './retransmit.ts'
 import type { Timer } from './timers.ts'
+import type { Trial } from './trial.ts'
 
 /** Where a peer is, and which of our addresses and ports it talks to. */
 export interface Place {
@@ -23,17 +24,27 @@ export interface Cookies {
   readonly responderCookie: Uint8Array
 }
 
-/** What the first message settled. */
-export interface MainModeStart extends Cookies {
+/** An ISAKMP policy, and the life of an ISAKMP SA under it. */
+export interface PolicyChoice {
   readonly policy: IsakmpPolicy
-  readonly suite: Phase1Suite
   readonly lifetimeSeconds: number
+}
+
+/** What the first message settled. */
+export interface MainModeStart extends Cookies, PolicyChoice {
+  /** Policies that would have agreed to the same under another pre-shared key: the fifth message decides. */
+  readonly others: readonly PolicyChoice[]
+  readonly suite: Phase1Suite
   readonly natFlavour: NatFlavour | undefined
   /** Who sent it, in words. */
   readonly client: string
   readonly microsoft: boolean
   /** Whether it bore Vid-Initial-Contact; to be believed only after authentication. */
   readonly initialContact: boolean
+  /** Whether it said that it puts fragments together, */
+  readonly fragmentation: boolean
+  /** and that it answers liveness checks. */
+  readonly deadPeerDetection: boolean
   /** The body of its SA payload, which both authentication hashes cover. */
   readonly sa: Uint8Array
 }
@@ -66,15 +77,23 @@ export interface IsakmpSa {
   readonly usedInformationalIds: Set<number>
 }
 
+/** Message 4 is out. */
+export interface KeSent {
+  readonly name: 'KESENT'
+  readonly keys: MainModeKeys
+  /** What they are under the other policies. */
+  readonly trials: readonly Trial[]
+  /** How many fifth messages were refused. */
+  refused: number
+}
+
 export type MainModeState =
   /** Message 2 is out. */
-  | { readonly name: 'SASENT' }
-  /** Message 4 is out. */
-  | { readonly name: 'KESENT'; readonly keys: MainModeKeys; refused: number }
-  | { readonly name: 'UP'; readonly sa: IsakmpSa }
+  { readonly name: 'SASENT' } | KeSent | { readonly name: 'UP'; readonly sa: IsakmpSa }
 
 export interface Phase1 {
   readonly id: number
+  /** Its policy is settled when the fifth message authenticates. */
   readonly start: MainModeStart
   readonly startedAt: Millis
   readonly replies: Replies
@@ -85,6 +104,8 @@ export interface Phase1 {
   repetitions: number
   /** Whether a failure of this exchange was reported already. */
   reported: boolean
+  /** Whether long messages go out in pieces: the peer does so, or seems not to get them whole. */
+  fragments: boolean
   timer: Timer | undefined
 }
 

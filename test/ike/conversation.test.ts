@@ -22,7 +22,10 @@ describe('Windows XP behind a NAT', () => {
     const two = client.must(client.ike.message1())
     expect(kinds(gateway.take())).toEqual(['phase1Started', 'send'])
     const answer = parseMessage(two)
-    expect(bodies(answer.payloads, PayloadType.VendorId).map(toHex)).toEqual(['90cb80913ebb696e086381b5ec427b1f'])
+    expect(bodies(answer.payloads, PayloadType.VendorId).map(toHex)).toEqual([
+      '90cb80913ebb696e086381b5ec427b1f',
+      '4048b7d56ebce88525e7de7f00d6c2d3',
+    ])
 
     const four = client.must(client.ike.message3(two))
     expect(kinds(gateway.take())).toEqual(['send'])

@@ -1,0 +1,78 @@
+/**
+ * One pre-shared key a group of users: in Main Mode the key has to be chosen before the client says who it is (RFC 2409
+ * section 5.4), so where several ISAKMP policies answer anyone, its fifth message is tried against the key of each.
+ */
+
+import type { Ipv4 } from '../packet/ip.ts'
+import { IkeError } from './error.ts'
+import { type Authenticated, authenticate } from './main-mode.ts'
+import type { IsakmpPolicy, Phase1Suite } from './policy.ts'
+import type { MainModeKeys, MainModeStart, PolicyChoice } from './state.ts'
+
+/** Keys tried with one message, the first policy's among them: each costs a decryption and two hashes. */
+const MAX_TRIALS = 8
+
+/** The policies that could have agreed to the very same suite under another key. */
+export function otherPolicies(
+  policies: readonly IsakmpPolicy[],
+  chosen: IsakmpPolicy,
+  suite: Phase1Suite,
+): IsakmpPolicy[] {
+  // Certificates say whose they are: nothing is to be guessed.
+  if (chosen.peer !== 'any' || chosen.authentication === 'rsa') return []
+  const fits = (p: IsakmpPolicy) =>
+    p !== chosen &&
+    p.peer === 'any' &&
+    p.authentication !== 'rsa' &&
+    p.presharedKey !== undefined &&
+    p.natTraversal === chosen.natTraversal &&
+    p.ciphers.includes(suite.cipher) &&
+    p.hashes.includes(suite.hash) &&
+    p.groups.includes(suite.group)
+  return policies.filter(fits).slice(0, MAX_TRIALS - 1)
+}
+
+/** What message 3 makes of a policy: the keys, were it the client's. */
+export interface Trial extends PolicyChoice {
+  readonly keys: MainModeKeys
+}
+
+export interface TrialRefusal {
+  readonly policy: IsakmpPolicy
+  readonly error: IkeError
+}
+
+export type TrialResult =
+  | {
+      readonly kind: 'authenticated'
+      readonly start: MainModeStart
+      readonly keys: MainModeKeys
+      readonly answer: Authenticated
+    }
+  | { readonly kind: 'refused'; readonly refusals: readonly TrialRefusal[] }
+
+/**
+ * Message 5 against the key of the policy that was chosen, then against the others; nothing changes but by success.
+ * Throws IkeError where the message says nothing of any key, being cut or in clear.
+ */
+export function authenticateByTrial(
+  bytes: Uint8Array,
+  start: MainModeStart,
+  keys: MainModeKeys,
+  others: readonly Trial[],
+  ownAddress: Ipv4,
+): TrialResult {
+  const refusals: TrialRefusal[] = []
+  for (const trial of [{ ...start, keys }, ...others]) {
+    const { policy, lifetimeSeconds } = trial
+    const assumed = { ...start, policy, lifetimeSeconds }
+    try {
+      const answer = authenticate(bytes, assumed, trial.keys, ownAddress)
+      return { kind: 'authenticated', start: assumed, keys: trial.keys, answer }
+    } catch (e) {
+      if (!(e instanceof IkeError) || e.reason === 'cleartext' || e.reason === 'bad-ciphertext') throw e
+      refusals.push({ policy, error: e })
+    }
+  }
+  return { kind: 'refused', refusals }
+}
