@@ -48,8 +48,8 @@ export function randomText(length: number, dice: Dice): string {
   return text
 }
 
-/** What a person types into Windows XP and Windows 10. */
-export function clientInstructions(address: string, s: FirstSecrets): string {
+/** What a person types into Windows XP and Windows 10; `chapOnly` where the script's template knows no MS-CHAPv2. */
+export function clientInstructions(address: string, s: FirstSecrets, chapOnly = false): string {
   return `
   What to type into the client
   ----------------------------
@@ -59,16 +59,20 @@ export function clientInstructions(address: string, s: FirstSecrets): string {
     password         ${s.user?.password ?? 'as the script has it'}
 
   Windows XP: Network Connections > Create a new connection > Connect to the network at my workplace > VPN; enter the
-  address. In its Properties: Security > IPSec Settings > use pre-shared key; Networking > type "L2TP IPSec VPN";
-  Security > Advanced > Settings: tick "Challenge Handshake Authentication Protocol (CHAP)" and set data encryption to
-  "Optional encryption" (IPsec encrypts everything). Then connect with the user name and the password.
+  address. In its Properties: Security > IPSec Settings > use pre-shared key; Networking > type "L2TP IPSec VPN".
+${chapOnly ? XP_CHAP : '  The rest stays as it is. Then connect with the user name and the password.'}
 
   Windows 10 and 11: Settings > Network & Internet > VPN > Add: provider "Windows (built-in)", type "L2TP/IPsec with
-  pre-shared key", the address, the key, the user name and the password. Then in the adapter's Properties > Security:
-  allow these protocols: CHAP; data encryption: optional. In PowerShell, all in one:
+  pre-shared key", the address, the key, the user name and the password.${chapOnly ? WINDOWS_10_CHAP : ''} In PowerShell, all in one:
     Add-VpnConnection -Name Office -ServerAddress ${address} -TunnelType L2tp -L2tpPsk ${s.key} \`
-      -AuthenticationMethod Chap -EncryptionLevel Optional -Force
+      ${chapOnly ? '-AuthenticationMethod Chap -EncryptionLevel Optional' : '-AuthenticationMethod MSChapv2'} -Force
 
   The secrets are kept outside the script, mode 0600; "vpnctl add user=NAME password=... login=no" adds more users.
 `
 }
+
+const XP_CHAP = `  Security > Advanced > Settings: tick "Challenge Handshake Authentication Protocol (CHAP)" and set data encryption to
+  "Optional encryption" (IPsec encrypts everything). Then connect with the user name and the password.`
+
+const WINDOWS_10_CHAP = ` Then in the adapter's Properties >
+  Security: allow these protocols: CHAP; data encryption: optional.`

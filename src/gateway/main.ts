@@ -92,7 +92,15 @@ function firstStart({ configuration: c, site, faults }: Loaded, secrets: SecretS
   const eth0 = site.interfaces['eth0'] ?? defaultRoute()?.device
   const address = site.publicAddress ?? deviceAddresses().find(a => a.device === eth0)?.address
   const shown = address === undefined ? "(this host's public address)" : formatIpv4(address)
-  return `${clientInstructions(shown, made)}  They are in ${secrets.path}.\n`
+  return `${clientInstructions(shown, made, chapOnly(c))}  They are in ${secrets.path}.\n`
+}
+
+/** No template that calls are made from takes MS-CHAPv2. */
+function chapOnly(c: Configuration): boolean {
+  const used = new Set(c.l2tp.ranges.map(r => r.pppTemplate))
+  return !c.pppTemplates.some(
+    t => used.has(t.template) && (t.authentication === 'either' || t.authentication === 'mschap2'),
+  )
 }
 
 async function serve(o: Options): Promise<number> {

@@ -39,7 +39,7 @@ function remedyOf(cause: PppDownCause): string {
   switch (cause) {
     case 'lcp-failed':
     case 'peer-refused':
-      return 'let the client allow CHAP, and no encryption beyond IPsec, in its security settings'
+      return 'let the client allow what the PPP template asks for (CHAP; MS-CHAPv2 as well with AUTHENTICATION=EITHER)'
     case 'ipcp-failed':
       return 'let the client obtain its IP address automatically'
     case 'lost':

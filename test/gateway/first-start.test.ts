@@ -34,6 +34,23 @@ describe('random text', () => {
   })
 })
 
+describe('the instructions', () => {
+  const secrets = { key: 'K', user: { name: 'dialin1', password: 'P' } }
+
+  it('leave the client as it comes where MS-CHAPv2 is taken', () => {
+    const shown = clientInstructions('203.0.113.1', secrets)
+    expect(shown).toContain('-AuthenticationMethod MSChapv2 -Force')
+    expect(shown).not.toMatch(/\(CHAP\)|-AuthenticationMethod Chap\b|-EncryptionLevel|ptional/)
+  })
+
+  it('have CHAP ticked where the script asks for it', () => {
+    const shown = clientInstructions('203.0.113.1', secrets, true)
+    expect(shown).toContain('tick "Challenge Handshake Authentication Protocol (CHAP)"')
+    expect(shown).toContain('-AuthenticationMethod Chap -EncryptionLevel Optional -Force')
+    expect(Math.max(...shown.split('\n').map(line => line.length))).toBeLessThan(130)
+  })
+})
+
 describe('the first start', () => {
   it('makes a key and a user, stores them, and tells them', () => {
     const s = store()

@@ -84,6 +84,7 @@ export class PppClient {
   private readonly sides = new Map<number, Side>()
   private attempt: MsChapTry | undefined
   private retries = 0
+  private responseId = -1
   private nextId: number
   private out: Uint8Array[] = []
   private now = 0
@@ -335,7 +336,9 @@ export class PppClient {
     const password = this.retries === 0 ? this.options.password : this.options.retryPasswords[this.retries - 1]!
     if (code === 1) this.msChapResponse(id, Buffer.from(data.subarray(1, 1 + data[0]!)), password)
     if (code === 3) this.msChapSuccess(message)
-    if (code !== 4 || this.authenticated) return
+    // A Failure that comes twice is answered once: it names the Response, and its challenge is the one in use.
+    if (code !== 4 || this.authenticated || id !== this.responseId) return
+    if (this.attempt && message.includes(this.attempt.challenge.toString('hex').toUpperCase())) return
     const allowed = /^E=\d+ R=1 C=([0-9A-F]{32}) V=3 M=/.exec(message)
     const next = this.options.retryPasswords[this.retries]
     if (allowed && next !== undefined) {
@@ -349,6 +352,7 @@ export class PppClient {
 
   private msChapResponse(id: number, challenge: Buffer, password: string): void {
     this.responses++
+    this.responseId = id
     const peerChallenge = createHash('md5').update(u32(this.options.magic)).update(challenge).digest()
     this.attempt = { name: this.options.name, password, challenge, peerChallenge }
     this.send(
