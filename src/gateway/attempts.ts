@@ -2,6 +2,7 @@
 
 import type { AttemptState } from '../alliedware/show/state.ts'
 import type { FailureCause, IkeEvent } from '../ike/effects.ts'
+import { WITHOUT_NAT_TRAVERSAL } from '../ike/vendor.ts'
 import type { Millis } from '../machine.ts'
 import { type Endpoint, formatEndpoint } from '../packet/ip.ts'
 
@@ -146,12 +147,12 @@ export class Attempts {
   peerDown(peer: number, reason: string): void {
     const attempt = this.byPeer.get(peer)
     this.byPeer.delete(peer)
-    if (attempt?.outcome === 'trying') this.fail(attempt, `${attempt.text}; then: ${reason}`, '')
+    if (attempt?.outcome === 'trying') this.stuck(attempt, `; then: ${reason}`)
   }
 
   /** Gives up attempts that fell silent. */
   expire(now: Millis): void {
-    for (const a of this.all) if (a.outcome === 'trying' && now >= a.deadline) this.silent(a)
+    for (const a of this.all) if (a.outcome === 'trying' && now >= a.deadline) this.stuck(a)
   }
 
   states(): AttemptState[] {
@@ -168,19 +169,23 @@ export class Attempts {
     }))
   }
 
-  private silent(a: Attempt): void {
+  /** What it means that the client goes no further; `then` is how it left. */
+  private stuck(a: Attempt, then = ''): void {
     if (a.text.includes('waiting for L2TP')) {
       this.fail(
         a,
-        'IPsec is up but L2TP never came',
-        'look whether a firewall on the client blocks UDP 1701, and whether Windows needs AssumeUDPEncapsulationContextOnSendRule for a server behind NAT',
+        `IPsec is up but L2TP never came${then}`,
+        a.client.endsWith(WITHOUT_NAT_TRAVERSAL)
+          ? 'a NAT or firewall on the way drops IP protocol 50: install update 818043 on Windows 2000 and on XP before SP2, or connect without a NAT'
+          : 'look whether a firewall on the client blocks UDP 1701, and whether Windows needs AssumeUDPEncapsulationContextOnSendRule for a server behind NAT',
       )
     } else if (a.text.includes('waiting for Quick Mode')) {
-      this.fail(a, 'Main Mode completed but Quick Mode never came', 'look whether the client accepted our identity')
+      const text = `Main Mode completed but Quick Mode never came${then}`
+      this.fail(a, text, 'look whether the client accepted our identity')
     } else if (a.text.includes('waiting for PPP')) {
-      this.fail(a, 'L2TP is up but PPP did not come to an end', 'see "show log" for the PPP messages')
+      this.fail(a, `L2TP is up but PPP did not come to an end${then}`, 'see "show log" for the PPP messages')
     } else {
-      this.fail(a, 'the client fell silent during Main Mode', 'look whether UDP 500 and 4500 pass both ways')
+      this.fail(a, `the client fell silent during Main Mode${then}`, 'look whether UDP 500 and 4500 pass both ways')
     }
   }
 

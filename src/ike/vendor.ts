@@ -34,13 +34,16 @@ const windowsGenerations: Readonly<Record<number, string>> = {
   9: 'Windows 8 to 11 or Server 2012 and later',
 }
 
+/** What stands behind the name of a Windows that knows no NAT traversal: IP protocol 50 has to reach us. */
+export const WITHOUT_NAT_TRAVERSAL = ', without NAT traversal'
+
 /** Who probably sent a first message with these vendor IDs. */
 export function describeClient(vendorIds: readonly Uint8Array[]): string {
   const nt5 = vendorIds.find(v => v.length === 20 && equal(v.subarray(0, 16), VendorId.MsNt5))
   if (nt5) {
     const word = ((nt5[16]! << 24) | (nt5[17]! << 16) | (nt5[18]! << 8) | nt5[19]!) >>> 0
     const name = windowsGenerations[word] ?? `Windows (version word ${word})`
-    return chooseNatFlavour(vendorIds) ? name : `${name}, without NAT traversal`
+    return chooseNatFlavour(vendorIds) ? name : `${name}${WITHOUT_NAT_TRAVERSAL}`
   }
   if (hasVendorId(vendorIds, VendorId.StrongSwan)) return 'strongSwan'
   // macOS and iOS offer their own draft name beside the RFC and the drafts -08 to -02.

@@ -178,7 +178,7 @@ describe('an attempt', () => {
     s.attempts.peerDown(5, 'the client deleted the ISAKMP SA')
     expect(s.only).toMatchObject({
       outcome: 'failed',
-      text: 'Main Mode completed, waiting for Quick Mode; then: the client deleted the ISAKMP SA',
+      text: 'Main Mode completed but Quick Mode never came; then: the client deleted the ISAKMP SA',
     })
   })
 })

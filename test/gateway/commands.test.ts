@@ -137,7 +137,7 @@ describe('a command from vpnctl', () => {
     expect((await type('destroy enco key=1')).exit).toBe(0)
     expect(world.secrets.key(1)).toBeUndefined()
     const before = world.guest(anna)
-    world.connect(before, 30_000)
+    world.connect(before, 70_000)
     expect(before.down).toMatchObject({ failed: 'IKE' })
     world.guests.length = 0
     expect((await type('create enco key=1 type=general value=other-key')).exit).toBe(0)

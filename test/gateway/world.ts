@@ -106,6 +106,16 @@ export class Guest {
   }
 }
 
+export interface WorldOptions {
+  readonly script?: string
+  readonly workers?: number
+  /** The gateway's own address where a NAT stands before it: guests dial SERVER all the same. */
+  readonly local?: Ipv4
+  /** What its site file states. */
+  readonly publicAddress?: Ipv4
+  readonly forceEncapsulation?: boolean
+}
+
 export class World {
   readonly clock = new FakeClock(1_000_000)
   readonly gateway: MemoryGateway
@@ -120,13 +130,15 @@ export class World {
   private readonly wire: (() => void)[] = []
   private delivering = false
 
-  constructor(options: { script?: string; workers?: number } = {}) {
+  constructor(options: WorldOptions = {}) {
     this.secrets.setKey(1, 'general', Secret.fromText('roam-free-2005'))
     this.gateway = new MemoryGateway(configurationOf(options.script ?? OFFICE), options.workers ?? 2, {
       clock: this.clock,
       wall: () => new Date(Date.UTC(2026, 0, 1) + this.clock.now()),
       dice: seededDice('gateway'),
-      local: SERVER,
+      local: options.local ?? SERVER,
+      ...(options.publicAddress === undefined ? {} : { publicAddress: options.publicAddress }),
+      ...(options.forceEncapsulation === undefined ? {} : { forceEncapsulation: options.forceEncapsulation }),
       secrets: this.secrets,
       log: line => this.log.push(line),
       later: deed => this.later(deed),

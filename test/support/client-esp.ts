@@ -20,6 +20,8 @@ export interface ClientEspOptions {
   /** Our address as we know it: behind a NAT the private one, over which the UDP checksum is made. */
   readonly address: Ipv4
   readonly server: Ipv4
+  /** Our UDP port of L2TP; absent: 1701, as Windows has it. */
+  readonly clientPort?: number
 }
 
 export class ClientEsp {
@@ -28,10 +30,12 @@ export class ClientEsp {
   private readonly o: ClientEspOptions
   private readonly batch: Batch
   private readonly scratch = new Uint8Array(2048)
+  private readonly clientPort: number
   private port = 0
 
   constructor(o: ClientEspOptions) {
     this.o = o
+    this.clientPort = o.clientPort ?? L2TP_PORT
     this.batch = o.batch ?? new Batch()
   }
 
@@ -62,7 +66,7 @@ export class ClientEsp {
       scratch.set(piece, length)
       length += piece.length
     }
-    write16(scratch, 0, L2TP_PORT)
+    write16(scratch, 0, this.clientPort)
     write16(scratch, 2, L2TP_PORT)
     write16(scratch, 4, length)
     write16(scratch, 6, 0)
@@ -90,7 +94,7 @@ export class ClientEsp {
     if (batch.protocol[row] !== IpProtocol.Udp || udp.length < UDP_HEADER || read16(udp, 4) !== udp.length) {
       return this.drop()
     }
-    if (read16(udp, 0) !== L2TP_PORT || read16(udp, 2) !== L2TP_PORT) return this.drop()
+    if (read16(udp, 0) !== L2TP_PORT || read16(udp, 2) !== this.clientPort) return this.drop()
     // A checksum of zero is none; any other has to be right over the addresses as the client knows them.
     const wrong =
       read16(udp, 6) !== 0 && transportChecksum(udp, 0, udp.length, o.server, o.address, IpProtocol.Udp) !== 0

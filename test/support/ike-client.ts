@@ -42,6 +42,8 @@ export interface IkeClientOptions {
   readonly address: Ipv4
   readonly server: Ipv4
   readonly computerName: string
+  /** Our UDP port of L2TP as Quick Mode's identity tells it; absent: the profile's. */
+  readonly clientPort?: number
   /** Waits between the transmissions of a message, and after the last one before giving up. */
   readonly intervals: readonly Millis[]
 }
@@ -79,6 +81,7 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
       server: o.server,
       quickOffers: [],
       ...(o.profile.namesItself ? { computerName: o.computerName } : {}),
+      ...(o.clientPort === undefined ? {} : { clientPort: o.clientPort }),
     })
   }
 

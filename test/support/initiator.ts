@@ -1,4 +1,4 @@
-/** A small IKEv1 initiator without I/O, in the manner of Windows XP or Windows 10: each method makes or takes one message. */
+/** A small IKEv1 initiator without I/O, in the manner of whichever client its options describe: each method makes or takes one message. */
 
 import {
   DOI_IPSEC,
@@ -52,7 +52,7 @@ import type { Dice } from '../../src/machine.ts'
 import { encodeText, equal } from '../../src/packet/bytes.ts'
 import { type Endpoint, type Ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { concat } from '../../src/packet/writer.ts'
-import { espProposal, phase1Attributes, readEsp } from './offers.ts'
+import { type AttributeStyle, espProposal, type Phase1Offer, phase1Attributes, readEsp } from './offers.ts'
 
 export interface InitiatorOptions {
   readonly dice: Dice
@@ -61,14 +61,25 @@ export interface InitiatorOptions {
   readonly address: Ipv4
   /** The address it dials. */
   readonly server: Ipv4
-  readonly offers: readonly Phase1Suite[]
+  readonly offers: readonly Phase1Offer[]
   readonly lifetimeSeconds?: number
+  /** Order and form of the attributes in its transforms; absent: Windows'. */
+  readonly style?: AttributeStyle
   readonly natFlavours: readonly NatFlavour[]
   /** Vendor IDs beside those of NAT traversal. */
   readonly vendorIds?: readonly Uint8Array[]
   /** Those that follow the ones of NAT traversal. */
   readonly lastVendorIds?: readonly Uint8Array[]
   readonly nonceLength: number
+  /** Mac OS X 10.3 and 10.4 put their own NAT-D before the server's. */
+  readonly ownNatDFirst?: boolean
+  /** Port in the phase 1 identity, with protocol UDP; absent: 0/0. */
+  readonly identityPort?: number
+  /** Ports in Quick Mode's identities: 0 is any. Absent: 1701. */
+  readonly clientPort?: number
+  readonly serverPort?: number
+  /** racoon tells both original addresses under every flavour; absent: one under the drafts, both under the RFC. */
+  readonly bothOriginalAddresses?: boolean
   /** XP behind a NAT gives its computer name, everyone else an address. */
   readonly computerName?: string | undefined
   readonly quickOffers: readonly Phase2Suite[]
@@ -139,7 +150,7 @@ export class Initiator {
     const transforms = this.o.offers.map((suite, i) => ({
       number: i + 1,
       id: KEY_IKE,
-      attributes: emitAttributes(phase1Attributes(suite, this.o.lifetimeSeconds ?? 28800)),
+      attributes: this.phase1Attributes(suite),
     }))
     this.saBody = emitSa([
       { number: 1, protocol: Protocol.Isakmp, spi: new Uint8Array(0), transforms },
@@ -163,20 +174,26 @@ export class Initiator {
     this.responderCookie = header.responderCookie as typeof this.responderCookie
     const proposals = parseSa(body(payloads, PayloadType.Sa)!)
     const chosen = proposals[0]!.transforms[0]!
-    this.suite = this.o.offers[chosen.number - 1]!
+    const offer = this.o.offers[chosen.number - 1]!
     // An initiator takes an answer only that is its own offer, byte for byte.
-    const own = emitAttributes(phase1Attributes(this.suite, this.o.lifetimeSeconds ?? 28800))
-    if (!equal(own, chosen.attributes)) throw new Error('the chosen transform is not what was offered')
+    if (!equal(this.phase1Attributes(offer), chosen.attributes))
+      throw new Error('the chosen transform is not what was offered')
+    const { hash } = offer
+    if (hash === 'sha512') throw new Error('SHA-512 was chosen')
+    this.suite = { ...offer, hash }
     const natIds = bodies(payloads, PayloadType.VendorId)
     this.natFlavour = chooseNatFlavour(natIds)
-    this.keyPair = generateKeyPair(this.suite.group, this.o.dice)
+    this.keyPair = generateKeyPair(offer.group, this.o.dice)
     this.nonce = this.o.dice(this.o.nonceLength).slice() as typeof this.nonce
     return emitMessage({
       header: this.header(Exchange.Main, 0),
       payloads: [
         { type: PayloadType.KeyExchange, body: this.keyPair.publicValue },
         { type: PayloadType.Nonce, body: this.nonce },
-        ...this.natDs().map(b => ({ type: natFlavours[this.natFlavour!].natD, body: b })),
+        ...(this.o.ownNatDFirst ? this.natDs().reverse() : this.natDs()).map(b => ({
+          type: natFlavours[this.natFlavour!].natD,
+          body: b,
+        })),
       ],
     })
   }
@@ -207,7 +224,8 @@ export class Initiator {
       protection: { cipher: suite.cipher, key: encryptionKey(suite.hash, suite.cipher, skeyids.skeyidE) },
       iv: firstIv(suite.hash, suite.cipher, this.keyPair!.publicValue, responderPublic),
     }
-    const identity = emitIdentification(this.identification(0, 0))
+    const { identityPort } = this.o
+    const identity = emitIdentification(this.identification(identityPort === undefined ? 0 : 17, identityPort ?? 0))
     const hashI = initiatorHash(this.authenticationInput(), identity)
     const extra: Payload[] = this.o.initialContact
       ? [
@@ -249,8 +267,8 @@ export class Initiator {
     const pair = this.o.pfsGroup === undefined ? undefined : generateKeyPair(this.o.pfsGroup, this.o.dice)
     const behindNat = this.nat.client
     const identities = [
-      emitIdentification(this.identification(17, 1701)),
-      emitIdentification(addressIdentification(this.o.server, 17, 1701)),
+      emitIdentification(this.identification(17, this.o.clientPort ?? 1701, this.nat.client || this.nat.server)),
+      emitIdentification(addressIdentification(this.o.server, 17, this.o.serverPort ?? 1701)),
     ]
     const offers = proposals?.(spi) ?? this.quickProposals(spi)
     const payloads: Payload[] = [
@@ -262,7 +280,8 @@ export class Initiator {
     if (behindNat && this.natFlavour) {
       const type = natFlavours[this.natFlavour].natOa
       payloads.push({ type, body: emitNatOa(this.o.address) })
-      if (this.natFlavour === 'rfc3947') payloads.push({ type, body: emitNatOa(this.o.server) })
+      const both = this.natFlavour === 'rfc3947' || this.o.bothOriginalAddresses === true
+      if (both) payloads.push({ type, body: emitNatOa(this.o.server) })
     }
     const sealed = this.protectExchange(Exchange.Quick, messageId, payloads)
     this.quicks.set(messageId, { offers, spi, nonce, pair, identities, iv: sealed.iv })
@@ -368,8 +387,12 @@ export class Initiator {
     return { ...this.cookies, exchange, flags: 0, messageId }
   }
 
-  private identification(protocol: number, port: number): Identification {
-    const name = this.nat.client ? this.o.computerName : undefined
+  private phase1Attributes(offer: Phase1Offer): Uint8Array {
+    return emitAttributes(phase1Attributes(offer, this.o.lifetimeSeconds ?? 28800, undefined, this.o.style))
+  }
+
+  private identification(protocol: number, port: number, named = this.nat.client): Identification {
+    const name = named ? this.o.computerName : undefined
     if (name !== undefined) return { type: IdType.Fqdn, protocol, port, data: encodeText(name) }
     return addressIdentification(this.o.address, protocol, port)
   }
@@ -421,11 +444,12 @@ export class Initiator {
 function chosenOffer(offers: readonly Proposal[], answer: readonly Proposal[]): Proposal {
   const first = answer[0]
   const offered = offers.filter(o => o.number === first?.number)
-  const same = (a: Proposal, b: Proposal | undefined) =>
-    a.protocol === b?.protocol &&
-    a.transforms[0]!.id === b.transforms[0]!.id &&
-    a.transforms[0]!.number === b.transforms[0]!.number &&
-    equal(a.transforms[0]!.attributes, b.transforms[0]!.attributes)
+  const same = (a: Proposal, b: Proposal | undefined) => {
+    const chosen = b?.transforms[0]
+    const own = a.transforms.find(t => t.number === chosen?.number)
+    const equalTransform = own && chosen && own.id === chosen.id && equal(own.attributes, chosen.attributes)
+    return a.protocol === b?.protocol && b.transforms.length === 1 && equalTransform
+  }
   if (!first || offered.length !== answer.length || !offered.every((o, i) => same(o, answer[i]))) {
     throw new Error('the chosen proposal is not what was offered')
   }

@@ -38,6 +38,14 @@ export interface LacProfile {
   iccn(): readonly Avp[]
   /** Whether data messages bear the L bit. */
   readonly lengthBit: boolean
+  /** After how long it sends Hello; absent: never. */
+  readonly helloMillis?: Millis
+  /** False: it does not even acknowledge a Hello. */
+  readonly answersHello?: boolean
+  /** False: it ends the tunnel without a CDN before. */
+  readonly hangsUp?: boolean
+  /** Result Code of its StopCCN; absent: 1, as Windows has it. */
+  readonly stopResult?: number
 }
 
 function windowsSccrq(firmware: number) {
@@ -67,6 +75,7 @@ const windowsIccn = () => [
 
 export const xp: LacProfile = {
   receiveWindow: 8,
+  helloMillis: 60_000,
   sccrq: windowsSccrq(0x0500),
   icrq: windowsIcrq,
   iccn: windowsIccn,
@@ -76,6 +85,7 @@ export const xp: LacProfile = {
 /** Vista SP1 and later put a GUID into ICRQ, in an AVP of Microsoft's own (vendor 311) that may be ignored. */
 export const vista: LacProfile = {
   receiveWindow: 8,
+  helloMillis: 60_000,
   sccrq: windowsSccrq(0x0600),
   icrq: assignedSessionId => [
     ...windowsIcrq(assignedSessionId),
@@ -92,7 +102,11 @@ export const vista: LacProfile = {
   lengthBit: false,
 }
 
-/** Windows 10 puts its version into the firmware revision. */
+export const server2003: LacProfile = { ...xp, sccrq: windowsSccrq(0x0502) }
+
+/** Later ones put their version into the firmware revision. */
+export const windows7: LacProfile = { ...vista, sccrq: windowsSccrq(0x0601) }
+export const windows8: LacProfile = { ...vista, sccrq: windowsSccrq(0x0603) }
 export const windows10: LacProfile = { ...vista, sccrq: windowsSccrq(0x0a00) }
 
 /** The free software client: counted serials, a window of four, lengths in data messages. */
@@ -118,6 +132,46 @@ export const xl2tpd: LacProfile = {
     avpU32(AvpType.FramingType, 1),
     avpU32(AvpType.RxConnectSpeed, 10_000_000, false),
   ],
+  lengthBit: true,
+  helloMillis: 60_000,
+}
+
+/** mtpd of Android: one message at a time, a random serial, no CDN; it was seen to leave HELLOs unanswered. */
+export const android: LacProfile = {
+  receiveWindow: 1,
+  answersHello: false,
+  hangsUp: false,
+  stopResult: 6,
+  sccrq: (_, assignedTunnelId) => [
+    avpU16(AvpType.ProtocolVersion, 0x0100),
+    avp(AvpType.HostName, encodeText('anonymous')),
+    avpU32(AvpType.FramingCapabilities, 3),
+    avpU16(AvpType.AssignedTunnelId, assignedTunnelId),
+    avpU16(AvpType.ReceiveWindowSize, 1),
+  ],
+  icrq: (assignedSessionId, serial) => [
+    avpU16(AvpType.AssignedSessionId, assignedSessionId),
+    avpU32(AvpType.CallSerialNumber, serial * 0x1234567),
+  ],
+  iccn: () => [avpU32(AvpType.TxConnectSpeed, 100_000_000), avpU32(AvpType.FramingType, 3)],
+  lengthBit: false,
+}
+
+/** Apple's l2tp plug-in of pppd. */
+export const apple: LacProfile = {
+  receiveWindow: 4,
+  sccrq: (hostName, assignedTunnelId) => [
+    avpU16(AvpType.ProtocolVersion, 0x0100),
+    avpU32(AvpType.FramingCapabilities, 3),
+    avp(AvpType.HostName, encodeText(hostName)),
+    avpU16(AvpType.AssignedTunnelId, assignedTunnelId),
+    avpU16(AvpType.ReceiveWindowSize, 4),
+  ],
+  icrq: (assignedSessionId, serial) => [
+    avpU16(AvpType.AssignedSessionId, assignedSessionId),
+    avpU32(AvpType.CallSerialNumber, serial),
+  ],
+  iccn: () => [avpU32(AvpType.TxConnectSpeed, 1_000_000), avpU32(AvpType.FramingType, 1)],
   lengthBit: true,
 }
 
@@ -176,7 +230,7 @@ export class Lac implements Machine<LacInput, LacEffect> {
       case 'disconnect':
         this.say(0, MessageType.StopCcn, [
           avpU16(AvpType.AssignedTunnelId, this.localTunnelId),
-          avp(AvpType.ResultCode, fromHex('00010000')),
+          avp(AvpType.ResultCode, Uint8Array.of(0, this.profile.stopResult ?? 1, 0, 0)),
         ])
         this.close('the user disconnected', false, effects)
         break
@@ -219,6 +273,8 @@ export class Lac implements Machine<LacInput, LacEffect> {
   private receive(bytes: Uint8Array, now: Millis, effects: LacEffect[]): void {
     const p = parseControl(bytes)
     if (p.tunnelId !== this.localTunnelId || this.forgotten) return
+    const hello = p.body.length > 0 && parseMessage(p.body)?.type === MessageType.Hello
+    if (hello && this.profile.answersHello === false) return
     const ready: Parcel[] = []
     this.channel.receive(p, now, ready)
     for (const parcel of ready) this.take(parcel, effects)

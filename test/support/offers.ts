@@ -1,4 +1,4 @@
-/** The offers of an IKEv1 initiator, with their attributes in the order in which Windows sends them. */
+/** The offers of an IKEv1 initiator, with their attributes in the order in which its implementation sends them. */
 
 import {
   Authentication,
@@ -22,6 +22,12 @@ import {
   variable32,
 } from '../../src/ike/proposal.ts'
 
+/** Whose order of attributes it is: Windows', racoon's (Apple, Android) or pluto's (libreswan); strongSwan's is as Windows'. */
+export type AttributeStyle = 'windows' | 'racoon' | 'pluto'
+
+/** Apple offers a hash that the gateway does not know. */
+export type Phase1Offer = Omit<Phase1Suite, 'hash'> & { readonly hash: Phase1Suite['hash'] | 'sha512' }
+
 /** What an offer may hold beyond what a gateway should take: NULL encryption, or none of ESP's own authentication. */
 export interface EspOffer {
   readonly cipher: Phase2Suite['cipher'] | 'null'
@@ -35,7 +41,7 @@ const cipherNumbers = {
   aes192: [Phase1Encryption.Aes, 192],
   aes256: [Phase1Encryption.Aes, 256],
 } as const
-const hashNumbers = { md5: Phase1HashId.Md5, sha1: Phase1HashId.Sha1, sha256: Phase1HashId.Sha256 } as const
+const hashNumbers = { md5: Phase1HashId.Md5, sha1: Phase1HashId.Sha1, sha256: Phase1HashId.Sha256, sha512: 6 } as const
 const espNumbers = {
   des: EspTransform.Des,
   '3des': EspTransform.TripleDes,
@@ -51,22 +57,30 @@ const integrityNumbers = {
   sha256: EspAuthentication.HmacSha256,
 } as const
 
-/** Attributes in the order in which Windows sends them. */
+/** The attributes of a phase 1 transform. */
 export function phase1Attributes(
-  suite: Phase1Suite,
+  suite: Phase1Offer,
   lifetimeSeconds: number,
-  authentication: number = Authentication.PresharedKey,
+  authenticationMethod: number = Authentication.PresharedKey,
+  style: AttributeStyle = 'windows',
 ): Attribute[] {
   const [cipher, bits] = cipherNumbers[suite.cipher]
-  return [
-    basic(Phase1Attribute.Encryption, cipher),
-    ...(bits === undefined ? [] : [basic(Phase1Attribute.KeyLength, bits)]),
-    basic(Phase1Attribute.Hash, hashNumbers[suite.hash]),
-    basic(Phase1Attribute.Group, suite.group),
-    basic(Phase1Attribute.Authentication, authentication),
-    basic(Phase1Attribute.LifeType, LifeType.Seconds),
-    variable32(Phase1Attribute.LifeDuration, lifetimeSeconds),
-  ]
+  const encryption = basic(Phase1Attribute.Encryption, cipher)
+  const keyLength = bits === undefined ? [] : [basic(Phase1Attribute.KeyLength, bits)]
+  const hash = basic(Phase1Attribute.Hash, hashNumbers[suite.hash])
+  const group = basic(Phase1Attribute.Group, suite.group)
+  const authentication = basic(Phase1Attribute.Authentication, authenticationMethod)
+  const lifeType = basic(Phase1Attribute.LifeType, LifeType.Seconds)
+  const life = variable32(Phase1Attribute.LifeDuration, lifetimeSeconds)
+  const short = lifetimeSeconds < 0x10000 ? basic(Phase1Attribute.LifeDuration, lifetimeSeconds) : life
+  switch (style) {
+    case 'windows':
+      return [encryption, ...keyLength, hash, group, authentication, lifeType, life]
+    case 'racoon':
+      return [lifeType, life, encryption, ...keyLength, authentication, hash, group]
+    case 'pluto':
+      return [lifeType, short, encryption, hash, authentication, group, ...keyLength]
+  }
 }
 
 export function espProposal(
@@ -87,6 +101,35 @@ export function espProposal(
     ...(pfsGroup === undefined ? [] : [basic(Phase2Attribute.Group, pfsGroup)]),
   ])
   return { number, protocol: Protocol.Esp, spi, transforms: [{ number: 1, id: espNumbers[offer.cipher], attributes }] }
+}
+
+/** One proposal with a transform for each offer, without a limit of bytes: as racoon, strongSwan and libreswan write it. */
+export function proposalOfMany(
+  spi: Uint8Array,
+  offers: readonly EspOffer[],
+  mode: number,
+  lifetimeSeconds: number,
+  style: AttributeStyle,
+): Proposal {
+  const transforms = offers.map((offer, i) => {
+    const bits = offer.cipher === 'null' ? undefined : cipherNumbers[offer.cipher][1]
+    const keyLength = bits === undefined ? [] : [basic(Phase2Attribute.KeyLength, bits)]
+    const integrity =
+      offer.integrity === undefined ? [] : [basic(Phase2Attribute.Authentication, integrityNumbers[offer.integrity])]
+    const lifeType = basic(Phase2Attribute.LifeType, LifeType.Seconds)
+    const life =
+      style === 'racoon' || lifetimeSeconds >= 0x10000
+        ? variable32(Phase2Attribute.LifeDuration, lifetimeSeconds)
+        : basic(Phase2Attribute.LifeDuration, lifetimeSeconds)
+    const encapsulation = basic(Phase2Attribute.EncapsulationMode, mode)
+    const attributes = {
+      windows: [...keyLength, ...integrity, encapsulation, lifeType, life],
+      racoon: [lifeType, life, encapsulation, ...keyLength, ...integrity],
+      pluto: [encapsulation, lifeType, life, ...integrity, ...keyLength],
+    }[style]
+    return { number: i + 1, id: espNumbers[offer.cipher], attributes: emitAttributes(attributes) }
+  })
+  return { number: 1, protocol: Protocol.Esp, spi, transforms }
 }
 
 /** The AH half of a bundle: it bears the number of the ESP proposal that it goes with. */

@@ -21,8 +21,7 @@ import type { Stage, VpnClientEffect, VpnClientInput, VpnClientOptions } from '.
 const MARKER = new Uint8Array(4)
 const KEEPALIVE = Uint8Array.of(0xff)
 const PPP_IPV4 = Uint8Array.of(0xff, 0x03, 0x00, 0x21)
-const KEEPALIVE_MILLIS = 20_000
-const HELLO_MILLIS = 60_000
+const EPHEMERAL_PORTS = 49152
 /** How long the replaced pair still opens what was under way. */
 const OVERLAP_MILLIS = 10_000
 /** How long to wait for each answer when leaving, and for the gateway to hang up after a refusal. */
@@ -54,6 +53,8 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
 
   constructor(o: VpnClientOptions) {
     const computerName = o.computerName ?? 'XPCLIENT'
+    const { randomPort, intervals } = o.profile
+    const port = randomPort === undefined ? undefined : EPHEMERAL_PORTS + (readIpv4(o.dice(4)) & 0x3fff)
     this.o = o
     this.ike = new IkeClient({
       profile: o.profile,
@@ -62,13 +63,15 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
       address: o.address,
       server: o.server,
       computerName,
-      intervals: o.ikeIntervals ?? [1000, 2000, 4000, 8000],
+      intervals: o.ikeIntervals ?? intervals,
+      ...(randomPort === 'told' && port !== undefined ? { clientPort: port } : {}),
     })
     this.esp = new ClientEsp({
       engine: o.engine ?? new ReferenceEngine(o.dice),
       peer: o.peer ?? 0,
       address: o.address,
       server: o.server,
+      ...(port === undefined ? {} : { clientPort: port }),
       ...(o.batch ? { batch: o.batch } : {}),
     })
     this.lac = new Lac({ profile: o.profile.lac, hostName: computerName, tunnelId: o.tunnelId ?? 1 })
@@ -78,6 +81,7 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
       password: o.password,
       computerName,
       magic: readIpv4(o.dice(4)),
+      ...(o.profile.identification === undefined ? {} : { identification: o.profile.identification }),
     })
   }
 
@@ -206,7 +210,8 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
     this.pair = pair
     this.esp.install(pair)
     this.rekeyAt = now + (this.o.rekeyMillis ?? 3_300_000)
-    if (pair.udpEncapsulated) this.keepaliveAt = now + KEEPALIVE_MILLIS
+    const { keepaliveMillis } = this.o.profile
+    if (pair.udpEncapsulated && keepaliveMillis !== undefined) this.keepaliveAt = now + keepaliveMillis
     if (this.phase !== 'ike') return
     this.phase = 'l2tp'
     this.toLac({ kind: 'connect' }, now, effects)
@@ -247,7 +252,7 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
         this.say('->', () => describeL2tp(effect.bytes), effects)
         return this.sendL2tp(effects, effect.bytes)
       case 'tunnelUp':
-        this.helloAt = now + HELLO_MILLIS
+        this.armHello(now)
         return
       case 'callUp':
         this.sessionId = effect.localSessionId
@@ -335,7 +340,8 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
     this.farewellAt = now + FAREWELL_MILLIS
     const tunnelOver = () => this.lac.state === 'closed'
     if (tunnelOver()) return this.close(effects)
-    for (const localSessionId of [...this.lac.calls.keys()]) {
+    const calls = this.lac.profile.hangsUp === false ? [] : [...this.lac.calls.keys()]
+    for (const localSessionId of calls) {
       if (this.phase === 'leavingL2tp') this.toLac({ kind: 'hangUp', localSessionId }, now, effects)
     }
     if (this.phase === 'leavingL2tp' && !tunnelOver()) this.toLac({ kind: 'disconnect' }, now, effects)
@@ -375,11 +381,11 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
     if (due(this.lac.deadline)) this.toLac({ kind: 'deadline' }, now, effects)
     if (this.pppRuns && due(this.ppp.deadline)) this.fromPpp(this.ppp.expire(now), now, effects)
     if (due(this.keepaliveAt)) {
-      this.keepaliveAt = now + KEEPALIVE_MILLIS
+      this.keepaliveAt = now + this.o.profile.keepaliveMillis!
       effects.push({ kind: 'send', port: 4500, bytes: KEEPALIVE })
     }
     if (due(this.helloAt)) {
-      this.helloAt = now + HELLO_MILLIS
+      this.armHello(now)
       this.toLac({ kind: 'hello' }, now, effects)
     }
     if (due(this.rekeyAt)) {
@@ -390,6 +396,11 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
       this.toIke({ kind: 'delete', inboundSpis: [this.replaced.pair.inboundSpi], isakmp: false }, now, effects)
       this.retire(this.replaced.pair)
     }
+  }
+
+  private armHello(now: Millis): void {
+    const { helloMillis } = this.lac.profile
+    this.helloAt = helloMillis === undefined ? undefined : now + helloMillis
   }
 
   private say(arrow: string, text: () => string | undefined, effects: VpnClientEffect[]): void {

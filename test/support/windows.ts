@@ -28,6 +28,14 @@ export const windowsXp = {
   messageIds: 'random',
 } as const satisfies Partial<InitiatorOptions>
 
+/** Windows 2000 as it came, without update 818043: no NAT traversal, no group 14. */
+export const windows2000 = {
+  ...windowsXp,
+  offers: windowsXp.offers.filter(o => o.group !== 14),
+  natFlavours: [],
+  vendorIds: [windows(2)],
+} as const satisfies Partial<InitiatorOptions>
+
 /** Windows 10: elliptic curves and AES first, RFC 3947, message IDs 1, 2, 3. */
 export const windows10 = {
   offers: [
