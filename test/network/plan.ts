@@ -1,0 +1,124 @@
+/** What a seed stands for: who is there, behind what, and how rough it gets. */
+
+import type { Millis } from '../../src/machine.ts'
+import { formatIpv4, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
+import type { Rng } from '../fuzz/random.ts'
+import { xl2tpd } from '../support/lac.ts'
+import { type VpnProfile, windows10, windowsXp } from '../support/profiles.ts'
+import { anyQuality, type LinkQuality, PERFECT } from './link.ts'
+import type { NatKind } from './nat.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+/** A Unix client: random message IDs, lengths in L2TP data, plain PPP. */
+const unix: VpnProfile = { ...windowsXp, name: 'Unix', namesItself: false, lac: xl2tpd, ppp: 'plain' }
+
+export interface PlannedHouse {
+  readonly profile: VpnProfile
+  readonly user: string
+  readonly password: string
+  /** False for one who tries with a wrong password. */
+  readonly welcome: boolean
+  readonly address: Ipv4
+  /** Index of its NAT, or undefined for none. */
+  readonly nat: number | undefined
+  readonly sameTunnelId: boolean
+  readonly quality: LinkQuality
+}
+
+export interface Plan {
+  readonly houses: readonly PlannedHouse[]
+  readonly nats: readonly { readonly kind: NatKind; readonly timeout: Millis }[]
+  readonly workers: number
+  /** The gateway itself is behind a NAT that hands its two ports through. */
+  readonly serverBehindNat: boolean
+  readonly script: string
+  /** How long things happen, how far apart in the mean, and whether anything but traffic does. */
+  readonly roughMillis: Millis
+  readonly gapMillis: Millis
+  readonly quiet: boolean
+  /** How long all is well afterwards, and every ping has to arrive. */
+  readonly calmMillis: Millis
+}
+
+export function planOf(rng: Rng): Plan {
+  const quiet = rng.chance(10)
+  const count = 1 + rng.below(5)
+  const nats = Array.from({ length: 1 + rng.below(2) }, () => ({
+    kind: rng.pick(['cone', 'symmetric'] as const),
+    timeout: rng.pick([25_000, 45_000, 120_000, 600_000]),
+  }))
+  const houses = Array.from({ length: count }, (_, i): PlannedHouse => {
+    const nat = rng.chance(80) ? rng.below(nats.length) : undefined
+    return {
+      profile: rng.pick([windowsXp, windowsXp, windows10, unix]),
+      user: `user${i}`,
+      password: `word${i}`,
+      welcome: count === 1 || !rng.chance(7),
+      // Behind NATs many houses have the same address.
+      address: nat === undefined ? ipv4('198.51.100.10') + i : ipv4('192.168.1.2') + (rng.chance(50) ? 0 : i),
+      nat,
+      sameTunnelId: rng.chance(60),
+      quality: quiet || rng.chance(20) ? PERFECT : anyQuality(rng),
+    }
+  })
+  const fixed = new Set(houses.flatMap((_, i) => (rng.chance(25) ? [i] : [])))
+  return {
+    houses,
+    nats,
+    workers: 1 + rng.below(3),
+    serverBehindNat: rng.chance(20),
+    script: script(houses, fixed, count + rng.below(3)),
+    roughMillis: rng.chance(15) ? rng.below(3 * HOUR) : MINUTE + rng.below(10 * MINUTE),
+    gapMillis: 2000 + rng.below(40_000),
+    quiet,
+    calmMillis: rng.chance(15) ? 2 * HOUR + rng.below(HOUR) : MINUTE,
+  }
+}
+
+/** The same plan, with few clients and no hours in it: for a test that plays many. */
+export function brief(plan: Plan): Plan {
+  return {
+    ...plan,
+    houses: plan.houses.slice(0, 3),
+    roughMillis: Math.min(plan.roughMillis, 3 * MINUTE),
+    calmMillis: Math.min(plan.calmMillis, MINUTE),
+  }
+}
+
+/** An office gateway with these users, some of them with an address of their own, and a pool for the others. */
+function script(houses: readonly PlannedHouse[], fixed: ReadonlySet<number>, pool: number): string {
+  const users = houses.map(({ user, password }, i) => {
+    const address = fixed.has(i) ? ` ipaddress=${formatIpv4(ipv4('192.168.8.50') + i)}` : ''
+    return `add user=${user} password=${password} login=no${address}`
+  })
+  return `
+set system name=Gate
+${users.join('\n')}
+create ip pool=callers ip=192.168.8.100-${formatIpv4(ipv4('192.168.8.100') + pool - 1)}
+create ppp template=1 ippool=callers authentication=chap echo=30
+enable l2tp
+enable l2tp server=both
+add l2tp ip=1.1.1.1-255.255.255.254 ppptemplate=1
+enable ip
+add ip interface=vlan1 ipaddress=192.168.8.1
+add ip interface=eth0 ipaddress=203.0.113.1
+enable firewall
+create firewall policy=main
+create firewall policy=main dynamic=roaming
+add firewall policy=main dynamic=roaming user=ANY
+add firewall policy=main interface=vlan1 type=private
+add firewall policy=main interface=dyn-roaming type=private
+add firewall policy=main interface=eth0 type=public
+create ipsec saspecification=1 keymanagement=isakmp protocol=esp encalg=aes256 hashalg=sha mode=transport
+create ipsec saspecification=2 keymanagement=isakmp protocol=esp encalg=3desouter hashalg=sha mode=transport
+create ipsec bundlespecification=1 keymanagement=isakmp string="1 or 2"
+create ipsec policy=roaming interface=eth0 action=ipsec keymanagement=isakmp bundlespecification=1 peeraddress=any isakmppolicy=roaming1
+set ipsec policy=roaming transportprotocol=udp lport=1701
+enable ipsec
+create isakmp policy=roaming1 peer=any key=1
+set isakmp policy=roaming1 senddeletes=true
+enable isakmp
+`
+}
