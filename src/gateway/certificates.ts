@@ -56,10 +56,8 @@ export function issue(o: Issue): Issued {
 function nameOf(s: Subject): forge.pki.CertificateField[] {
   const utf8 = { valueTagClass: forge.asn1.Type.UTF8 as unknown as forge.asn1.Class }
   return [
-    ...(s.organization === undefined
-      ? []
-      : [{ name: 'organizationName', value: forge.util.encodeUtf8(s.organization), ...utf8 }]),
-    { name: 'commonName', value: forge.util.encodeUtf8(s.commonName), ...utf8 },
+    ...(s.organization === undefined ? [] : [{ name: 'organizationName', value: s.organization, ...utf8 }]),
+    { name: 'commonName', value: s.commonName, ...utf8 },
   ]
 }
 
@@ -76,7 +74,10 @@ export function clientExtensions(user: string) {
     { name: 'basicConstraints', cA: false, critical: true },
     { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, critical: true },
     { name: 'extKeyUsage', clientAuth: true, '1.3.6.1.5.5.8.2.2': true },
-    { name: 'subjectAltName', altNames: [{ type: 1, value: user }] },
+    // A name that is a mail address can be a client's identity as well.
+    ...(/^[\x21-\x7e]+@[\x21-\x7e]+$/.test(user)
+      ? [{ name: 'subjectAltName', altNames: [{ type: 1, value: user }] }]
+      : []),
     { name: 'subjectKeyIdentifier' },
   ]
 }
@@ -158,7 +159,15 @@ export function keyPem(key: KeyObject): string {
 
 /** Throws where either is damaged. */
 export function readIssued(certificate: string, key: string): Issued {
-  return { certificate: forge.pki.certificateFromPem(certificate), key: createPrivateKey(key) }
+  return { certificate: decoded(forge.pki.certificateFromPem(certificate)), key: createPrivateKey(key) }
+}
+
+/** node-forge leaves names as bytes when it reads them, and encodes them when it writes them: between, they are text. */
+export function decoded(c: forge.pki.Certificate): forge.pki.Certificate {
+  const utf8 = forge.asn1.Type.UTF8 as unknown as forge.asn1.Class
+  for (const field of [...c.subject.attributes, ...c.issuer.attributes])
+    if (field.valueTagClass === utf8) field.value = Buffer.from(String(field.value), 'latin1').toString('utf8')
+  return c
 }
 
 function forgeKey(key: KeyObject): forge.pki.rsa.PrivateKey {

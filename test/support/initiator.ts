@@ -1,6 +1,8 @@
 /** A small IKEv1 initiator without I/O, in the manner of whichever client its options describe: each method makes or takes one message. */
 
+import type { KeyObject } from 'node:crypto'
 import {
+  Authentication,
   DOI_IPSEC,
   Encapsulation,
   Exchange,
@@ -12,6 +14,7 @@ import {
 } from '../../src/ike/constants.ts'
 import { generateKeyPair, type KeyPair, sharedSecret } from '../../src/ike/dh.ts'
 import {
+  deriveSignatureSkeyids,
   deriveSkeyids,
   encryptionKey,
   espKeys,
@@ -48,6 +51,7 @@ import {
 import type { Group, Phase1Suite, Phase2Suite } from '../../src/ike/policy.ts'
 import { emitAttributes, emitSa, type Proposal, parseSa } from '../../src/ike/proposal.ts'
 import { type Protection, protect, unprotect } from '../../src/ike/protect.ts'
+import { isSigned, sign } from '../../src/ike/signature.ts'
 import type { Dice } from '../../src/machine.ts'
 import { encodeText, equal } from '../../src/packet/bytes.ts'
 import { type Endpoint, type Ipv4, readIpv4 } from '../../src/packet/ip.ts'
@@ -57,6 +61,8 @@ import { type AttributeStyle, espProposal, type Phase1Offer, phase1Attributes, r
 export interface InitiatorOptions {
   readonly dice: Dice
   readonly presharedKey: string
+  /** Authenticates with a certificate in place of the key; throws in `finish` where the server's is not right. */
+  readonly rsa?: RsaClient
   /** Its own address, as it knows it: behind a NAT a private one. */
   readonly address: Ipv4
   /** The address it dials. */
@@ -88,6 +94,17 @@ export interface InitiatorOptions {
   readonly messageIds: 'random' | 'sequential'
   /** Sends the INITIAL-CONTACT notify in message 5. */
   readonly initialContact?: boolean
+}
+
+export interface RsaClient {
+  readonly key: KeyObject
+  /** The bodies of the CERT payloads, encoding byte included. */
+  readonly certificates: readonly Uint8Array[]
+  readonly identity: Uint8Array
+  /** Looks at the server's: the bodies of its CERT payloads. */
+  readonly check: (certificates: readonly Uint8Array[], identity: Uint8Array) => KeyObject
+  /** Signs in place of what RFC 2409 says. */
+  readonly sign?: (hash: Uint8Array, key: KeyObject) => Uint8Array
 }
 
 /** What the initiator knows of an ISAKMP SA in the making. */
@@ -127,6 +144,8 @@ export class Initiator {
   nat = { client: false, server: false }
   /** Body of the server's identity, once it has authenticated. */
   serverIdentity: Uint8Array | undefined
+  /** The bodies of the server's certificate requests. */
+  requests: readonly Uint8Array[] = []
   private saBody = new Uint8Array(0)
   private keyPair: KeyPair | undefined
   private nonce = new Uint8Array(0)
@@ -210,14 +229,17 @@ export class Initiator {
         server: !received.some(r => equal(r, server!)),
       }
     }
-    const skeyids = deriveSkeyids({
+    const input = {
       hash: suite.hash,
-      presharedKey: encodeText(this.o.presharedKey),
       initiatorNonce: this.nonce,
       responderNonce: body(payloads, PayloadType.Nonce)!,
       sharedSecret: sharedSecret(this.keyPair!, responderPublic),
       ...this.cookies,
-    })
+    }
+    const skeyids = this.o.rsa
+      ? deriveSignatureSkeyids(input)
+      : deriveSkeyids({ ...input, presharedKey: encodeText(this.o.presharedKey) })
+    this.requests = bodies(payloads, PayloadType.CertificateRequest)
     this.secrets = {
       ...skeyids,
       responderPublic,
@@ -225,7 +247,9 @@ export class Initiator {
       iv: firstIv(suite.hash, suite.cipher, this.keyPair!.publicValue, responderPublic),
     }
     const { identityPort } = this.o
-    const identity = emitIdentification(this.identification(identityPort === undefined ? 0 : 17, identityPort ?? 0))
+    const identity =
+      this.o.rsa?.identity ??
+      emitIdentification(this.identification(identityPort === undefined ? 0 : 17, identityPort ?? 0))
     const hashI = initiatorHash(this.authenticationInput(), identity)
     const extra: Payload[] = this.o.initialContact
       ? [
@@ -239,7 +263,7 @@ export class Initiator {
       : []
     const sealed = protect(
       this.header(Exchange.Main, 0),
-      [{ type: PayloadType.Identification, body: identity }, { type: PayloadType.Hash, body: hashI }, ...extra],
+      [{ type: PayloadType.Identification, body: identity }, ...this.proof(hashI), ...extra],
       this.secrets.protection,
       this.secrets.iv,
     )
@@ -253,7 +277,10 @@ export class Initiator {
     const { payloads, iv } = unprotect(message6, secrets.protection, secrets.iv)
     const identity = body(payloads, PayloadType.Identification)!
     const expected = responderHash(this.authenticationInput(), identity)
-    if (!equal(expected, body(payloads, PayloadType.Hash)!)) throw new Error('HASH_R is wrong')
+    if (this.o.rsa) {
+      const key = this.o.rsa.check(bodies(payloads, PayloadType.Certificate), identity)
+      if (!isSigned(expected, body(payloads, PayloadType.Signature)!, key)) throw new Error('SIG_R is wrong')
+    } else if (!equal(expected, body(payloads, PayloadType.Hash)!)) throw new Error('HASH_R is wrong')
     this.serverIdentity = identity
     this.lastBlock = iv as typeof this.lastBlock
   }
@@ -388,7 +415,18 @@ export class Initiator {
   }
 
   private phase1Attributes(offer: Phase1Offer): Uint8Array {
-    return emitAttributes(phase1Attributes(offer, this.o.lifetimeSeconds ?? 28800, undefined, this.o.style))
+    const authentication = this.o.rsa ? Authentication.RsaSignature : Authentication.PresharedKey
+    return emitAttributes(phase1Attributes(offer, this.o.lifetimeSeconds ?? 28800, authentication, this.o.style))
+  }
+
+  /** What message 5 proves who we are with. */
+  private proof(hash: Uint8Array): Payload[] {
+    const { rsa } = this.o
+    if (!rsa) return [{ type: PayloadType.Hash, body: hash }]
+    return [
+      ...rsa.certificates.map(c => ({ type: PayloadType.Certificate, body: c })),
+      { type: PayloadType.Signature, body: (rsa.sign ?? sign)(hash, rsa.key) },
+    ]
   }
 
   private identification(protocol: number, port: number, named = this.nat.client): Identification {
