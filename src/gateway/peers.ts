@@ -38,6 +38,8 @@ export interface Peer {
   phase1: Phase1Suite | undefined
   /** When its last move was logged. */
   moveLogged: Millis | undefined
+  /** How many packets had come when we last looked. */
+  packetsSeen: number
   /** By inbound SPI, oldest first. */
   readonly sas: Map<number, PeerSa>
 }
@@ -109,6 +111,18 @@ export class Peers {
     }
   }
 
+  /** The peers whose packets have come in ESP since the last call: they live. */
+  heard(): number[] {
+    const heard: number[] = []
+    for (const p of this.all.values()) {
+      const { packetsIn } = this.to.stats.peer(p.peer)
+      if (packetsIn === p.packetsSeen) continue
+      p.packetsSeen = packetsIn
+      heard.push(p.peer)
+    }
+    return heard
+  }
+
   /** The SA that seals for the peer now. */
   current(peer: number): ChildSa | undefined {
     return [...(this.all.get(peer)?.sas.values() ?? [])].findLast(s => s.outbound)?.sa
@@ -141,6 +155,7 @@ export class Peers {
       nat: '',
       phase1: undefined,
       moveLogged: undefined,
+      packetsSeen: 0,
       sas: new Map(),
     })
   }

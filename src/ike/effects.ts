@@ -11,6 +11,8 @@ export type IkeInput =
   | { readonly kind: 'saUsed'; readonly spi: number }
   /** The data path saw an authenticated packet of the peer from elsewhere. */
   | { readonly kind: 'peerMoved'; readonly peer: number; readonly local: Ipv4; readonly remote: Endpoint }
+  /** The data path has had packets of the peer lately: it lives. */
+  | { readonly kind: 'heard'; readonly peer: number }
   /** An SA reached its hard byte limit. */
   | { readonly kind: 'saExhausted'; readonly peer: number; readonly spi: number; readonly inbound: boolean }
   /** End this peer: DELETEs where the policy says so, then peerDown. */
@@ -129,5 +131,11 @@ export type FailureCause =
   /** The peer's certificate, or what it signed with it, was refused. */
   | 'bad-certificate'
   | 'bad-message'
+  /** The peer ended it, and gave its reason. */
+  | 'client-refused'
+  /** A Windows that takes us for being behind a NAT, and takes no L2TP from us therefore. */
+  | 'server-nat'
+  /** What we send in ESP does not seem to arrive. */
+  | 'unheard'
   | 'timeout'
   | 'limit'

@@ -16,8 +16,9 @@ import {
 import { Context, type IkeEndpointOptions } from './context.ts'
 import type { IkeEffect, IkeInput } from './effects.ts'
 import { IkeError } from './error.ts'
+import { clientRefused } from './failures.ts'
 import { parseFragment, Reassembler, whole } from './fragment.ts'
-import { deadPeerAnswer, deletedCookies, notifyText, openInformational } from './informational.ts'
+import { deadPeerAnswer, deletedCookies, hearsay, isError, notifyText, openInformational } from './informational.ts'
 import { MainModes } from './main-mode-exchanges.ts'
 import { type ParsedHeader, parseHeader } from './message.ts'
 import type { Deletion, Notification } from './payload.ts'
@@ -25,8 +26,9 @@ import { isInitialContact, Peers } from './peers.ts'
 import type { IkeConfig } from './policy.ts'
 import { follow, isUsed, QuickModes, rememberInformational } from './quick-mode-exchanges.ts'
 import { type IkeSnapshot, type Phase1Key, takeKeys, takeSnapshot } from './snapshot.ts'
-import { cookieKey, type EstablishedPhase1, isEstablished, type Place } from './state.ts'
+import { cookieKey, type EstablishedPhase1, isEstablished, type Peer, type Place } from './state.ts'
 import type { Timer } from './timers.ts'
+import { pairDeleted } from './unused.ts'
 
 export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
   private readonly context: Context
@@ -75,9 +77,13 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
       case 'datagram':
         return this.datagram(input.bytes, { local: input.local, remote: input.remote })
       case 'saUsed':
+        this.heard(this.peers.findByInboundSpi(input.spi)?.peer)
         return this.quickModes.inboundUsed(input.spi)
+      case 'heard':
+        return this.heard(this.peers.byId.get(input.peer))
       case 'peerMoved': {
         const peer = this.peers.byId.get(input.peer)
+        this.heard(peer)
         // A packet of native ESP has no port to tell: IKE stays on its own.
         if (!peer || peer.place.local.port !== NAT_T_PORT) return
         this.peers.move(peer, { local: { address: input.local, port: NAT_T_PORT }, remote: input.remote })
@@ -100,6 +106,10 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
         this.mainModes.abandon()
         return
     }
+  }
+
+  private heard(peer: Peer | undefined): void {
+    if (peer) this.peers.liveness.heard(peer)
   }
 
   private datagram(bytes: Uint8Array, place: Place): void {
@@ -188,8 +198,7 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
 
   private informational(bytes: Uint8Array, header: ParsedHeader, place: Place): void {
     const { context } = this
-    // Anyone can send one in clear: it is believed in no state.
-    if (!(header.flags & Flag.Encryption)) return context.count('unprotected-informational')
+    if (!(header.flags & Flag.Encryption)) return this.unprotected(bytes, header, place)
     const phase1 = this.established(header)
     if (header.messageId === 0) throw new IkeError('message-id')
     if (isUsed(phase1, header.messageId)) return context.count('repeated-message-id')
@@ -208,6 +217,15 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     for (const d of deletions) this.deleted(phase1, d, place)
   }
 
+  /** Anyone can send one in clear: it is believed in no state, but explains to the operator a silence that follows. */
+  private unprotected(bytes: Uint8Array, header: ParsedHeader, place: Place): void {
+    const { context } = this
+    context.count('unprotected-informational')
+    const phase1 = context.phase1s.get(cookieKey(header))
+    if (!phase1 || isEstablished(phase1) || phase1.place.remote.address !== place.remote.address) return
+    phase1.hearsay ??= hearsay(bytes)
+  }
+
   private notified(phase1: EstablishedPhase1, n: Notification, place: Place): void {
     const { context, peers } = this
     const { peer } = phase1.state.sa
@@ -216,7 +234,13 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
       if (answer) peers.informBy(phase1, answer)
       return context.count('dpd')
     }
+    if (n.type === Notify.DpdRUThereAck)
+      return context.count(peers.liveness.isAnswer(phase1, n) ? 'dpd-answered' : 'dpd-mismatch')
     if (isInitialContact(n)) peers.restart(peer, phase1)
+    const waiting = [...peer.children.values()].find(c => c.quickMode !== undefined)
+    // With a pair in use it concerns something else than the connection.
+    if (isError(n) && (waiting !== undefined || peer.children.size === 0))
+      context.failPhase2(waiting?.quickMode?.id ?? phase1.id, place, peer, clientRefused(place, notifyText(n)))
     context.peerEvent(peer, { kind: 'notified', peer: peer.id, remote: place.remote, text: notifyText(n) })
   }
 
@@ -229,7 +253,9 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
       for (const spi of d.spis) {
         const outboundSpi = new DataView(spi.buffer, spi.byteOffset).getUint32(0)
         tell(`DELETE of ESP SA ${outboundSpi.toString(16).padStart(8, '0')}`)
-        if (!peers.deleteByOutboundSpi(peer, outboundSpi)) context.count('delete-unknown')
+        const child = peers.deleteByOutboundSpi(peer, outboundSpi)
+        if (child) pairDeleted(context, phase1, child)
+        else context.count('delete-unknown')
       }
       return
     }

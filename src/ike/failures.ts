@@ -85,9 +85,19 @@ export function tooMany(place: Place, maxPeers: number): Failure {
   }
 }
 
+/** A peer said that it gives up. */
+export function clientRefused(place: Place, text: string): Failure {
+  return {
+    cause: 'client-refused',
+    detail: `${placeText(place)} ended the negotiation; its reason: ${text}`,
+    remedy: `correct on the client or here what its reason names; the client's own log tells more`,
+  }
+}
+
 /** What the silence after message 2 or 4 means. */
 export function silence(phase1: Phase1): Failure {
   const who = `${placeText(phase1.place)} (${phase1.start.client})`
+  if (phase1.hearsay !== undefined) return clientRefused(phase1.place, `${phase1.hearsay} (told in clear, so unproven)`)
   if (phase1.state.name === 'SASENT')
     return {
       cause: 'no-reply',

@@ -4,8 +4,9 @@ import type { Dice } from '../machine.ts'
 import { equal, printable } from '../packet/bytes.ts'
 import { concat } from '../packet/writer.ts'
 import { DOI_IPSEC, Exchange, Notify, PayloadType, Protocol } from './constants.ts'
+import { IkeError } from './error.ts'
 import { exchangeIv, hash1, messageIdBytes } from './keymat.ts'
-import { bodies, emitMessage, emitPayloads, type Header, type Payload } from './message.ts'
+import { bodies, emitMessage, emitPayloads, type Header, type Payload, parseMessage } from './message.ts'
 import {
   type Deletion,
   emitDeletion,
@@ -20,6 +21,7 @@ import { protect } from './protect.ts'
 import { checkHash1, openExchange } from './quick-mode.ts'
 import { checkPayloads } from './rules.ts'
 import { type Cookies, cookieKey, type EstablishedPhase1 } from './state.ts'
+import { windowsErrorText } from './windows-error.ts'
 
 export interface Information {
   readonly notifications: readonly Notification[]
@@ -104,12 +106,29 @@ export function deletedCookies(phase1: EstablishedPhase1, deletion: Deletion): s
     .map(s => cookieKey({ initiatorCookie: s.subarray(0, 8), responderCookie: s.subarray(8) }))
 }
 
+/** Whether a notify tells that its sender gave up: an error of RFC 2408, or Microsoft's own. */
+export function isError(n: Notification): boolean {
+  return n.type === Notify.WindowsStatus || (n.type > 0 && n.type < Notify.Connected)
+}
+
+/** What an unprotected message tells of its sender's reasons, without any claim to truth. Undefined for nothing. */
+export function hearsay(bytes: Uint8Array): string | undefined {
+  try {
+    const { payloads } = parseMessage(bytes)
+    const error = bodies(payloads, PayloadType.Notification).map(parseNotification).find(isError)
+    return error && notifyText(error)
+  } catch (e) {
+    if (!(e instanceof IkeError)) throw e
+    return undefined
+  }
+}
+
 /** A notify in words. Windows explains its failures with one of its own error codes. */
 export function notifyText(n: Notification): string {
   if (n.type === Notify.WindowsStatus) {
     // The error code is the last word: peers of Microsoft's put the message ID before it.
     const code = n.data.slice(-4).reduce((value, b) => value * 256 + b, 0)
-    return `Windows error ${code}`
+    return windowsErrorText(code)
   }
   const text = printable(n.data, 64)
   return /^[\x20-\x7e]{4,}$/.test(text) && !text.includes('?') ? `${notifyName(n.type)}: ${text}` : notifyName(n.type)

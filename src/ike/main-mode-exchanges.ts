@@ -86,6 +86,7 @@ export class MainModes {
       repetitions: 0,
       reported: false,
       fragments: false,
+      hearsay: undefined,
       timer: undefined,
     }
     phase1.replies.remember(bytes, answer.reply)
@@ -193,6 +194,8 @@ export class MainModes {
           quickModes: new Map(),
           usedQuickModeIds: new Set<number>(),
           usedInformationalIds: new Set<number>(),
+          question: undefined,
+          unused: { deleted: [], told: false },
         },
       },
       place,

@@ -8,6 +8,7 @@ import { Allowance } from './allowance.ts'
 import { Notify, Protocol } from './constants.ts'
 import type { Context } from './context.ts'
 import { emitInformational, espDeletion, isakmpDeletion } from './informational.ts'
+import { Liveness } from './liveness.ts'
 import type { Payload } from './message.ts'
 import { formatIdentity, type Identification } from './payload.ts'
 import type { QuickAccepted } from './quick-mode.ts'
@@ -31,10 +32,16 @@ export class Peers {
   /** Who is at each place, the longest there first. Several: one that has the key can spoof another's place. */
   private readonly byPlace = new Map<string, Set<Peer>>()
   private readonly byInboundSpi = new Map<number, { readonly peer: Peer; readonly child: Child }>()
+  readonly liveness: Liveness
   private readonly context: Context
 
   constructor(context: Context) {
     this.context = context
+    this.liveness = new Liveness(
+      context,
+      (phase1, question) => this.informBy(phase1, question),
+      peer => this.close(peer, 'dead peer: it answers no liveness check', true),
+    )
   }
 
   /**
@@ -63,6 +70,9 @@ export class Peers {
       childlessSince: this.context.now,
       events: new Allowance(EVENT_BURST, EVENTS_PER_SECOND),
       keepalive: undefined,
+      heard: this.context.now,
+      asked: 0,
+      liveness: undefined,
     }
     this.byId.set(id, peer)
     this.occupy(peer)
@@ -92,6 +102,7 @@ export class Peers {
     }
     phase1.timer = this.context.timers.set(expires, () => this.removePhase1(phase1, 'lifetime', true))
     this.armKeepalive(peer)
+    this.liveness.watch(peer)
   }
 
   /**
@@ -251,6 +262,7 @@ export class Peers {
     if (peer.phase1s.size > 0 || peer.children.size > 0 || !this.byId.delete(peer.id)) return
     this.vacate(peer)
     this.context.timers.cancel(peer.keepalive)
+    this.liveness.forget(peer)
     this.context.effect({ kind: 'peerDown', peer: peer.id, reason })
     this.context.rows.give(peer.id)
   }
@@ -285,13 +297,13 @@ export class Peers {
   }
 
   /** Drops what a peer's DELETE names: its inbound SPIs are our outbound ones. */
-  deleteByOutboundSpi(peer: Peer, outboundSpi: number): boolean {
+  deleteByOutboundSpi(peer: Peer, outboundSpi: number): Child | undefined {
     for (const child of peer.children.values()) {
       if (child.sa.outboundSpi !== outboundSpi) continue
       this.removeChild(peer, child, 'the peer deleted it', false)
-      return true
+      return child
     }
-    return false
+    return undefined
   }
 }
 

@@ -9,6 +9,7 @@ import type { Peers } from './peers.ts'
 import { answerQuickMode, checkThird, openQuickMode, type QuickAccepted, type QuickAnswer } from './quick-mode.ts'
 import { Replies, retransmissionGapSeconds } from './retransmit.ts'
 import type { Child, EstablishedPhase1, Peer, Place, QuickMode } from './state.ts'
+import { judgePairs } from './unused.ts'
 
 /** Unfinished Quick Modes under one ISAKMP SA. */
 const MAX_PENDING = 16
@@ -113,6 +114,7 @@ export class QuickModes {
     phase1.state.sa.quickModes.set(messageId, quick)
     context.answer(phase1, place, answer.reply)
     this.arm(phase1, quick)
+    judgePairs(context, phase1)
   }
 
   private next(phase1: EstablishedPhase1, quick: QuickMode, bytes: Uint8Array, place: Place): void {
@@ -207,6 +209,7 @@ export class QuickModes {
  */
 export function follow(context: Context, peers: Peers, phase1: EstablishedPhase1, place: Place): void {
   const { peer } = phase1.state.sa
+  peers.liveness.heard(peer)
   if (phase1.start.natFlavour === undefined || place.local.port !== NAT_T_PORT || !peers.move(peer, place)) return
   context.effect({ kind: 'peerMoved', peer: peer.id, local: place.local, remote: place.remote })
 }

@@ -12,6 +12,7 @@ import type { Protection } from './protect.ts'
 import type { Replies } from './retransmit.ts'
 import type { Timer } from './timers.ts'
 import type { Trial } from './trial.ts'
+import type { UnusedPairs } from './unused.ts'
 
 /** Where a peer is, and which of our addresses and ports it talks to. */
 export interface Place {
@@ -75,6 +76,9 @@ export interface IsakmpSa {
   readonly usedQuickModeIds: Set<number>
   /** and of the latest Informational messages. */
   readonly usedInformationalIds: Set<number>
+  /** The sequence number of our last liveness check. */
+  question: number | undefined
+  readonly unused: UnusedPairs
 }
 
 /** Message 4 is out. */
@@ -106,6 +110,8 @@ export interface Phase1 {
   reported: boolean
   /** Whether long messages go out in pieces: the peer does so, or seems not to get them whole. */
   fragments: boolean
+  /** What the peer, or someone who saw its cookies, told in clear of why it ends this: believed in no state. */
+  hearsay: string | undefined
   timer: Timer | undefined
 }
 
@@ -156,6 +162,12 @@ export interface Peer {
   /** How much it may still have us tell the operator. */
   readonly events: Allowance
   keepalive: Timer | undefined
+  /** When something authentic came from it last, */
+  heard: Millis
+  /** how often it was asked since whether it lives, */
+  asked: number
+  /** and when it is looked at again. */
+  liveness: Timer | undefined
 }
 
 export function isEstablished(p: Phase1): p is EstablishedPhase1 {
