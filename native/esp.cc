@@ -196,7 +196,7 @@ napi_value Open(napi_env env, napi_callback_info info) { return Run(env, info, &
 napi_value Seal(napi_env env, napi_callback_info info) { return Run(env, info, &Engine::Seal); }
 
 napi_value MakeEvent(napi_env env, const Event& event) {
-  static constexpr const char* kKinds[] = {"first", "moved", "soft", "hard"};
+  static constexpr const char* kKinds[] = {"first", "moved", "soft", "hard", "shortIcv"};
   napi_value object = MakeObject(env);
   Set(env, object, "kind", MakeText(env, kKinds[static_cast<size_t>(event.kind)]));
   Set(env, object, "peer", MakeU32(env, event.peer));
@@ -207,7 +207,9 @@ napi_value MakeEvent(napi_env env, const Event& event) {
     return object;
   }
   Set(env, object, "spi", MakeU32(env, event.spi));
-  if (event.kind != Event::Kind::First) Set(env, object, "inbound", MakeBool(env, event.inbound));
+  if (event.kind == Event::Kind::Soft || event.kind == Event::Kind::Hard) {
+    Set(env, object, "inbound", MakeBool(env, event.inbound));
+  }
   return object;
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint32_t kHeader = 8;   // SPI and sequence number
 constexpr uint32_t kTrailer = 2;  // pad length and next header
+constexpr uint8_t kDraftSha256Icv = 12;  // before RFC 4868; see src/esp/suites.ts
 constexpr uint32_t kLastSequence = UINT32_MAX;
 constexpr uint32_t kSoftSequence = 0xf0000000;  // a sixteenth of the numbers is left
 
@@ -29,6 +30,19 @@ void WriteWord(uint8_t* at, uint32_t word) {
   at[3] = static_cast<uint8_t>(word);
 }
 
+// Of the two lengths that the ICV of an unsettled SA may have, a packet's length fits at most one.
+uint8_t IcvOf(const InboundSa& sa, uint32_t length) {
+  uint32_t around = kHeader + sa.iv + kDraftSha256Icv;
+  return !sa.settled && length >= around && (length - around) % sa.block == 0 ? kDraftSha256Icv : sa.icv;
+}
+
+// What is wrong with a packet's length; None where it fits.
+DropReason LengthFault(const InboundSa& sa, uint32_t length, uint8_t icv) {
+  uint32_t around = kHeader + sa.iv + icv;
+  if (length < around + sa.block) return DropReason::Truncated;
+  return (length - around) % sa.block == 0 ? DropReason::None : DropReason::BadPadding;
+}
+
 }  // namespace
 
 Sa::Sa(const SaRequest& request)
@@ -37,6 +51,7 @@ Sa::Sa(const SaRequest& request)
       block(kCipherSizes[Index(request.keys.cipher)].block),
       iv(kCipherSizes[Index(request.keys.cipher)].iv),
       icv(kIntegritySizes[Index(request.keys.integrity)].icv),
+      sha256(request.keys.integrity == Integrity::Sha256),
       soft_bytes(request.soft_bytes),
       hard_bytes(request.hard_bytes) {}
 
@@ -64,7 +79,7 @@ void Engine::Open(const BatchView& batch, uint32_t count) {
     Opening& opening = openings[i];
     const Job& job = opening.job;
     opening.authentic =
-        job.done && CRYPTO_memcmp(opening.icv, job.packet + job.signed_length, opening.sa->icv) == 0;
+        job.done && CRYPTO_memcmp(opening.icv, job.packet + job.signed_length, opening.icv_size) == 0;
     if (opening.authentic) jobs[waiting++] = &opening.job;
   }
   for (size_t i = 0; i < waiting; i++) jobs[i]->done = false;
@@ -91,21 +106,21 @@ bool Engine::BeginOpen(const BatchView& batch, uint32_t row, Opening& opening) {
   }
   InboundSa* sa = inbound_.Find(spi);
   if (sa == nullptr) return drop(DropReason::UnknownSpi);
-  uint32_t around = kHeader + sa->iv + sa->icv;
-  if (length < around + sa->block) return drop(DropReason::Truncated);
-  uint32_t text_length = length - around;
-  if (text_length % sa->block != 0) return drop(DropReason::BadPadding);
+  uint8_t icv = IcvOf(*sa, length);
+  DropReason fault = LengthFault(*sa, length, icv);
+  if (fault != DropReason::None) return drop(fault);
 
   opening.row = row;
   opening.sequence = ReadWord(packet + 4);
   opening.sa = sa;
+  opening.icv_size = icv;
   opening.job = {.keys = &sa->keys,
                  .packet = packet,
-                 .signed_length = length - sa->icv,
+                 .signed_length = length - icv,
                  .icv = opening.icv,
                  .iv = packet + kHeader,
                  .text = packet + kHeader + sa->iv,
-                 .text_length = text_length,
+                 .text_length = length - kHeader - sa->iv - icv,
                  .done = false};
   return true;
 }
@@ -113,6 +128,10 @@ bool Engine::BeginOpen(const BatchView& batch, uint32_t row, Opening& opening) {
 void Engine::FinishOpen(const BatchView& batch, const Opening& opening) {
   InboundSa& sa = *opening.sa;
   uint32_t row = opening.row;
+  // An earlier packet of this batch has settled it the other way.
+  if (sa.settled && opening.icv_size != sa.icv) {
+    return batch.Drop(row, LengthFault(sa, batch.length[row], sa.icv));
+  }
   if (sa.Spent()) return batch.Drop(row, DropReason::LifetimeExpired);
   if (!sa.window.Check(opening.sequence)) {
     sa.usage.replayed++;
@@ -142,8 +161,20 @@ void Engine::FinishOpen(const BatchView& batch, const Opening& opening) {
     events_.push_back(
         {.kind = Event::Kind::First, .inbound = true, .peer = sa.peer, .spi = sa.spi, .path = {}});
   }
+  if (!sa.settled) Settle(sa, opening.icv_size);
   if (newer) Follow(sa.peer, {batch.local[row], batch.address[row], batch.port[row]});
   Account(sa, carried, true);
+}
+
+// The first packet has proved how long the peer's ICVs are.
+void Engine::Settle(InboundSa& sa, uint8_t icv_size) {
+  sa.settled = true;
+  bool shorter = icv_size != sa.icv;
+  PeerRow(sa.peer).short_icv = shorter;
+  if (!shorter) return;
+  sa.icv = icv_size;
+  events_.push_back(
+      {.kind = Event::Kind::ShortIcv, .inbound = true, .peer = sa.peer, .spi = sa.spi, .path = {}});
 }
 
 // 1. In the packets' order: SA, limits, room; header, padding and trailer; count.
@@ -221,7 +252,8 @@ bool Engine::BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing) {
                  .done = false};
 
   batch.offset[row] -= before;
-  batch.length[row] = before + text_length + sa.icv;
+  uint8_t icv = sa.sha256 && peer.short_icv ? kDraftSha256Icv : sa.icv;
+  batch.length[row] = before + text_length + icv;
   batch.address[row] = peer.path.remote;
   batch.port[row] = peer.path.port;
   batch.local[row] = peer.path.local;

@@ -35,6 +35,7 @@ struct Sa {
   uint32_t spi;
   uint32_t peer;
   uint8_t block, iv, icv;
+  bool sha256;
   bool soft_reported = false;
   bool hard_reported = false;
   uint64_t soft_bytes;
@@ -49,7 +50,9 @@ struct Sa {
 
 struct InboundSa : Sa {
   ReplayWindow window;
-  InboundSa(const SaRequest& request, uint32_t replay_window) : Sa(request), window(replay_window) {}
+  bool settled;  // the length of its ICV is beyond doubt
+  InboundSa(const SaRequest& request, uint32_t replay_window)
+      : Sa(request), window(replay_window), settled(!sha256) {}
 };
 
 struct OutboundSa : Sa {
@@ -65,7 +68,7 @@ struct Path {
 };
 
 struct Event {
-  enum class Kind : uint8_t { First, Moved, Soft, Hard };
+  enum class Kind : uint8_t { First, Moved, Soft, Hard, ShortIcv };
   Kind kind;
   bool inbound;
   uint32_t peer;
@@ -125,6 +128,7 @@ class Engine {
   struct Peer {
     bool has_path = false;
     Path path{};
+    bool short_icv = false;  // it cuts SHA-256 to 96 bits
     Path seen{};  // the path, or where the peer was last reported to have moved: each move is told once
     std::vector<std::unique_ptr<OutboundSa>> outbound;  // the newest, which Seal uses, last
   };
@@ -136,6 +140,7 @@ class Engine {
     uint32_t sequence;
     InboundSa* sa;
     bool authentic;
+    uint8_t icv_size;
     uint8_t icv[kMaxIcv];
   };
   struct Sealing {
@@ -150,6 +155,7 @@ class Engine {
   void FinishOpen(const BatchView& batch, const Opening& opening);
   bool BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing);
   static bool FillIvs(Sealing* sealings, size_t count);
+  void Settle(InboundSa& sa, uint8_t icv_size);
   void Follow(uint32_t peer, const Path& path);
   void Account(Sa& sa, uint32_t bytes, bool inbound);
   void TellSoft(Sa& sa, bool inbound);

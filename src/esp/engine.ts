@@ -6,7 +6,8 @@
  * and `port` saying where it came from. In this order (RFC 4303 section 3.4): find the SA by SPI, check the replay
  * window, verify the ICV in constant time, decrypt, check padding, advance the window. Success moves `offset` and
  * `length` to the payload and sets `peer`, `sa` and `protocol`; failure sets verdict Drop and a reason. A packet of one
- * byte is Drop(Keepalive); SPI 0 is Punt(Ike) with the bytes untouched.
+ * byte is Drop(Keepalive); SPI 0 is Punt(Ike) with the bytes untouched. Until an SA with SHA-256 has opened its first
+ * packet, an ICV of 96 bits will do as well as one of 128 (RFC 4868); which of them it was holds from then on.
  *
  * `seal` takes the payload with `peer` and `protocol` set and makes the ESP packet around it in place, with a fresh
  * random IV and the next sequence number of the peer's current outbound SA, padded with 1, 2, 3, ... (RFC 4303 section
@@ -20,6 +21,8 @@ import type { InboundSa, OutboundSa, PeerPath } from './sa.ts'
 export type EngineEvent =
   /** The first packet that this inbound SA authenticated: the peer has our keys (an implied third Quick Mode message). */
   | { readonly kind: 'first'; readonly peer: number; readonly spi: number }
+  /** The peer cuts SHA-256 to 96 bits, as this inbound SA's first packet showed; seal does the same for it from now on. */
+  | { readonly kind: 'shortIcv'; readonly peer: number; readonly spi: number }
   /** An authenticated packet, newer than any before, came from another outer address or port. */
   | {
       readonly kind: 'moved'

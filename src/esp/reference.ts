@@ -11,6 +11,7 @@ import { checkInbound, checkOutbound, checkPeer } from './rules.ts'
 import type { InboundSa, OutboundSa, PeerPath, SaLimits, Suite } from './sa.ts'
 import {
   cipherSizes,
+  DRAFT_SHA256_ICV,
   ESP_HEADER_SIZE,
   ESP_TRAILER_SIZE,
   integritySizes,
@@ -26,7 +27,8 @@ interface Row {
   readonly peer: number
   readonly block: number
   readonly iv: number
-  readonly icv: number
+  readonly sha256: boolean
+  icv: number
   readonly cipher: CbcCipher
   readonly mac: Mac
   readonly limits: SaLimits
@@ -36,6 +38,8 @@ interface Row {
 }
 interface InboundRow extends Row {
   readonly window: ReplayWindow
+  /** Whether the length of its ICV is beyond doubt. */
+  settled: boolean
 }
 interface OutboundRow extends Row {
   /** The last sequence number that was used. */
@@ -45,6 +49,8 @@ interface PeerRow {
   path: PeerPath | undefined
   /** The path, or where the peer was last reported to have moved: each move is told once. */
   seen: PeerPath | undefined
+  /** It cuts SHA-256 to 96 bits. */
+  shortIcv: boolean
   /** The newest, which seal uses, last. */
   readonly outbound: OutboundRow[]
 }
@@ -91,7 +97,8 @@ export class ReferenceEngine implements Engine {
   installInbound(sa: InboundSa): void {
     checkInbound(sa)
     this.peerRow(sa.peer)
-    this.inbound.set(sa.spi, { ...makeRow(sa), window: new ReplayWindow(sa.replayWindow) })
+    const settled = sa.suite.integrity !== 'sha256'
+    this.inbound.set(sa.spi, { ...makeRow(sa), window: new ReplayWindow(sa.replayWindow), settled })
   }
 
   installOutbound(sa: OutboundSa): void {
@@ -129,7 +136,7 @@ export class ReferenceEngine implements Engine {
   private peerRow(peer: number): PeerRow {
     checkPeer(peer)
     let row = this.peers.get(peer)
-    if (!row) this.peers.set(peer, (row = { path: undefined, seen: undefined, outbound: [] }))
+    if (!row) this.peers.set(peer, (row = { path: undefined, seen: undefined, shortIcv: false, outbound: [] }))
     return row
   }
 
@@ -152,7 +159,8 @@ export class ReferenceEngine implements Engine {
     const sa = this.inbound.get(spi)
     if (!sa) return DropReason.UnknownSpi
     const start = ESP_HEADER_SIZE + sa.iv
-    const end = length - sa.icv
+    const icv = icvOf(sa, length)
+    const end = length - icv
     if (end - start < sa.block) return DropReason.Truncated
     if ((end - start) % sa.block !== 0) return DropReason.BadPadding
 
@@ -162,7 +170,7 @@ export class ReferenceEngine implements Engine {
       sa.usage.replayed++
       return DropReason.Replayed
     }
-    if (!equalSecret(sa.mac(packet.subarray(0, end)), packet.subarray(end))) {
+    if (!equalSecret(sa.mac(packet.subarray(0, end)).subarray(0, icv), packet.subarray(end))) {
       sa.usage.badIcv++
       return DropReason.BadIcv
     }
@@ -185,6 +193,7 @@ export class ReferenceEngine implements Engine {
     batch.sa[i] = spi
     batch.protocol[i] = plain[padded + 1]!
     if (sa.usage.packets === 0) this.events.push({ kind: 'first', peer: sa.peer, spi })
+    if (!sa.settled) this.settle(sa, icv)
     if (newer) this.follow(sa.peer, batch.local[i]!, batch.address[i]!, batch.port[i]!)
     this.account(sa, carried, true)
     return DropReason.None
@@ -217,6 +226,7 @@ export class ReferenceEngine implements Engine {
     }
 
     const { bytes } = batch
+    const icv = sa.sha256 && row.shortIcv ? DRAFT_SHA256_ICV : sa.icv
     const iv = this.dice(sa.iv)
     sa.sequence++
     writeWord(bytes, start, sa.spi)
@@ -226,16 +236,27 @@ export class ReferenceEngine implements Engine {
     bytes[padded] = padLength
     bytes[padded + 1] = batch.protocol[i]!
     bytes.set(sa.cipher.encrypt(iv, bytes.subarray(at, end)), at)
-    bytes.set(sa.mac(bytes.subarray(start, end)), end)
+    bytes.set(sa.mac(bytes.subarray(start, end)).subarray(0, icv), end)
 
     batch.offset[i] = start
-    batch.length[i] = end + sa.icv - start
+    batch.length[i] = end + icv - start
     batch.address[i] = row.path.remote
     batch.port[i] = row.path.port
     batch.local[i] = row.path.local
     this.account(sa, carried, false)
     if (sa.sequence >= SOFT_SEQUENCE) this.tellSoft(sa, false)
     return DropReason.None
+  }
+
+  /** The first packet has proved how long the peer's ICVs are. */
+  private settle(sa: InboundRow, icv: number): void {
+    sa.settled = true
+    const short = icv !== sa.icv
+    const peer = this.peers.get(sa.peer)
+    if (peer) peer.shortIcv = short
+    if (!short) return
+    sa.icv = icv
+    this.events.push({ kind: 'shortIcv', peer: sa.peer, spi: sa.spi })
   }
 
   /** Reports that an authentic packet, newer than all before, came another way than the last one. */
@@ -281,6 +302,7 @@ function makeRow(sa: {
     peer: sa.peer,
     block: cipherSizes[cipher].block,
     iv: cipherSizes[cipher].iv,
+    sha256: integrity === 'sha256',
     icv: integritySizes[integrity].icv,
     cipher: cbcCipher(cipher, sa.keys.encryption.reveal()),
     mac: mac(integrity, sa.keys.integrity.reveal()),
@@ -289,6 +311,12 @@ function makeRow(sa: {
     softReported: false,
     hardReported: false,
   }
+}
+
+/** The ICV's length; of the two that an unsettled SA may have, a packet's length fits at most one. */
+function icvOf(sa: InboundRow, length: number): number {
+  const rest = length - ESP_HEADER_SIZE - sa.iv - DRAFT_SHA256_ICV
+  return !sa.settled && rest >= 0 && rest % sa.block === 0 ? DRAFT_SHA256_ICV : sa.icv
 }
 
 /** Whether the SA has carried all the bytes that it may. */

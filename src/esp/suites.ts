@@ -43,6 +43,9 @@ export const integritySizes: Readonly<Record<Integrity, IntegritySizes>> = {
   sha256: { key: 32, icv: 16 },
 }
 
+/** The ICV of SHA-256 in the draft that came before RFC 4868, in bytes: old Androids and Linux kernels cut to it. */
+export const DRAFT_SHA256_ICV = 12
+
 /** Padding bytes that bring a payload of `length` bytes and the trailer to whole blocks: the fewest that do. */
 export function paddingFor(block: number, length: number): number {
   return (block - ((length + ESP_TRAILER_SIZE) % block)) % block

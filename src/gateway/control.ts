@@ -228,6 +228,13 @@ export class Control {
         this.peers.moved(e.peer, e.local, remote)
         return this.ikeDriver.handle({ kind: 'peerMoved', peer: e.peer, local: e.local, remote })
       }
+      case 'shortIcv':
+        return this.world.log.add({
+          severity: Severity.Info,
+          module: 'IPSE',
+          text: `The client cuts SHA-256 to 96 bits instead of 128 (RFC 4868): so do we on its SAs, beginning with ${e.spi.toString(16)}`,
+          fields: { peer: e.peer },
+        })
       case 'hard':
         return this.ikeDriver.handle({ kind: 'saExhausted', peer: e.peer, spi: e.spi, inbound: e.inbound })
       case 'soft':
@@ -244,7 +251,6 @@ export class Control {
   private watchAttempts(): void {
     this.deadlines.set(this.attempts, this.world.clock.now() + EXPIRY_CHECK_MILLIS, () => {
       this.attempts.expire(this.world.clock.now())
-      for (const peer of this.peers.heard()) this.ikeDriver.handle({ kind: 'heard', peer })
       this.watchAttempts()
     })
   }
