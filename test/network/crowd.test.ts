@@ -26,6 +26,8 @@ function crowd(plan: Plan): Plan {
     nats: [{ kind: 'symmetric', timeout: 120_000 }],
     workers: 3,
     serverBehindNat: false,
+    forceEncapsulation: false,
+    marathon: false,
     script: plan.script
       .replace(/^add user=.*$/gm, '')
       .replace('set system name=Gate', `set system name=Gate\n${users}`)

@@ -12,6 +12,7 @@ export class Explored {
   duplicated = 0
   damaged = 0
   replayed = 0
+  withheld = 0
   natEvents = 0
   moves = 0
   gatewayRestarts = 0
@@ -43,7 +44,8 @@ export class Explored {
       [this.lost, 'packets lost'],
       [this.duplicated, 'repeated'],
       [this.damaged, 'damaged'],
-      [this.replayed, 'replayed'],
+      [this.replayed, 'repeated or made up by the attacker'],
+      [this.withheld, 'withheld'],
       [this.natEvents, 'NAT events'],
       [this.moves, 'moves to another NAT'],
       [this.gatewayRestarts, 'gateway restarts'],

@@ -23,6 +23,7 @@ export interface GatewayHostOptions {
   readonly agenda: Agenda
   readonly local: Ipv4
   readonly publicAddress: Ipv4 | undefined
+  readonly forceEncapsulation: boolean
   readonly later: (deed: () => void) => void
   readonly log: (line: string) => void
   readonly toClient: GatewaySurroundings['toClient']
@@ -64,6 +65,7 @@ export class GatewayHost {
       dice: seededDice(`gateway ${incarnation} of ${o.seed}`),
       local: o.local,
       ...(o.publicAddress === undefined ? {} : { publicAddress: o.publicAddress }),
+      forceEncapsulation: o.forceEncapsulation,
       secrets: this.secrets,
       log: o.log,
       later: deed => o.later(() => alive() && deed()),

@@ -48,13 +48,15 @@ export class Link {
     this.explored = to.explored
   }
 
-  carry(bytes: Uint8Array, deliver: (bytes: Uint8Array) => void): void {
+  /** `lost` hears of a packet of which no copy is under way. */
+  carry(bytes: Uint8Array, deliver: (bytes: Uint8Array) => void, lost?: () => void): void {
     const { rng, quality: q, agenda } = this
     const copies = rng.chance(q.duplicate) ? 2 : 1
     if (copies === 2) this.explored.duplicated++
     for (let n = 0; n < copies; n++) {
       if (agenda.now < this.darkUntil || rng.chance(q.loss) || bytes.length > q.mtu) {
         this.explored.lost++
+        if (copies === 1) lost?.()
         continue
       }
       const arrived = this.damage(bytes)

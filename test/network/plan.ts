@@ -33,6 +33,7 @@ export interface Plan {
   readonly workers: number
   /** The gateway itself is behind a NAT that hands its two ports through. */
   readonly serverBehindNat: boolean
+  readonly forceEncapsulation: boolean
   readonly script: string
   /** How long things happen, how far apart in the mean, and whether anything but traffic does. */
   readonly roughMillis: Millis
@@ -40,6 +41,8 @@ export interface Plan {
   readonly quiet: boolean
   /** How long all is well afterwards, and every ping has to arrive. */
   readonly calmMillis: Millis
+  /** Whether everybody stays for a day. */
+  readonly marathon: boolean
 }
 
 export function planOf(rng: Rng): Plan {
@@ -69,10 +72,12 @@ export function planOf(rng: Rng): Plan {
     nats,
     workers: 1 + rng.below(3),
     serverBehindNat: rng.chance(20),
+    forceEncapsulation: rng.chance(15),
     script: script(houses, fixed, count + rng.below(3)),
     roughMillis: rng.chance(15) ? rng.below(3 * HOUR) : MINUTE + rng.below(10 * MINUTE),
     gapMillis: 2000 + rng.below(40_000),
     quiet,
+    marathon: rng.chance(5),
     calmMillis: rng.chance(15) ? 2 * HOUR + rng.below(HOUR) : MINUTE,
   }
 }
@@ -84,6 +89,7 @@ export function brief(plan: Plan): Plan {
     houses: plan.houses.slice(0, 3),
     roughMillis: Math.min(plan.roughMillis, 3 * MINUTE),
     calmMillis: Math.min(plan.calmMillis, MINUTE),
+    marathon: false,
   }
 }
 

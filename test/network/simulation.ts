@@ -5,6 +5,7 @@
  */
 
 import type { Millis } from '../../src/machine.ts'
+import { equal } from '../../src/packet/bytes.ts'
 import { type Endpoint, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { mutate, Rng } from '../fuzz/random.ts'
 import { configurationOf } from '../support/memory-gateway.ts'
@@ -22,6 +23,8 @@ const SERVER = ipv4('203.0.113.1')
 /** Where it really is, when a NAT hides it. */
 const SERVER_BEHIND_NAT = ipv4('10.99.0.1')
 const LAN_HOST = ipv4('192.168.8.10')
+/** Beyond the public device: there the firewall keeps flows. */
+const INTERNET_HOST = ipv4('192.0.3.7')
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 /**
@@ -53,6 +56,10 @@ export class Simulation {
   private readonly began: Millis
   private rough = true
   private readonly overheard: Overheard[] = []
+  /** ESP that the attacker took away, so that it never came. */
+  private readonly withheld: Overheard[] = []
+  /** By SPI the highest sequence number that the gateway has seen. */
+  private readonly newest = new Map<number, number>()
   /** The last lines of the gateway's log, for when something is wrong. */
   private readonly lastLines: string[] = []
   private readonly wire: (() => void)[] = []
@@ -89,6 +96,7 @@ export class Simulation {
       agenda,
       local: plan.serverBehindNat ? SERVER_BEHIND_NAT : SERVER,
       publicAddress: plan.serverBehindNat ? SERVER : undefined,
+      forceEncapsulation: plan.forceEncapsulation,
       later: deed => this.later(deed),
       log: line => this.note(line),
       toClient: (remote, from, bytes) => this.fromGateway(remote, from, bytes),
@@ -105,6 +113,7 @@ export class Simulation {
     try {
       this.roughTimes()
       this.calm()
+      if (this.plan.marathon) this.marathon()
       this.end()
     } catch (e) {
       const at = ((this.agenda.now - this.began) / 1000).toFixed(3)
@@ -166,6 +175,16 @@ export class Simulation {
           fault(`in calm, a ping was lost: number ${number}, ${way % 2 === 0 ? 'to' : 'from'} the LAN`)
     }
     this.everybodyIsIn()
+  }
+
+  /** All day long, and past the end of phase 1: whoever it cuts off is back by itself. */
+  private marathon(): void {
+    this.trace('--- marathon')
+    this.advance(8 * HOUR + this.rng.below(8 * HOUR))
+    const end = this.agenda.now + RECOVERY_MILLIS
+    const away = () => this.houses.filter(h => h.o.welcome && !h.connected)
+    while (away().length > 0 && this.agenda.now < end) this.advance(1000)
+    for (const house of away()) fault(`after a day of calm, ${house.name} is not connected`)
   }
 
   private end(): void {
@@ -315,6 +334,13 @@ export class Simulation {
         port: rng.pick([500, 4500, 1024 + rng.below(60_000)]),
       }
       this.explored.replayed++
+      // What is authentic but older than the newest must not draw the gateway after it.
+      const held = rng.chance(30) ? this.anyOf(this.withheld.filter(w => this.isOld(w.bytes))) : undefined
+      if (held) {
+        this.explored.withheld++
+        host.receive(held.port, { ...attacker, port: held.port === 0 ? 0 : attacker.port }, held.bytes.slice())
+        continue
+      }
       if (!heard) {
         host.receive(rng.pick([0, 500, 4500] as const), attacker, rng.bytes(rng.below(300)))
         continue
@@ -323,6 +349,10 @@ export class Simulation {
       const remote = rng.chance(damaged ? 40 : 10) ? heard.remote : attacker
       host.receive(heard.port, remote, damaged ? mutate(rng, heard.bytes).slice(0, 1900) : heard.bytes.slice())
     }
+  }
+
+  private isOld(esp: Uint8Array): boolean {
+    return readIpv4(esp, 4) < (this.newest.get(readIpv4(esp)) ?? 0)
   }
 
   // ----------------------------------------------------------------------------------------------------------- user traffic
@@ -348,7 +378,7 @@ export class Simulation {
     const address = other === house ? undefined : other?.client?.address
     const holder = address && this.host.gateway ? userOf(this.host.gateway, address) : undefined
     if (address && holder) return this.send(house, house.client!.address, address, holder, false)
-    return this.send(house, house.client!.address, LAN_HOST, 'lan', false)
+    return this.send(house, house.client!.address, this.rng.pick([LAN_HOST, INTERNET_HOST]), 'lan', false)
   }
 
   private send(house: House, source: Ipv4, destination: Ipv4, to: string, forged: boolean): number {
@@ -380,18 +410,23 @@ export class Simulation {
   // ------------------------------------------------------------------------------------------------------------ the Internet
 
   private fromHouse(house: House, port: 0 | 500 | 4500, bytes: Uint8Array): void {
-    const espAt = port === 0 || (port === 4500 && bytes.length > 8 && readIpv4(bytes) !== 0)
-    if (espAt) this.watch.sealedByClient(house.name, house.dials, bytes)
-    house.o.link.carry(bytes, arrived => {
+    const isEsp = port === 0 || (port === 4500 && bytes.length > 8 && readIpv4(bytes) !== 0)
+    if (isEsp) this.watch.sealedByClient(house.name, house.dials, bytes)
+    const arrive = (arrived: Uint8Array) => {
       const { nat } = house
       // Native ESP does not get through a NAT, be it the client's or ours.
       if (port === 0 && (nat || this.plan.serverBehindNat)) return
       const remote = nat ? nat.out(house, port, port) : { address: house.o.address, port }
       if (!remote) return
-      this.overheard.push({ port, remote, bytes: arrived.slice() })
-      if (this.overheard.length > REMEMBERED) this.overheard.shift()
+      remember(this.overheard, { port, remote, bytes: arrived.slice() })
+      if (isEsp && this.host.serves && equal(arrived, bytes)) {
+        const spi = readIpv4(bytes)
+        this.newest.set(spi, Math.max(this.newest.get(spi) ?? 0, readIpv4(bytes, 4)))
+      }
       this.host.receive(port, remote, arrived)
-    })
+    }
+    const withhold = () => remember(this.withheld, { port, remote: { address: 0, port: 0 }, bytes })
+    house.o.link.carry(bytes, arrive, isEsp ? withhold : undefined)
   }
 
   private fromGateway(remote: Endpoint, from: 0 | 500 | 4500, bytes: Uint8Array): void {
@@ -457,6 +492,11 @@ export class Simulation {
     const all = [...(items ?? [])]
     return all.length === 0 ? undefined : this.rng.pick(all)
   }
+}
+
+function remember(list: Overheard[], packet: Overheard): void {
+  list.push(packet)
+  if (list.length > REMEMBERED) list.shift()
 }
 
 function describe(h: Plan['houses'][number]) {
