@@ -5,6 +5,7 @@
  * Steps for each packet:
  *   1. read its headers; a malformed one is dropped
  *   2. in: the source is the address that was assigned; out: the destination finds the session
+ *   2a. in: what is broadcast to the DHCP server is control's
  *   3. the zones it goes between give the base rule; a flow, a rule or that base rule decides
  *   4. out: a packet larger than the link is split or answered
  *   5. a SYN's MSS is lowered to what the link carries
@@ -13,7 +14,7 @@
 import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
 import { IpProtocol } from '../packet/ip.ts'
-import { DropReason, Verdict } from '../packet/verdict.ts'
+import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { TcpFlag } from './constants.ts'
 import { FlowState } from './flow.ts'
 import type { Headers } from './headers.ts'
@@ -26,13 +27,19 @@ import { track } from './track.ts'
 /** At most ten ICMP errors a second about one session's packets (RFC 1812 section 4.3.2.8 asks for a limit). */
 const REPLY_INTERVAL: Millis = 100
 
+/** 255.255.255.255, signed as the headers are. */
+const LIMITED_BROADCAST = -1
+const DHCP_SERVER_PORT = 67
+
 /** Filters packets that came from clients: `session` is set, and the bytes begin with the inner IP header. */
 export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): void {
   tables.flows.sweep(now)
   for (let i = 0; i < batch.count; i++) {
     if (batch.verdict[i] !== Verdict.Forward) continue
     const reason = receive(batch, i, tables, now)
-    if (reason !== DropReason.None) drop(batch, i, reason)
+    if (reason === DropReason.None) continue
+    if (reason === DropReason.Policy && isForDhcpServer(tables.headers)) punt(batch, i, PuntReason.Dhcp)
+    else drop(batch, i, reason)
   }
 }
 
@@ -55,6 +62,16 @@ export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): vo
 function drop(batch: Batch, i: number, reason: DropReason): void {
   batch.verdict[i] = Verdict.Drop
   batch.reason[i] = reason
+}
+
+function punt(batch: Batch, i: number, reason: PuntReason): void {
+  batch.verdict[i] = Verdict.Punt
+  batch.reason[i] = reason
+}
+
+/** Windows' DHCPINFORM: no policy forwards a broadcast, so only what the policy refused has to be looked at. */
+function isForDhcpServer(h: Headers): boolean {
+  return h.destination === LIMITED_BROADCAST && h.protocol === IpProtocol.Udp && h.destinationPort === DHCP_SERVER_PORT
 }
 
 function receive(batch: Batch, i: number, tables: FirewallTables, now: Millis): DropReason {

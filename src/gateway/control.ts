@@ -14,6 +14,7 @@ import type { Dice } from '../machine.ts'
 import type { Endpoint, Ipv4 } from '../packet/ip.ts'
 import { MAX_PEERS, MAX_SESSIONS, RowNumbers } from '../packet/table.ts'
 import { PuntReason } from '../packet/verdict.ts'
+import type { OfficeFacts } from '../ppp/dhcp.ts'
 import { Attempts } from './attempts.ts'
 import type { Clock } from './deadlines.ts'
 import { Deadlines } from './deadlines.ts'
@@ -33,6 +34,8 @@ import { ikeConfig, l2tpConfig, pppTemplate } from './translate.ts'
 const UDP_HEADER = 8
 const EXPIRY_CHECK_MILLIS = 5000
 
+const NO_FACTS: OfficeFacts = { dnsSuffix: undefined, routes: [] }
+
 export interface ControlWorld {
   readonly clock: Clock
   readonly wall: () => Date
@@ -47,6 +50,8 @@ export interface ControlWorld {
   readonly publicAddress: () => Ipv4 | undefined
   /** Whether clients have to put ESP into UDP, NAT or not; absent: only where there is one. */
   readonly forceEncapsulation?: () => boolean
+  /** What clients that ask by DHCPINFORM are told; absent: nothing but the name servers. */
+  readonly office?: () => OfficeFacts
   /** The networks around us under this configuration, for the firewall. */
   readonly surroundings: (configuration: Configuration) => Surroundings
 }
@@ -213,6 +218,8 @@ export class Control {
       }
       case PuntReason.PppControl:
         return this.sessions.frame(m.session, m.bytes)
+      case PuntReason.Dhcp:
+        return this.sessions.inform(m.session, m.bytes, this.world.office?.() ?? NO_FACTS)
     }
   }
 

@@ -224,6 +224,7 @@ async function bringUp(
       secrets: o.secrets,
       publicAddress: () => current().site.publicAddress,
       forceEncapsulation: () => onlyUdp || current().site.forceEncapsulation,
+      office: () => current().site,
       surroundings: c => surroundings(c, current().devices),
       network: {
         addSession: (address, mtu, device) => network.addSession(address, mtu, device),

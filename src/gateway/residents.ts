@@ -7,6 +7,7 @@ import { Users } from '../aaa/users.ts'
 import type { Configuration } from '../alliedware/config.ts'
 import type { IpPoolState } from '../alliedware/show/state.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import { answerInform, type OfficeFacts } from '../ppp/dhcp.ts'
 import type { StoredUser } from './secret-store.ts'
 
 export type Admission =
@@ -65,6 +66,11 @@ export class Residents {
   /** An address for a client of a template that asks nobody who they are. */
   admitAnyone(at: { session: number; template: number; peer: number }): Admission {
     return this.accommodate(at, '', undefined, `peer ${at.peer}`)
+  }
+
+  /** The answer to a client's DHCPINFORM. */
+  inform(packet: Uint8Array, ends: { server: Ipv4; client: Ipv4 }, office: OfficeFacts): Uint8Array | undefined {
+    return answerInform(packet, { ...ends, dns: this.dns, wins: this.wins, ...office })
   }
 
   release(session: number): void {

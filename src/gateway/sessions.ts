@@ -5,7 +5,10 @@ import type { ChildSa } from '../ike/effects.ts'
 import type { L2tpEffect, L2tpInput, L2tpSessionIds } from '../l2tp/effects.ts'
 import type { Dice } from '../machine.ts'
 import { emitUdp, formatIpv4 } from '../packet/ip.ts'
+import { PppProtocol } from '../ppp/constants.ts'
+import type { OfficeFacts } from '../ppp/dhcp.ts'
 import type { PppDownCause, PppEffect, PppInput, PppTemplate } from '../ppp/effects.ts'
+import { emitFrame } from '../ppp/frame.ts'
 import { PppLink } from '../ppp/link.ts'
 import { type Authentications, countAuthentication, resultOf } from './admission.ts'
 import type { Attempts } from './attempts.ts'
@@ -123,6 +126,15 @@ export class Sessions {
     s?.driver.handle({ kind: 'frame', bytes })
   }
 
+  /** A client's DHCPINFORM, in its IP packet. */
+  inform(session: number, packet: Uint8Array, office: OfficeFacts): void {
+    const s = this.all.get(session)
+    if (!s?.networkUp || s.admission?.kind !== 'accepted') return
+    const ends = { server: this.to.network.localAddress, client: s.admission.address }
+    const answer = this.to.residents.inform(packet, ends, office)
+    if (answer) this.send(s, emitFrame(PppProtocol.Ipv4, answer))
+  }
+
   /** Hangs up one session from our side. */
   close(session: number, reason: string): boolean {
     const s = this.all.get(session)
@@ -166,12 +178,7 @@ export class Sessions {
   private ppp(s: Session, effect: PppEffect): void {
     switch (effect.kind) {
       case 'send':
-        return this.to.data.post(s.worker, {
-          kind: 'injectFrame',
-          peer: s.ids.peer,
-          session: s.ids.session,
-          bytes: effect.bytes,
-        })
+        return this.send(s, effect.bytes)
       case 'authenticate':
         return this.authenticate(s, effect)
       case 'networkUp':
@@ -190,9 +197,12 @@ export class Sessions {
     }
   }
 
+  private send(s: Session, bytes: Uint8Array): void {
+    this.to.data.post(s.worker, { kind: 'injectFrame', peer: s.ids.peer, session: s.ids.session, bytes })
+  }
+
   private authenticate(s: Session, e: Extract<PppEffect, { kind: 'authenticate' }>): void {
     this.to.attempts.authenticating(s.ids.session, e.name)
-    const { residents, network } = this.to
     const admission = this.decide(s, e)
     countAuthentication(this.authentications, e.name, admission)
     const accepted = admission.kind === 'accepted'
@@ -208,7 +218,7 @@ export class Sessions {
       if (admission.displaced !== undefined) this.displace(admission.displaced, admission.user)
       s.admission = admission
     } else this.failed(s, ofAdmission(e.name, admission.reason))
-    const result = resultOf(admission, residents, network.localAddress)
+    const result = resultOf(admission, this.to.residents, this.to.network.localAddress)
     s.driver.handle({ kind: 'authenticated', request: e.request, result })
   }
 
@@ -216,9 +226,8 @@ export class Sessions {
     const at = { session: s.ids.session, template: s.ids.template, peer: s.ids.peer }
     if (e.method === 'none') return this.to.residents.admitAnyone(at)
     const request = { ...e, method: e.method }
-    return e.again && s.admission
-      ? this.to.residents.confirm(request, s.admission)
-      : this.to.residents.admit(request, at)
+    if (e.again && s.admission) return this.to.residents.confirm(request, s.admission)
+    return this.to.residents.admit(request, at)
   }
 
   /** Another session holds the address that this user owns: the newest login has it. */

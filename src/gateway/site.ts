@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import { Ajv, type ErrorObject } from 'ajv'
-import { type Ipv4, ipv4, parseIpv4 } from '../packet/ip.ts'
+import { type Ipv4, ipv4, parseIpv4, prefixMask } from '../packet/ip.ts'
+import type { DhcpRoute } from '../ppp/dhcp.ts'
 
 export interface Site {
   /** AlliedWare interface name to Linux device. */
@@ -13,6 +14,9 @@ export interface Site {
   readonly publicAddress: Ipv4 | undefined
   /** Whether every client is made to put ESP into UDP, as though a NAT were in front of it. */
   readonly forceEncapsulation: boolean
+  /** What clients that ask by DHCPINFORM are told: the suffix of the office's names, and the networks behind us. */
+  readonly dnsSuffix: string | undefined
+  readonly routes: readonly DhcpRoute[]
   /** Data-path threads; undefined: one less than the processors. */
   readonly workers: number | undefined
 }
@@ -22,6 +26,8 @@ export const EMPTY_SITE: Site = {
   values: {},
   publicAddress: undefined,
   forceEncapsulation: false,
+  dnsSuffix: undefined,
+  routes: [],
   workers: undefined,
 }
 
@@ -37,6 +43,9 @@ export const siteSchema = {
     values: { type: 'object', additionalProperties: { type: 'string' } },
     publicAddress: { type: 'string', format: 'ipv4' },
     forceEncapsulation: { type: 'boolean' },
+    dnsSuffix: { type: 'string', maxLength: 253, pattern: '^[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*$' },
+    // One DHCP option holds them: 255 bytes, at most nine a route.
+    routes: { type: 'array', maxItems: 28, items: { type: 'string', format: 'ipv4-network' } },
     workers: { type: 'integer', minimum: 1, maximum: 64 },
   },
 } as const
@@ -46,11 +55,14 @@ interface SiteFile {
   values?: Record<string, string>
   publicAddress?: string
   forceEncapsulation?: boolean
+  dnsSuffix?: string
+  routes?: string[]
   workers?: number
 }
 
 const ajv = new Ajv({ allErrors: true })
 ajv.addFormat('ipv4', (text: string) => parseIpv4(text) !== undefined)
+ajv.addFormat('ipv4-network', (text: string) => parseNetwork(text) !== undefined)
 const validate = ajv.compile<SiteFile>(siteSchema)
 
 /** The site in `text`, or every fault in it. */
@@ -68,6 +80,8 @@ export function parseSite(text: string): { site: Site; faults: string[] } {
       values: parsed.values ?? {},
       publicAddress: parsed.publicAddress === undefined ? undefined : ipv4(parsed.publicAddress),
       forceEncapsulation: parsed.forceEncapsulation ?? false,
+      dnsSuffix: parsed.dnsSuffix,
+      routes: (parsed.routes ?? []).map(text => parseNetwork(text)!),
       workers: parsed.workers,
     },
     faults: [],
@@ -93,8 +107,18 @@ function describe(e: ErrorObject): string {
     const known = Object.keys(siteSchema.properties).join(', ')
     return `${where}: unknown key "${(e.params as { additionalProperty: string }).additionalProperty}" (known: ${known})`
   }
+  if (e.keyword === 'format' && (e.params as { format: string }).format === 'ipv4-network')
+    return `${where}: expected a network such as 192.168.8.0/24, without bits behind its prefix`
   if (e.keyword === 'format') return `${where}: expected an IPv4 address`
   return `${where}: ${e.message ?? e.keyword}`
+}
+
+function parseNetwork(text: string): DhcpRoute | undefined {
+  const [, quad, digits] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? []
+  const network = quad === undefined ? undefined : parseIpv4(quad)
+  const length = Number(digits)
+  if (network === undefined || length > 32 || (network & ~prefixMask(length)) !== 0) return undefined
+  return { network, length }
 }
 
 function lowerKeys(map: Record<string, string>): Record<string, string> {

@@ -56,6 +56,8 @@ export const PuntReason = {
   PppControl: 3,
   /** A PPP frame for a session that the L2TP header names but the worker does not know yet. */
   UnknownSession: 4,
+  /** A client's broadcast to the DHCP server: an IP packet. */
+  Dhcp: 5,
 } as const
 export type PuntReason = (typeof PuntReason)[keyof typeof PuntReason]
 

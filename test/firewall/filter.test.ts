@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { filterIn, filterOut } from '../../src/firewall/filter.ts'
 import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { Batch } from '../../src/packet/batch.ts'
-import { emitIpv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
-import { DropReason, Verdict } from '../../src/packet/verdict.ts'
+import { emitIpv4, emitUdp, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
+import { DropReason, PuntReason, Verdict } from '../../src/packet/verdict.ts'
 import {
   ALICE,
   ALICE_ROW,
@@ -69,6 +69,21 @@ describe('what is no packet to forward', () => {
     packet[0] = 0x46
     packet[3] = 32
     expect(fromClient(tables(), 1, packet)).toBe('Policy')
+  })
+
+  test('a broadcast to the DHCP server is control’s, with the policy or without; no other broadcast is', () => {
+    const to = (destination: string, port: number, source: Ipv4 = ALICE_ROW.address) => {
+      const ends = { source, destination: ipv4(destination) }
+      const batch = new Batch()
+      const i = batch.push(emitIpv4({ ...ends, protocol: 17, payload: emitUdp(68, port, new Uint8Array(300), ends) }))
+      batch.session[i] = 1
+      filterIn(batch, tables(), 0)
+      return [batch.verdict[i], batch.reason[i]]
+    }
+    expect(to('255.255.255.255', 67)).toEqual([Verdict.Punt, PuntReason.Dhcp])
+    expect(to('255.255.255.255', 137)).toEqual([Verdict.Drop, DropReason.Policy])
+    expect(to('192.168.8.255', 67)[0]).not.toBe(Verdict.Punt)
+    expect(to('255.255.255.255', 67, ipv4('0.0.0.0'))).toEqual([Verdict.Drop, DropReason.Spoofed])
   })
 
   test('padding behind the total length is cut off', () => {

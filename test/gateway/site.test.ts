@@ -15,6 +15,8 @@ describe('a site file', () => {
         values: { 'office private LAN address': '192.168.8.1' },
         publicAddress: '203.0.113.1',
         forceEncapsulation: true,
+        dnsSuffix: 'office.example',
+        routes: ['192.168.8.0/24', '10.0.0.0/8'],
         workers: 2,
       }),
     )
@@ -24,6 +26,11 @@ describe('a site file', () => {
       values: { 'office private LAN address': '192.168.8.1' },
       publicAddress: ipv4('203.0.113.1'),
       forceEncapsulation: true,
+      dnsSuffix: 'office.example',
+      routes: [
+        { network: ipv4('192.168.8.0'), length: 24 },
+        { network: ipv4('10.0.0.0'), length: 8 },
+      ],
       workers: 2,
     })
   })
@@ -34,8 +41,26 @@ describe('a site file', () => {
 
   it('says which key it does not know, and which it does', () => {
     expect(faults({ interface: {} })).toEqual([
-      'the file: unknown key "interface" (known: interfaces, values, publicAddress, forceEncapsulation, workers)',
+      'the file: unknown key "interface" (known: interfaces, values, publicAddress, forceEncapsulation, dnsSuffix, routes, workers)',
     ])
+  })
+
+  it.each(['192.168.8.1/24', '192.168.8.0', '192.168.8.0/33', '300.0.0.0/8', '0.0.0.0/x', '/8'])(
+    'says that %s is no network',
+    route => {
+      expect(faults({ routes: ['10.0.0.0/8', route] })).toEqual([
+        'routes.1: expected a network such as 192.168.8.0/24, without bits behind its prefix',
+      ])
+    },
+  )
+
+  it('takes the default route and a host for networks', () => {
+    expect(faults({ routes: ['0.0.0.0/0', '192.0.2.7/32', '128.0.0.0/1'] })).toEqual([])
+    expect(faults({ routes: Array.from({ length: 29 }, (_, i) => `10.${i}.0.0/16`) })).toHaveLength(1)
+  })
+
+  it.each(['', '.', 'a..b', 'a b', `${'a'.repeat(254)}`])('takes no DNS suffix such as "%s"', dnsSuffix => {
+    expect(faults({ dnsSuffix })).not.toEqual([])
   })
 
   it('says where an address is none', () => {

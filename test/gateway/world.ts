@@ -9,6 +9,7 @@ import { Secret } from '../../src/packet/bytes.ts'
 import { checksum } from '../../src/packet/checksum.ts'
 import { type Endpoint, emitIpv4, formatIpv4, IpProtocol, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import { concat } from '../../src/packet/writer.ts'
+import type { OfficeFacts } from '../../src/ppp/dhcp.ts'
 import { seededDice } from '../support/dice.ts'
 import { configurationOf, MemoryGateway } from '../support/memory-gateway.ts'
 import type { VpnProfile } from '../support/profiles.ts'
@@ -114,6 +115,7 @@ export interface WorldOptions {
   /** What its site file states. */
   readonly publicAddress?: Ipv4
   readonly forceEncapsulation?: boolean
+  readonly office?: OfficeFacts
 }
 
 export class World {
@@ -139,6 +141,7 @@ export class World {
       local: options.local ?? SERVER,
       ...(options.publicAddress === undefined ? {} : { publicAddress: options.publicAddress }),
       ...(options.forceEncapsulation === undefined ? {} : { forceEncapsulation: options.forceEncapsulation }),
+      ...(options.office === undefined ? {} : { office: options.office }),
       secrets: this.secrets,
       log: line => this.log.push(line),
       later: deed => this.later(deed),

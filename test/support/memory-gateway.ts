@@ -19,6 +19,7 @@ import { BATCH_CAPACITY, type Batch } from '../../src/packet/batch.ts'
 import { type Endpoint, formatIpv4, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
 import { concat } from '../../src/packet/writer.ts'
+import type { OfficeFacts } from '../../src/ppp/dhcp.ts'
 import { seededDice } from './dice.ts'
 
 const MARKER = new Uint8Array(4)
@@ -33,6 +34,7 @@ export interface GatewaySurroundings {
   /** The one that clients dial, where a NAT hides the first. */
   readonly publicAddress?: Ipv4
   readonly forceEncapsulation?: boolean
+  readonly office?: OfficeFacts
   readonly secrets: SecretStore
   readonly log: (line: string) => void
   /** Carries out a deed behind the one in hand, so that nothing is re-entrant. */
@@ -159,6 +161,7 @@ export class MemoryGateway {
         secrets,
         publicAddress: () => around.publicAddress,
         forceEncapsulation: () => around.forceEncapsulation ?? false,
+        office: () => around.office ?? { dnsSuffix: undefined, routes: [] },
         surroundings: () => ({
           interfaces: [
             { name: 'vlan1', device: 'lan0', address: ipv4('192.168.8.1'), mask: ipv4('255.255.255.0') },
