@@ -52,10 +52,8 @@ export function checkReferences(c: Configuration, origins: Origins, knownKeys: r
     if (mode === 'aggressive') never('MODE=AGGRESSIVE tells everybody a hash of the key')
     if (group === 0) never('GROUP=0 is MODP-512')
     if (typeof peer === 'string' && peer !== 'any') never('PEER must be an address or ANY')
-    if (authType !== 'preshared') {
-      never('AUTHTYPE=RSASIG is not there yet')
-      continue
-    }
+    // Whether there are certificates, the gateway knows.
+    if (authType !== 'preshared') continue
     if (key === undefined) wrong('ISAKMP policy', name, 'has no KEY: its negotiations will fail', 'warning')
     else if (!knownKeys.includes(key) && !c.encoKeys.some(k => k.id === key))
       wrong('ISAKMP policy', name, `ENCO key ${key} does not exist (yet): its negotiations fail without it`, 'warning')

@@ -1,6 +1,7 @@
 /** The command table: everything that the parser, HELP and the scripts know of. */
 
 import { aliasCommands } from './commands/alias.ts'
+import { certificateCommands } from './commands/certificate.ts'
 import { encoCommands } from './commands/enco.ts'
 import { firewallCommands } from './commands/firewall.ts'
 import { ipCommands } from './commands/ip.ts'
@@ -27,6 +28,7 @@ export const commandTable: readonly CommandEntry[] = [
   ...sshCommands,
   ...ipsecCommands,
   ...isakmpCommands,
+  ...certificateCommands,
   ...operations,
   ...neighbourCommands,
   ...aliasCommands,

@@ -25,12 +25,13 @@ import { printUsers } from '../alliedware/show/user.ts'
 import { writeScript } from '../alliedware/write.ts'
 import { formatIpv4 } from '../packet/ip.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
+import { type CertificateWorld, certificateCommand } from './certificate-commands.ts'
 import type { Control } from './control.ts'
 import { type Log, Severity } from './log.ts'
 import type { SecretStore, StoredUser } from './secret-store.ts'
 import * as show from './show.ts'
 
-export interface CommandWorld {
+export interface CommandWorld extends CertificateWorld {
   readonly control: Control
   readonly secrets: SecretStore
   readonly log: Log
@@ -49,7 +50,7 @@ export async function carryOut(w: CommandWorld, text: string, caller: Caller): P
   if (outcome.kind === 'refused' || command === undefined) {
     return { exit: command === undefined ? 2 : 1, text: outcome.faults.map(f => `Error: ${f.text}`).join('\n') }
   }
-  if (outcome.kind === 'operation') return operate(w, command, caller)
+  if (outcome.kind === 'operation') return (await certificateCommand(w, command, caller)) ?? operate(w, command, caller)
   if (outcome.kind === 'inert') {
     return { exit: 1, text: `Error: fill in <${command.placeholders.join('>, <')}> first` }
   }

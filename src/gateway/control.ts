@@ -8,6 +8,7 @@ import type { EngineEvent } from '../esp/engine.ts'
 import { buildRuleset, type Surroundings } from '../firewall/ruleset.ts'
 import type { IkeEffect, IkeInput } from '../ike/effects.ts'
 import { IkeEndpoint } from '../ike/endpoint.ts'
+import type { RsaCredentials } from '../ike/signature.ts'
 import type { L2tpEffect, L2tpInput } from '../l2tp/effects.ts'
 import { L2tpEndpoint } from '../l2tp/endpoint.ts'
 import type { Dice } from '../machine.ts'
@@ -46,6 +47,8 @@ export interface ControlWorld {
   readonly network: HostNetwork
   readonly stats: Stats
   readonly secrets: SecretStore
+  /** Our certificate and whom we trust, for policies with AUTHTYPE=RSASIG; absent: none. */
+  readonly credentials?: () => RsaCredentials | undefined
   /** Our address as clients dial it, where a NAT in front of us hides it. */
   readonly publicAddress: () => Ipv4 | undefined
   /** Whether clients have to put ESP into UDP, NAT or not; absent: only where there is one. */
@@ -191,8 +194,8 @@ export class Control {
   }
 
   private ikeConfig() {
-    const { secrets, publicAddress, forceEncapsulation } = this.world
-    return ikeConfig(this.current, id => secrets.key(id), publicAddress(), forceEncapsulation?.())
+    const { secrets, publicAddress, forceEncapsulation, credentials } = this.world
+    return ikeConfig(this.current, id => secrets.key(id), publicAddress(), forceEncapsulation?.(), credentials?.())
   }
 
   private punt(m: Extract<FromWorker, { kind: 'punt' }>): void {

@@ -11,6 +11,7 @@ import { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { loadNative, type Native } from './native.ts'
 import { Network } from './network.ts'
+import type { Pki } from './pki.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { Site } from './site.ts'
 import { type Devices, findDevices, proxyDevice, surroundings } from './site-devices.ts'
@@ -30,6 +31,7 @@ export interface DaemonOptions {
   readonly site: Site
   readonly state: string
   readonly secrets: SecretStore
+  readonly pki: Pki
   readonly log: Log
 }
 
@@ -222,6 +224,7 @@ async function bringUp(
       data: workers,
       stats,
       secrets: o.secrets,
+      credentials: () => o.pki.credentials,
       publicAddress: () => current().site.publicAddress,
       forceEncapsulation: () => onlyUdp || current().site.forceEncapsulation,
       office: () => current().site,

@@ -7,7 +7,7 @@ import type { Configuration, Fault, InertCommand } from '../alliedware/config.ts
 import { maskSecrets } from '../alliedware/parse.ts'
 import { readScript } from '../alliedware/script.ts'
 import type { SystemState } from '../alliedware/show/state.ts'
-import { formatIpv4 } from '../packet/ip.ts'
+import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
 import { AdminSocket } from './admin.ts'
 import { carryOut } from './commands.ts'
 import { Daemon } from './daemon.ts'
@@ -16,6 +16,7 @@ import { defaultRoute, deviceAddresses, hostLacks } from './host.ts'
 import { Log, Severity } from './log.ts'
 import { loadNative } from './native.ts'
 import { type Options, parseOptions, USAGE } from './options.ts'
+import { Pki } from './pki.ts'
 import { SecretStore } from './secret-store.ts'
 import { readSite, type Site } from './site.ts'
 import { version } from './version.ts'
@@ -89,8 +90,7 @@ function firstStart({ configuration: c, site, faults }: Loaded, secrets: SecretS
   if (scripted.has(keyId) && haveUser) return undefined
   const made = makeFirstSecrets(secrets, keyId, haveUser, n => new Uint8Array(randomBytes(n)))
   if (!made) return undefined
-  const eth0 = site.interfaces['eth0'] ?? defaultRoute()?.device
-  const address = site.publicAddress ?? deviceAddresses().find(a => a.device === eth0)?.address
+  const address = ownAddress(site)
   const shown = address === undefined ? "(this host's public address)" : formatIpv4(address)
   return `${clientInstructions(shown, made, chapOnly(c))}  They are in ${secrets.path}.\n`
 }
@@ -101,6 +101,12 @@ function chapOnly(c: Configuration): boolean {
   return !c.pppTemplates.some(
     t => used.has(t.template) && (t.authentication === 'either' || t.authentication === 'mschap2'),
   )
+}
+
+/** Our address as clients dial it. */
+function ownAddress(site: Site): Ipv4 | undefined {
+  const eth0 = site.interfaces['eth0'] ?? defaultRoute()?.device
+  return site.publicAddress ?? deviceAddresses().find(a => a.device === eth0)?.address
 }
 
 async function serve(o: Options): Promise<number> {
@@ -133,24 +139,34 @@ async function serve(o: Options): Promise<number> {
     return EXIT_CONFIGURATION
   }
   const configuration = storeKeys(loaded.configuration, secrets)
+  const pki = new Pki(o.state, () => new Date())
   for (const c of configuration.inert) stderr(inertText(o, c))
   for (const w of secrets.warnings) stderr(`floatgate: ${w}`)
   if (made !== undefined) stderr(made)
 
   let daemon: Daemon
   try {
-    daemon = await Daemon.start({ configuration, site: loaded.site, state: o.state, secrets, log })
+    daemon = await Daemon.start({ configuration, site: loaded.site, state: o.state, secrets, pki, log })
   } catch (e) {
     stderr(`floatgate: ${(e as Error).message}`)
     return EXIT_HOST
   }
-  const warnings = [...daemon.warnings, ...hostLacks(configuration.firewall.enabled ? ['nft'] : [])]
+  const warnings = [
+    ...daemon.warnings,
+    ...pki.oddities(configuration),
+    ...hostLacks(configuration.firewall.enabled ? ['nft'] : []),
+  ]
   const started = Date.now()
   const admin = new AdminSocket(o.socket, loadNative(), (request, caller) =>
     carryOut(
       {
         control: daemon.control,
         secrets,
+        pki,
+        serverAddress: () => {
+          const address = ownAddress(daemon.current.site)
+          return address === undefined ? undefined : formatIpv4(address)
+        },
         log,
         system: () => system(daemon, started, warnings),
         moreCounters: () => daemon.counters(),
@@ -173,7 +189,7 @@ async function serve(o: Options): Promise<number> {
   )
   log.add({ severity: Severity.Notice, module: 'SYS', text: `Gateway started, version ${version()}` })
   let ending = false
-  process.on('SIGHUP', () => ending || void reload(o, daemon, secrets, log))
+  process.on('SIGHUP', () => ending || void reload(o, daemon, secrets, pki, log))
   stderr('floatgate: ready')
 
   const broken = await Promise.race([asked, daemon.broken])
@@ -185,7 +201,7 @@ async function serve(o: Options): Promise<number> {
 }
 
 /** Reads everything again; a configuration with faults changes nothing. */
-async function reload(o: Options, daemon: Daemon, secrets: SecretStore, log: Log): Promise<void> {
+async function reload(o: Options, daemon: Daemon, secrets: SecretStore, pki: Pki, log: Log): Promise<void> {
   const loaded = load(
     o,
     secrets.keyIds().map(k => k.id),
@@ -195,7 +211,9 @@ async function reload(o: Options, daemon: Daemon, secrets: SecretStore, log: Log
     log.add({ severity: Severity.Important, module: 'SYS', text: 'Reload refused: the configuration has faults' })
     return
   }
-  const warnings = await daemon.configure(storeKeys(loaded.configuration, secrets), loaded.site)
+  pki.load()
+  const changed = await daemon.configure(storeKeys(loaded.configuration, secrets), loaded.site)
+  const warnings = [...changed, ...pki.oddities(loaded.configuration)]
   for (const w of warnings) stderr(`floatgate: warning: ${w}`)
   log.add({ severity: Severity.Notice, module: 'SYS', text: 'Configuration reloaded' })
 }

@@ -6,6 +6,7 @@
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Configuration } from '../alliedware/config.ts'
 import { type Certificate, readCertificates, readRevocationLists } from '../ike/certificate.ts'
 import { isListOf, MAX_DEPTH } from '../ike/certificate-path.ts'
 import type { RsaCredentials } from '../ike/signature.ts'
@@ -71,6 +72,12 @@ export class Pki {
     } catch (e) {
       this.warnings.push(`certificates in ${this.directory} cannot be used: ${(e as Error).message}`)
     }
+  }
+
+  /** What the operator should know before the first client fails over it. */
+  oddities(c: Configuration): string[] {
+    const idle = this.credentials ? [] : c.isakmp.policies.filter(p => p.authType === 'rsasig')
+    return [...this.warnings, ...idle.map(p => `ISAKMP policy "${p.name}" wants certificates: CREATE CA makes them`)]
   }
 
   /** Makes an authority and our own certificate under it. Throws PkiError where there is one. */
@@ -150,6 +157,15 @@ export class Pki {
       // Told below.
     }
     throw new PkiError(`${join(this.directory, 'certificates.json')} is damaged: restore it`)
+  }
+
+  /** Whether there is an authority whose key we have. */
+  get issues(): boolean {
+    return this.has('ca.pem') && this.has('ca.key')
+  }
+
+  isOver(c: IssuedCertificate): boolean {
+    return this.wall().toISOString() > c.notAfter
   }
 
   /** The subject of a user's certificates in words: what IKE calls a peer that came in with one. */

@@ -9,6 +9,7 @@ import type {
 } from '../alliedware/config.ts'
 import type { LocalIdentity, Phase1Cipher, Phase1Hash, Phase2Policy, Phase2Suite } from '../ike/policy.ts'
 import { DEFAULT_BOUNDS, type Group, type IkeConfig, type IsakmpPolicy } from '../ike/policy.ts'
+import type { RsaCredentials } from '../ike/signature.ts'
 import { L2TP_DEFAULTS, type L2tpConfig } from '../l2tp/effects.ts'
 import type { Secret } from '../packet/bytes.ts'
 import { type Ipv4, parseIpv4 } from '../packet/ip.ts'
@@ -43,10 +44,12 @@ export function ikeConfig(
   key: (id: number) => Secret | undefined,
   publicAddress: Ipv4 | undefined,
   forceEncapsulation = false,
+  /** For policies with AUTHTYPE=RSASIG. */
+  credentials?: RsaCredentials,
 ): IkeConfig {
   const policies = c.isakmp.enabled && c.ipsec.enabled ? c.isakmp.policies : []
   return {
-    policies: policies.flatMap(p => isakmpPolicy(c, p, key)),
+    policies: policies.flatMap(p => isakmpPolicy(c, p, key, credentials)),
     publicAddress,
     forceEncapsulation,
     ...DEFAULT_BOUNDS,
@@ -57,15 +60,17 @@ function isakmpPolicy(
   c: Configuration,
   p: IsakmpPolicyConfig,
   key: (id: number) => Secret | undefined,
+  credentials: RsaCredentials | undefined,
 ): IsakmpPolicy[] {
   const peer = p.peer === 'any' || typeof p.peer === 'number' ? p.peer : parseIpv4(p.peer)
-  if (peer === undefined || p.mode !== 'main' || p.authType !== 'preshared') return []
+  if (peer === undefined || p.mode !== 'main') return []
   const group = p.group === undefined ? undefined : GROUPS[p.group]
   if (p.group !== undefined && group === undefined) return []
   return [
     {
       name: p.name,
       peer,
+      ...(p.authType === 'rsasig' ? { authentication: 'rsa' as const, credentials } : {}),
       presharedKey: p.key === undefined ? undefined : key(p.key),
       keyId: p.key,
       ciphers: p.encryption === undefined ? PHASE1_UNSET.ciphers : [CIPHERS[p.encryption]],
