@@ -59,7 +59,14 @@ enum class DropReason : uint8_t {
   PuntLimit = 20,
 };
 
-enum class PuntReason : uint8_t { None = 0, Ike = 1, L2tpControl = 2, PppControl = 3, UnknownSession = 4, Dhcp = 5 };
+enum class PuntReason : uint8_t {
+  None = 0,
+  Ike = 1,
+  L2tpControl = 2,
+  PppControl = 3,
+  UnknownSession = 4,
+  Dhcp = 5,
+};
 
 // The columns of one attached batch. JavaScript owns the memory; `buffer` keeps it alive as long as the view.
 // An ArrayBuffer that is attached must never be transferred to another thread.

@@ -63,7 +63,7 @@ export function clientInstructions(address: string, s: FirstSecrets, chapOnly = 
 ${chapOnly ? XP_CHAP : '  The rest stays as it is. Then connect with the user name and the password.'}
 
   Windows 10 and 11: Settings > Network & Internet > VPN > Add: provider "Windows (built-in)", type "L2TP/IPsec with
-  pre-shared key", the address, the key, the user name and the password.${chapOnly ? WINDOWS_10_CHAP : ''} In PowerShell, all in one:
+  pre-shared key", the address, the key, the user name and the password.${chapOnly ? WINDOWS_10_CHAP : WINDOWS_10} In PowerShell, all in one:
     Add-VpnConnection -Name Office -ServerAddress ${address} -TunnelType L2tp -L2tpPsk ${s.key} \`
       ${chapOnly ? '-AuthenticationMethod Chap -EncryptionLevel Optional' : '-AuthenticationMethod MSChapv2'} -Force
 
@@ -73,6 +73,9 @@ ${chapOnly ? XP_CHAP : '  The rest stays as it is. Then connect with the user na
 
 const XP_CHAP = `  Security > Advanced > Settings: tick "Challenge Handshake Authentication Protocol (CHAP)" and set data encryption to
   "Optional encryption" (IPsec encrypts everything). Then connect with the user name and the password.`
+
+const WINDOWS_10 = ` Where that is refused: in the adapter's
+  Properties > Security allow the protocol MS-CHAP v2.`
 
 const WINDOWS_10_CHAP = ` Then in the adapter's Properties >
   Security: allow these protocols: CHAP; data encryption: optional.`

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeText, fromHex, toHex } from '../../src/packet/bytes.ts'
 import { concat } from '../../src/packet/writer.ts'
@@ -104,4 +105,77 @@ describe('the authenticator', () => {
     const { id } = chap.challenge(0)!
     expect(chap.receive(response(id, value, 'a\nb\u001b[2J'))).toMatchObject({ response: { name: 'a?b?[2J' } })
   })
+})
+
+describe('the authenticator with MS-CHAPv2', () => {
+  const start = () => {
+    const chap = new ChapAuthenticator('gate', countingDice(), 'mschap2')
+    return { chap, id: chap.challenge(0)!.id }
+  }
+  const value49 = (fill: number) => new Uint8Array(49).fill(fill)
+
+  it.each([0, 16, 48, 50])('refuses a value of %d bytes', length => {
+    const { chap, id } = start()
+    expect(() => chap.receive(response(id, new Uint8Array(length)))).toThrow(PppError)
+  })
+
+  it('says that another try is welcome, with a new challenge, and repeats exactly that', () => {
+    const { chap, id } = start()
+    chap.receive(response(id, value49(1)))
+    const { replies, retry } = chap.decide(refusal)
+    expect(retry).toBe(true)
+    expect(Buffer.from(replies[0]!.data).toString()).toMatch(/^E=691 R=1 C=[0-9A-F]{32} V=3 M=no$/)
+    expect(chap.receive(response(id, value49(1)))).toEqual({ kind: 'send', packet: replies[0] })
+    expect(chap.receive(response((id + 2) & 255, value49(2))).kind).toBe('ignore')
+    const again = chap.receive(response((id + 1) & 255, value49(2)))
+    const challenge = /C=(\w+)/.exec(Buffer.from(replies[0]!.data).toString())![1]!
+    expect(again.kind === 'verify' && toHex(again.response.challenge).toUpperCase()).toBe(challenge)
+    // What was refused is over: its Response, once more, is no try and gets no answer.
+    expect(chap.receive(response(id, value49(1))).kind).toBe('ignore')
+  })
+
+  it('sends a Success with the proof before the words', () => {
+    const { chap, id } = start()
+    chap.receive(response(id, value49(1)))
+    const { replies } = chap.decide({ ...acceptance, proof: `S=${'A'.repeat(40)}` })
+    expect(Buffer.from(replies[0]!.data).toString()).toBe(`S=${'A'.repeat(40)} M=yes`)
+  })
+
+  it.each(['pool-empty', 'not-allowed', 'unavailable'] as const)('allows no other try after "%s"', reason => {
+    const { chap, id } = start()
+    chap.receive(response(id, value49(1)))
+    const { replies, retry } = chap.decide({ ...refusal, reason })
+    expect(retry).toBe(false)
+    expect(Buffer.from(replies[0]!.data).toString()).toMatch(/^E=649 R=0 /)
+  })
+})
+
+it('whatever comes, no more than three Responses are verified and only PppError is thrown', () => {
+  const packet = fc.record({
+    code: fc.constantFrom(2, 2, 2, 1, 3, 4, 7),
+    id: fc.nat(3),
+    data: fc.oneof(
+      fc.constantFrom(...[1, 2, 3].map(n => response(0, new Uint8Array(49).fill(n)).data)),
+      fc.uint8Array({ maxLength: 60 }),
+    ),
+  })
+  fc.assert(
+    fc.property(fc.array(packet, { maxLength: 20 }), packets => {
+      const chap = new ChapAuthenticator('gate', () => new Uint8Array(1), 'mschap2')
+      chap.challenge(0)
+      chap.challenge(3000)
+      let verified = 0
+      for (const p of packets) {
+        try {
+          if (chap.receive(p).kind !== 'verify') continue
+          verified++
+          chap.decide(refusal)
+        } catch (error) {
+          expect(error).toBeInstanceOf(PppError)
+          return
+        }
+      }
+      expect(verified).toBeLessThanOrEqual(3)
+    }),
+  )
 })
