@@ -6,7 +6,7 @@ import { bodies, parseMessage } from '../../src/ike/message.ts'
 import { parseSa } from '../../src/ike/proposal.ts'
 import { toHex } from '../../src/packet/bytes.ts'
 import { type Ipv4, ipv4 } from '../../src/packet/ip.ts'
-import { type Guest, LAN_HOST, ping, SERVER, World, type WorldOptions } from '../gateway/world.ts'
+import { type Guest, LAN_HOST, OFFICE, ping, SERVER, World, type WorldOptions } from '../gateway/world.ts'
 import { windows7First, windows10First, windows2000First, xpFirst } from '../ike/samples.ts'
 import { seededDice } from '../support/dice.ts'
 import { Initiator } from '../support/initiator.ts'
@@ -63,8 +63,8 @@ const accounts = [
   { user: 'carl', password: 'cherries' },
 ] as const
 
-function arrive(profile: VpnProfile, topology: Topology): { world: World; guests: Guest[] } {
-  const world = new World(topology.world)
+function arrive(profile: VpnProfile, topology: Topology, script = OFFICE): { world: World; guests: Guest[] } {
+  const world = new World({ ...topology.world, script })
   const guests = topology.places.map((place, i) => {
     const guest = world.guest({ profile, ...accounts[i]!, ...place })
     if (topology.nat) guest.pass = (_, port) => port !== 0
@@ -190,6 +190,26 @@ describe('a habit', () => {
     }
     expect(guests[0]!.client.phase).toBe('up')
     expect(world.toLan.length).toBe(40)
+  })
+
+  it('old Androids cut SHA-256 to 96 bits, and are understood where the bundle has it', () => {
+    const script = OFFICE.replace('encalg=aes256 hashalg=sha mode', 'encalg=aes256 hashalg=sha256 mode')
+    for (const [name, told] of [
+      ['android-sha256', 1],
+      ['android', 0],
+    ] as const) {
+      const { world, guests } = arrive(profiles[name], topologies['client NATed'], script)
+      const [guest] = guests
+      expect(guest!.client.phase).toBe('up')
+      world.act(guest!, { kind: 'ipPacket', bytes: ping(guest!.client.address, LAN_HOST) })
+      world.fromLan(ping(LAN_HOST, guest!.client.address, true))
+      world.advance(10)
+      expect([world.toLan.length, guest!.received.length]).toEqual([1, 1])
+      expect(world.log.filter(line => line.includes('cuts SHA-256 to 96 bits'))).toHaveLength(told)
+      world.act(guest!, { kind: 'rekey' })
+      world.advance(1000)
+      expect([guest!.client.phase, guest!.client.esp.dropped]).toEqual(['up', 0])
+    }
   })
 
   it('message IDs are counted by Vista and later, and thrown by all others', () => {

@@ -22,6 +22,8 @@ export interface ClientEspOptions {
   readonly server: Ipv4
   /** Our UDP port of L2TP; absent: 1701, as Windows has it. */
   readonly clientPort?: number
+  /** Old Androids: of SHA-256's 128 bits it sends 96. */
+  readonly cutsSha256?: boolean
 }
 
 export class ClientEsp {
@@ -32,6 +34,7 @@ export class ClientEsp {
   private readonly scratch = new Uint8Array(2048)
   private readonly clientPort: number
   private port = 0
+  private cuts = false
 
   constructor(o: ClientEspOptions) {
     this.o = o
@@ -43,6 +46,7 @@ export class ClientEsp {
   install(pair: InitiatorPair): void {
     const { engine, peer, address, server } = this.o
     this.port = pair.udpEncapsulated ? 4500 : 0
+    this.cuts = this.o.cutsSha256 === true && pair.suite.integrity === 'sha256'
     engine.setPath({ peer, local: address, remote: server, port: this.port })
     const common = { peer, suite: pair.suite, limits: NO_LIMITS }
     engine.installInbound({ ...common, spi: pair.inboundSpi, keys: secret(pair.inboundKeys), replayWindow: 64 })
@@ -76,7 +80,10 @@ export class ClientEsp {
     batch.peer[row] = o.peer
     batch.protocol[row] = IpProtocol.Udp
     if (o.engine.seal(batch) > 0) o.engine.takeEvents()
-    return batch.verdict[row] === Verdict.Forward ? batch.packet(row).slice() : undefined
+    if (batch.verdict[row] !== Verdict.Forward) return undefined
+    const packet = batch.packet(row)
+    // The engine cuts by itself once the server has; whole packets are told by their length.
+    return packet.slice(0, this.cuts && packet.length % 8 === 0 ? -4 : undefined)
   }
 
   /** The L2TP packet in an ESP packet; valid until the next call. Undefined where it is not one that Windows would take. */

@@ -21,7 +21,7 @@ import {
 } from './lac.ts'
 import { ahProposal, type EspOffer, espProposal } from './offers.ts'
 import type { PppFlavour } from './ppp-client.ts'
-import { android, iphone, libreswan, strongSwan, tiger } from './unix-profiles.ts'
+import { android, androidSha256, iphone, libreswan, strongSwan, tiger } from './unix-profiles.ts'
 import { windows10 as windows10Offers, windows2000, windowsXp as windowsXpOffers } from './windows.ts'
 
 /** Seen in a log, a capture or in source; documented; inferred; remembered. */
@@ -47,6 +47,8 @@ export interface VpnProfile {
   readonly keepaliveMillis: Millis | undefined
   readonly lac: LacProfile
   readonly ppp: PppFlavour
+  /** Its ICVs of SHA-256 have 96 bits in place of 128. */
+  readonly cutsSha256?: boolean
   /** Its first Identification (LCP code 12), where it is not the flavour's own. */
   readonly identification?: string
 }
@@ -218,6 +220,7 @@ export const profiles = {
   ios: iphone,
   tiger,
   android,
+  'android-sha256': androidSha256,
   strongswan: strongSwan,
   libreswan,
 } as const satisfies Readonly<Record<string, VpnProfile>>

@@ -118,6 +118,20 @@ export const android: VpnProfile = {
   ppp: 'plain',
 }
 
+/** Later ones begin with AES and SHA-256, and cut the latter short in ESP: as a draft says and no RFC. */
+export const androidSha256: VpnProfile = {
+  ...android,
+  name: 'Android with SHA-256 of 96 bits',
+  marks: { ...android.marks, phase1: 'I', phase2: 'I' },
+  ike: { ...android.ike, offers: [offer('aes256', 'sha256', 2), ...android.ike.offers] },
+  quickProposals: together(
+    [{ cipher: 'aes256', integrity: 'sha256' }, ...product(['aes256', 'aes128', '3des'], ['sha1', 'md5'])],
+    28800,
+    'racoon',
+  ),
+  cutsSha256: true,
+}
+
 /** What NetworkManager-l2tp configures with either IPsec daemon: Windows' offers and Apple's in one. */
 const networkManagerOffers = [
   offer('aes256', 'sha256', 14),

@@ -72,6 +72,7 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
       address: o.address,
       server: o.server,
       ...(port === undefined ? {} : { clientPort: port }),
+      ...(o.profile.cutsSha256 === undefined ? {} : { cutsSha256: o.profile.cutsSha256 }),
       ...(o.batch ? { batch: o.batch } : {}),
     })
     this.lac = new Lac({ profile: o.profile.lac, hostName: computerName, tunnelId: o.tunnelId ?? 1 })
