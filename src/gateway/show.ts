@@ -139,6 +139,8 @@ export function l2tpTunnels(c: Control): L2tpTunnelState[] {
   })
 }
 
+const AUTHENTICATIONS = { 'chap-md5': 'CHAP', mschap2: 'MS-CHAPv2', none: 'NONE' } as const
+
 export function pppInterfaces(c: Control): PppState[] {
   return [...c.sessions.all.values()].map(s => {
     const link = s.link.snapshot()
@@ -154,6 +156,7 @@ export function pppInterfaces(c: Control): PppState[] {
       address: addressOf(s),
       localAddress: formatIpv4(c.world.network.localAddress),
       peerMru: link.peerMru,
+      authentication: AUTHENTICATIONS[link.authentication],
       identification: link.identifications,
       ageSeconds: seconds(c.world.wall().getTime() - s.started.getTime()),
     }

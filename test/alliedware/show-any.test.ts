@@ -186,6 +186,7 @@ const link = record<PppState>({
   address: text,
   localAddress: text,
   peerMru: small,
+  authentication: fc.constantFrom(...(['CHAP', 'MS-CHAPv2', 'NONE'] as const)),
   identification: some(text),
   ageSeconds: count,
 })

@@ -231,6 +231,7 @@ describe('SHOW PPP', () => {
       address: '192.168.8.50',
       localAddress: '192.168.8.1',
       peerMru: 1400,
+      authentication: 'MS-CHAPv2' as const,
       identification: ['MSRASV5.10', 'MSRAS-0-PC7'],
       ageSeconds: 35,
     }
@@ -244,13 +245,13 @@ describe('SHOW PPP', () => {
         'ppp0    TNL-17/21      dialin1         192.168.8.50     IPCP  OPENED',
         '                                                        LCP   OPENED',
         '    Phase: network   Local: 192.168.8.1   Peer MRU: 1400',
-        '    Template: 1   Session: 3   Age: 00:00:35',
+        '    Template: 1   Session: 3   Age: 00:00:35   Authentication: MS-CHAPv2',
         '    Identification: MSRASV5.10',
         '    Identification: MSRAS-0-PC7',
         'ppp1    TNL-17/21      -               -                IPCP  INITIAL',
         '                                                        LCP   REQ-SENT',
         '    Phase: network   Local: 192.168.8.1   Peer MRU: 1400',
-        '    Template: 1   Session: 3   Age: 00:00:35',
+        '    Template: 1   Session: 3   Age: 00:00:35   Authentication: MS-CHAPv2',
       ),
     )
     expect(printPpp([])).toBe('No PPP interfaces.')

@@ -41,6 +41,7 @@ function notes(p: PppState): string[] {
       ['Template', p.template],
       ['Session', p.session],
       ['Age', durationText(p.ageSeconds)],
+      ['Authentication', p.authentication],
     ]),
     ...p.identification.map(text => facts([['Identification', text]])),
   ]

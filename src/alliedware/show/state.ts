@@ -104,6 +104,8 @@ export interface PppState {
   readonly address: string
   readonly localAddress: string
   readonly peerMru: number
+  /** What the client is asked for, or agreed to. */
+  readonly authentication: 'CHAP' | 'MS-CHAPv2' | 'NONE'
   readonly identification: readonly string[]
   readonly ageSeconds: number
 }
