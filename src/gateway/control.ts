@@ -261,6 +261,7 @@ export class Control {
   private watchAttempts(): void {
     this.deadlines.set(this.attempts, this.world.clock.now() + EXPIRY_CHECK_MILLIS, () => {
       this.attempts.expire(this.world.clock.now())
+      for (const peer of this.peers.heard()) this.ikeDriver.handle({ kind: 'heard', peer })
       this.watchAttempts()
     })
   }
