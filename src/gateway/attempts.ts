@@ -37,6 +37,7 @@ const PROVEN_CAUSES: ReadonlySet<FailureCause> = new Set([
   'bad-identity',
   'no-float',
   'limit',
+  'client-refused',
 ])
 /** How long a client may take from one stage to the next before the attempt is called failed. */
 const STAGE_MILLIS = 45_000
