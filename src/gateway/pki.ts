@@ -5,7 +5,7 @@
 
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Configuration } from '../alliedware/config.ts'
 import { type Certificate, readCertificates, readRevocationLists } from '../ike/certificate.ts'
 import { isListOf, MAX_DEPTH } from '../ike/certificate-path.ts'
@@ -57,7 +57,7 @@ export class Pki {
 
   /** `state` is the state directory. Nothing is made, and nothing thrown, before somebody asks for a certificate. */
   constructor(state: string, wall: () => Date) {
-    this.directory = join(state, 'pki')
+    this.directory = resolve(state, 'pki')
     this.wall = wall
     this.load()
   }
