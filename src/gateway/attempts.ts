@@ -178,7 +178,7 @@ export class Attempts {
         `IPsec is up but L2TP never came${then}`,
         a.client.endsWith(WITHOUT_NAT_TRAVERSAL)
           ? 'a NAT or firewall on the way drops IP protocol 50: install update 818043 on Windows 2000 and on XP before SP2, or connect without a NAT'
-          : 'look whether a firewall on the client blocks UDP 1701, and whether Windows needs AssumeUDPEncapsulationContextOnSendRule for a server behind NAT',
+          : 'look whether a firewall on the client blocks UDP 1701; where a NAT stands before this gateway, Windows needs "publicAddress" stated in the site file or AssumeUDPEncapsulationContextOnSendRule in its registry',
       )
     } else if (a.text.includes('waiting for Quick Mode')) {
       const text = `Main Mode completed but Quick Mode never came${then}`

@@ -38,6 +38,7 @@ const topologies = {
   'no NAT': { world: {}, nat: false, places: [{ address: home }] },
   'client NATed': { world: {}, nat: true, places: [behind] },
   'server NATed': { world: hidden, nat: true, places: [{ address: home }] },
+  'server NATed, unstated': { world: { local: inside }, nat: true, places: [{ address: home }] },
   'both NATed': { world: hidden, nat: true, places: [behind] },
   'three behind one NAT': {
     world: {},
@@ -106,6 +107,16 @@ describe.each(names)('%s', name => {
       const attempt = world.attempts.find(a => a.outcome === 'failed')!
       expect(attempt.client).toMatch(/, without NAT traversal$/)
       expect(attempt.remedy).toMatch(/IP protocol 50: install update 818043|where only UDP arrives/)
+      return
+    }
+    if (profile.refusesServerBehindNat && which === 'server NATed, unstated') {
+      world.advance(120_000)
+      note(name, which, world)
+      expect(guests[0]!.down).toMatchObject({ failed: 'L2TP' })
+      const [attempt] = world.attempts
+      expect(attempt).toMatchObject({ outcome: 'failed' })
+      expect(attempt!.text).toMatch(/^IPsec is up but L2TP never came/)
+      expect(attempt!.remedy).toMatch(/publicAddress.*AssumeUDPEncapsulationContextOnSendRule/)
       return
     }
     expect(guests.map(g => [g.client.phase, g.down])).toEqual(guests.map(() => ['up', undefined]))

@@ -47,6 +47,8 @@ export interface VpnProfile {
   readonly keepaliveMillis: Millis | undefined
   readonly lac: LacProfile
   readonly ppp: PppFlavour
+  /** Its registry's default: it hears nothing from a server that it sees behind a NAT. */
+  readonly refusesServerBehindNat?: boolean
   /** Its ICVs of SHA-256 have 96 bits in place of 128. */
   readonly cutsSha256?: boolean
   /** Its first Identification (LCP code 12), where it is not the flavour's own. */
@@ -100,6 +102,7 @@ export const windowsXp: VpnProfile = {
       ...(ah ? [ahProposal(i + 1, ahSpi, ah, mode)] : []),
       espProposal(i + 1, espSpi, esp, mode),
     ]),
+  refusesServerBehindNat: true,
   intervals: windowsIntervals,
   keepaliveMillis: 20_000,
   lac: xp,
@@ -114,6 +117,7 @@ const windows2000Bare: VpnProfile = {
   ike: { ...windows2000, serverPort: 0 },
   natTraversal: false,
   namesItself: false,
+  refusesServerBehindNat: false,
   identification: 'MSRASV5.00',
 }
 
@@ -129,6 +133,7 @@ const windows2000Patched: VpnProfile = {
   name: 'Windows 2000 SP4 with 818043',
   marks: { ...xpMarks, vendorIds: 'I' },
   ike: { ...windowsXp.ike, vendorIds: [nt5(2), VendorId.Fragmentation] },
+  refusesServerBehindNat: false,
   identification: 'MSRASV5.00',
 }
 
@@ -157,6 +162,7 @@ export const windows10: VpnProfile = {
   },
   natTraversal: true,
   namesItself: false,
+  refusesServerBehindNat: true,
   quickProposals: each([
     { cipher: 'aes256', integrity: 'sha1' },
     { cipher: 'aes128', integrity: 'sha1' },

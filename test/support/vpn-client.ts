@@ -140,6 +140,7 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
   }
 
   private openEsp(packet: Uint8Array, now: Millis, effects: VpnClientEffect[]): void {
+    if (this.o.profile.refusesServerBehindNat && this.ike.initiator.nat.server) return
     const l2tp = this.esp.open(packet)
     if (l2tp === undefined || l2tp.length < 6) return
     if (l2tp[0]! & 0x80) {
