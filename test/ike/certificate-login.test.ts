@@ -1,4 +1,5 @@
 import { sign as signDigest } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PayloadType } from '../../src/ike/constants.ts'
 import { deriveSignatureSkeyids } from '../../src/ike/keymat.ts'
@@ -33,8 +34,8 @@ function gatewayFor(change: Partial<IsakmpPolicy> = {}, trusted = trust([ca])): 
 }
 
 /** Sends message 5 with these; the failure that is told, or undefined where the client came in. */
-function refusal(rsa: RsaClient, gateway = gatewayFor()) {
-  const peer = new Client(gateway, { rsa })
+function refusal(rsa: RsaClient, gateway = gatewayFor(), seed = 'client') {
+  const peer = new Client(gateway, { rsa, seed })
   const four = peer.must(peer.ike.message3(peer.must(peer.ike.message1())))
   gateway.take()
   const answer = peer.send(peer.ike.message5(four))
@@ -235,4 +236,31 @@ it('a hash in place of a signature is refused, and leaves nothing behind', () =>
   peer.send(peer.ike.message5(four))
   expect(events(gateway.take(), 'failed')[0]).toMatchObject({ cause: 'bad-message' })
   expect(of(gateway.effects, 'peerUp')).toEqual([])
+})
+
+it('whatever stands in the certificate payloads and the signature, the gateway answers or refuses, and lives', () => {
+  const gateway = gatewayFor()
+  const der = read(alice).der
+  let clients = 0
+  const body = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.tuple(fc.constantFrom(1, 4, 7), fc.nat(der.length - 1), fc.nat(255)).map(([type, at, value]) => {
+      const copy = Uint8Array.of(type, ...der)
+      copy[at + 1] = value
+      return copy
+    }),
+    fc.nat(der.length).map(length => Uint8Array.of(4, ...der.subarray(0, length))),
+  )
+  fc.assert(
+    fc.property(fc.array(body, { maxLength: 4 }), fc.uint8Array({ maxLength: 300 }), (certificates, signature) => {
+      const failed = refusal(
+        rsaClient(alice, [], { certificates, sign: () => signature }),
+        gateway,
+        `client ${++clients}`,
+      )
+      expect(failed?.cause).toBe('bad-certificate')
+    }),
+    { numRuns: 40 },
+  )
+  expect(refusal(rsaClient(alice), gateway)).toBeUndefined()
 })
