@@ -220,6 +220,8 @@ export class Control {
         })
       }
       case PuntReason.PppControl:
+        // A phone may leave every Hello unanswered: that it answers PPP's echo shows as well that it is there.
+        this.l2tpDriver.handle({ kind: 'heard', session: m.session })
         return this.sessions.frame(m.session, m.bytes)
       case PuntReason.Dhcp:
         return this.sessions.inform(m.session, m.bytes, this.world.office?.() ?? NO_FACTS)

@@ -140,8 +140,10 @@ export class Tunnel implements TunnelIdentity {
 
   tick(now: Millis, effects: L2tpEffect[]): void {
     const { state } = this
-    // A phone may fail to answer a HELLO while its data flows: as long as there is data, it is not dead.
-    const patient = this.dataHeardAt !== undefined && now - this.dataHeardAt < RETRANSMISSION_CYCLE
+    // A phone may fail to answer a HELLO while its data flows: as long as there is data, it is not dead. On an idle link
+    // the data are answers to PPP's echo, which come hardly more often than a HELLO would.
+    const patience = this.context.config.helloSeconds * 1000 + RETRANSMISSION_CYCLE
+    const patient = this.dataHeardAt !== undefined && now - this.dataHeardAt < patience
     const alive = this.channel.tick(now, patient)
     if (state.kind === 'closed') {
       this.finished ||= !alive || now >= state.until

@@ -380,6 +380,20 @@ describe('HELLO', () => {
     expect(ladder.endpoint.snapshot().tunnels[0]?.state).toBe('established')
   })
 
+  it('a phone that answers no HELLO lives by the answers to PPP echoes, as rare as those are on an idle link', () => {
+    const ladder = new Ladder()
+    dialled(ladder)
+    ladder.lose = () => true
+    for (let i = 0; i < 20; i++) {
+      ladder.advance(60_010)
+      ladder.handle({ kind: 'heard', session: 1 })
+    }
+    expect(ladder.take().filter(l => l.startsWith('*'))).toEqual([])
+    expect(ladder.endpoint.snapshot().tunnels[0]?.state).toBe('established')
+    ladder.advance(60_000 + 31_000 + 16_000)
+    expect(ladder.take()).toContain('* tunnelDown 1 dead: the peer stopped answering')
+  })
+
   it('can be switched off, even while tunnels wait for theirs', () => {
     const ladder = new Ladder()
     dialled(ladder)

@@ -21,6 +21,7 @@ export class Explored {
   clientCrashes = 0
   sleeps = 0
   hangUps = 0
+  impatience = 0
   hungUpByUs = 0
   pings = 0
   delivered = 0
@@ -54,6 +55,7 @@ export class Explored {
       [this.clientCrashes, 'client crashes'],
       [this.sleeps, 'sleeps'],
       [this.hangUps, 'hang-ups by users'],
+      [this.impatience, 'out of impatience'],
       [this.hungUpByUs, 'by the operator'],
       [this.pings, 'pings'],
       [this.delivered, 'delivered'],

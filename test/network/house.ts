@@ -18,6 +18,11 @@ import type { Nat } from './nat.ts'
 const batch = new Batch()
 /** More wakes at one moment than any client has reasons for. */
 const MAX_WAKES = 1000
+/**
+ * The gateway speaks to a live session at least every half minute. After this silence the user of a client that never asks
+ * whether its gateway is there hangs up and dials again.
+ */
+const USER_PATIENCE = 120_000
 
 export interface HouseOptions {
   readonly index: number
@@ -50,6 +55,7 @@ export class House {
   asleep = false
   /** How often it has dialled. */
   dials = 0
+  private heard: Millis = 0
   private cancelWake: (() => void) | undefined
   private wakes = { at: 0, count: 0 }
   /** Switched off. */
@@ -117,6 +123,7 @@ export class House {
         return o.received(this, e.bytes)
       case 'networkUp':
         o.explored.connects++
+        if (o.profile.lac.helloMillis === undefined) this.watchSilence(this.client)
         return o.trace(`${this.name} is connected`)
       case 'down': {
         if (e.failed === 'authentication') o.explored.refusals++
@@ -135,8 +142,25 @@ export class House {
   }
 
   receive(port: 0 | 500 | 4500, bytes: Uint8Array): void {
+    if (port !== 500 && bytes.length > 8) this.heard = this.o.agenda.now
     if (port === 0) this.handle({ kind: 'esp', bytes })
     else this.handle({ kind: 'datagram', port, bytes })
+  }
+
+  private watchSilence(client: VpnClient | undefined): void {
+    const { agenda, explored, trace } = this.o
+    this.heard = agenda.now
+    const look = (): void => {
+      if (this.client !== client || client?.phase !== 'up') return
+      if (this.asleep || agenda.now - this.heard < USER_PATIENCE) {
+        agenda.in(USER_PATIENCE / 4, look)
+        return
+      }
+      explored.impatience++
+      trace(`${this.name}'s user loses patience`)
+      this.handle({ kind: 'disconnect' })
+    }
+    agenda.in(USER_PATIENCE, look)
   }
 
   /** The computer stops at once, and dials again when it has been off for so long. */

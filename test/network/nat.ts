@@ -26,7 +26,7 @@ export class Nat {
   /** Out of order before this time. */
   darkUntil: Millis = 0
   /** How long an unused mapping is kept. */
-  private readonly timeout: Millis
+  readonly timeout: Millis
   private mappings: Mapping[] = []
   private readonly agenda: Agenda
   private readonly rng: Rng

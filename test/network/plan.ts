@@ -3,16 +3,14 @@
 import type { Millis } from '../../src/machine.ts'
 import { formatIpv4, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import type { Rng } from '../fuzz/random.ts'
-import { xl2tpd } from '../support/lac.ts'
-import { type VpnProfile, windows10, windowsXp } from '../support/profiles.ts'
+import { profiles, type VpnProfile } from '../support/profiles.ts'
 import { anyQuality, type LinkQuality, PERFECT } from './link.ts'
 import type { NatKind } from './nat.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-
-/** A Unix client: random message IDs, lengths in L2TP data, plain PPP. */
-const unix: VpnProfile = { ...windowsXp, name: 'Unix', namesItself: false, lac: xl2tpd, ppp: 'plain' }
+/** The longest that a client without keepalives of its own is silent. */
+const SILENCE_MILLIS = MINUTE
 
 export interface PlannedHouse {
   readonly profile: VpnProfile
@@ -53,9 +51,11 @@ export function planOf(rng: Rng): Plan {
     timeout: rng.pick([25_000, 45_000, 120_000, 600_000]),
   }))
   const houses = Array.from({ length: count }, (_, i): PlannedHouse => {
-    const nat = rng.chance(80) ? rng.below(nats.length) : undefined
+    const profile: VpnProfile = rng.pick(Object.values(profiles))
+    const drawn = rng.chance(80) ? rng.below(nats.length) : undefined
+    const nat = drawn !== undefined && mayLiveBehind(profile, nats[drawn]!.timeout) ? drawn : undefined
     return {
-      profile: rng.pick([windowsXp, windowsXp, windows10, unix]),
+      profile,
       user: `user${i}`,
       password: `word${i}`,
       welcome: count === 1 || !rng.chance(7),
@@ -71,8 +71,8 @@ export function planOf(rng: Rng): Plan {
     houses,
     nats,
     workers: 1 + rng.below(3),
-    serverBehindNat: rng.chance(20),
-    forceEncapsulation: rng.chance(15),
+    serverBehindNat: rng.chance(20) && houses.every(h => h.profile.natTraversal),
+    forceEncapsulation: rng.chance(15) && houses.every(h => h.profile.natTraversal),
     script: script(houses, fixed, count + rng.below(3)),
     roughMillis: rng.chance(15) ? rng.below(3 * HOUR) : MINUTE + rng.below(10 * MINUTE),
     gapMillis: 2000 + rng.below(40_000),
@@ -80,6 +80,11 @@ export function planOf(rng: Rng): Plan {
     marathon: rng.chance(5),
     calmMillis: rng.chance(15) ? 2 * HOUR + rng.below(HOUR) : MINUTE,
   }
+}
+
+/** Whether such a client can stay connected behind a NAT that forgets unused mappings after `timeout`. */
+export function mayLiveBehind(profile: VpnProfile, timeout: Millis): boolean {
+  return profile.natTraversal && (profile.keepaliveMillis !== undefined || timeout > SILENCE_MILLIS)
 }
 
 /** The same plan, with few clients and no hours in it: for a test that plays many. */

@@ -16,7 +16,7 @@ import { House } from './house.ts'
 import { anyQuality, Link, PERFECT } from './link.ts'
 import { Nat } from './nat.ts'
 import { numberedPing } from './pings.ts'
-import { type Plan, planOf } from './plan.ts'
+import { mayLiveBehind, type Plan, planOf } from './plan.ts'
 import { ATTACKER_NET, fault, userOf, Watch } from './watch.ts'
 
 const SERVER = ipv4('203.0.113.1')
@@ -244,12 +244,7 @@ export class Simulation {
         say(`${house.name}'s mappings are forgotten`)
         return house.nat?.forget(house)
       case 4:
-        if (!house.nat || this.nats.length < 2) return
-        explored.moves++
-        say(`${house.name} moves to another NAT`)
-        house.nat.forget(house)
-        house.nat = this.nats.find(n => n !== house.nat)!
-        return
+        return this.moveHouse(house)
       case 5:
       case 6:
         say(`${house.name}'s link changes`)
@@ -322,6 +317,15 @@ export class Simulation {
       default:
         return
     }
+  }
+
+  private moveHouse(house: House): void {
+    const other = this.nats.find(n => n !== house.nat)
+    if (!house.nat || !other || !mayLiveBehind(house.o.profile, other.timeout)) return
+    this.explored.moves++
+    this.trace(`* ${house.name} moves to another NAT`)
+    house.nat.forget(house)
+    house.nat = other
   }
 
   /** Somebody who has overheard everything repeats it from elsewhere, or sends it damaged, or just noise. */
