@@ -53,7 +53,7 @@ function serverNat(phase1: EstablishedPhase1): Failure {
     cause: 'server-nat',
     detail: `${who(phase1)} makes a new pair of ESP SAs every few seconds and deletes the last: it sees this gateway behind a NAT, and takes no L2TP from one`,
     remedy:
-      'set AssumeUDPEncapsulationContextOnSendRule to 2 on the client and restart it, or state the public address of this gateway',
+      'state "publicAddress" in the site file, or set AssumeUDPEncapsulationContextOnSendRule to 2 on the client and restart it',
   }
 }
 
