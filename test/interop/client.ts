@@ -18,6 +18,12 @@ export interface Settings {
   /** Quick mode's lifetime and when the client asks for a new one. */
   readonly lifeSeconds: number
   readonly rekeySeconds: number
+  /** When the client makes a new ISAKMP SA in main mode. */
+  readonly reauthSeconds: number
+  /** How long it keeps the old one then, before it deletes it. */
+  readonly overSeconds: number
+  /** How the client proves its password: as it is asked, or in MS-CHAPv2 alone. */
+  readonly passwordProof: 'as asked' | 'mschap-v2'
   /** How long the client waits for IKE, and then for PPP. */
   readonly ikePatienceSeconds: number
   readonly pppPatienceSeconds: number
@@ -33,6 +39,9 @@ const usual: Omit<Settings, 'account'> = {
   preSharedKey,
   lifeSeconds: 3600,
   rekeySeconds: 3000,
+  reauthSeconds: 7 * 3600,
+  overSeconds: 3600,
+  passwordProof: 'as asked',
   ikePatienceSeconds: 20,
   pppPatienceSeconds: 30,
   revealKeys: false,
@@ -223,8 +232,9 @@ swanctl {
     remote_addrs = ${gatewayPublic}
     proposals = ${settings.ike}
     rekey_time = 0
-    reauth_time = 7h
-    over_time = 1h
+    reauth_time = ${settings.reauthSeconds}
+    rand_time = 0
+    over_time = ${settings.overSeconds}
     dpd_delay = 0
     mobike = no
     local {
@@ -265,7 +275,7 @@ noipdefault
 nodefaultroute
 usepeerdns
 noauth
-refuse-eap
+refuse-eap${settings.passwordProof === 'mschap-v2' ? '\nrefuse-pap\nrefuse-chap\nrefuse-mschap' : ''}
 name "${account.user}"
 password "${account.password}"
 mru 1400

@@ -1,12 +1,21 @@
 /** The gateway under test: `floatgated` in front of the office, asked through `vpnctl`. */
 import { readFileSync } from 'node:fs'
 import type { Daemon } from '../support/command.ts'
-import type { Office } from '../support/office.ts'
+import { gatewayPublic } from '../support/plan.ts'
+import type { World } from './world.ts'
+
+/** How a scenario's gateway differs from the usual one. */
+export interface Variant {
+  /** Its script instead of the office's. */
+  readonly script?: string
+  /** It stands behind a NAT of its own, which has the public address; its site file says so. */
+  readonly behindNat?: boolean
+}
 
 export interface Gateway {
   readonly name: string
   readonly alive: boolean
-  start(): Promise<void>
+  start(variant?: Variant): Promise<void>
   stop(): Promise<void>
   /** Everything it logged since its start. */
   log(): Promise<string>
@@ -18,19 +27,21 @@ export interface Gateway {
 
 export class Floatgate implements Gateway {
   readonly name = 'floatgated'
-  readonly #office: Office
+  readonly #world: World
   #daemon: Daemon | undefined
 
-  constructor(office: Office) {
-    this.#office = office
+  constructor(world: World) {
+    this.#world = world
   }
 
   get alive(): boolean {
     return this.#daemon?.alive ?? false
   }
 
-  async start(): Promise<void> {
-    this.#daemon = await this.#office.startGateway()
+  async start({ script, behindNat = false }: Variant = {}): Promise<void> {
+    const device = await this.#world.setNatInFront(behindNat)
+    const site = { interfaces: { eth0: device, vlan1: 'lan0' }, ...(behindNat ? { publicAddress: gatewayPublic } : {}) }
+    this.#daemon = await this.#world.office.startGateway(script, site)
   }
 
   async stop(): Promise<void> {
@@ -42,10 +53,10 @@ export class Floatgate implements Gateway {
   }
 
   readonly command = async (...words: string[]): Promise<string> => {
-    const { status, output } = await this.#office.vpnctl(...words)
+    const { status, output } = await this.#world.office.vpnctl(...words)
     if (status !== 0) throw new Error(`vpnctl ${words.join(' ')}: status ${status}\n${output.slice(-500)}`)
     return output
   }
 
-  readonly show = <T>(what: string): Promise<readonly T[]> => this.#office.show<T>(what)
+  readonly show = <T>(what: string): Promise<readonly T[]> => this.#world.office.show<T>(what)
 }

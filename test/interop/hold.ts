@@ -9,7 +9,7 @@
  */
 import { createInterface } from 'node:readline'
 import { aes128, type Client, type Settings, tripleDes } from './client.ts'
-import type { Stage } from './scenarios.ts'
+import type { Stage } from './expectations.ts'
 
 export async function hold(stage: Stage): Promise<void> {
   const print = (text: string) => process.stdout.write(`${text.trimEnd()}\n`)

@@ -5,6 +5,7 @@
  *   npm run interop -- NAME...           some of them
  *   npm run interop -- --list            what there is
  *   npm run interop -- --reference ...   against strongSwan and xl2tpd in the gateway's place, to test the lab itself
+ *   npm run interop -- --report [FILE.md] ...   the results as a Markdown table, in a file or on standard output
  *   npm run interop -- --hold            no scenarios: the lab by hand, see hold.ts
  *
  * Ends with "N passed, N failed"; the exit status is 1 when a scenario failed, and 0 with a reason when this host
@@ -14,29 +15,32 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { accounts } from '../support/plan.ts'
 import { Client } from './client.ts'
-import { Floatgate, type Gateway } from './gateway.ts'
+import type { Scenario, Stage } from './expectations.ts'
+import { Floatgate, type Gateway, type Variant } from './gateway.ts'
 import { hold } from './hold.ts'
 import { Reference } from './reference.ts'
+import { clientPrograms, markdown, type Result } from './report.ts'
 import { requireHost, requireProgram, requireRootfs, Unavailable } from './rootfs.ts'
-import { type Scenario, type Stage, scenarios } from './scenarios.ts'
+import { scenarios } from './scenarios.ts'
 import { World } from './world.ts'
 
-interface Result {
-  readonly name: string
-  readonly outcome: 'passed' | 'failed' | 'skipped'
-  readonly seconds: number
-  readonly text: string
-}
-
+let progress: NodeJS.WritableStream = process.stdout
 const say = (line: string): void => {
-  process.stdout.write(`interop: ${line}\n`)
+  progress.write(`interop: ${line}\n`)
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals: words } = parseArgs({
     allowPositionals: true,
-    options: { list: { type: 'boolean' }, reference: { type: 'boolean' }, hold: { type: 'boolean' } },
+    options: {
+      list: { type: 'boolean' },
+      reference: { type: 'boolean' },
+      report: { type: 'boolean' },
+      hold: { type: 'boolean' },
+    },
   })
+  const reportFile = values.report ? words.find(word => word.endsWith('.md')) : undefined
+  const positionals = words.filter(word => word !== reportFile)
   if (values.list) {
     for (const { name, about } of scenarios) process.stdout.write(`${name.padEnd(20)} ${about}\n`)
     return 0
@@ -57,13 +61,18 @@ async function main(): Promise<number> {
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, leave)
 
+  // Standard output is the report's alone then.
+  if (values.report && reportFile === undefined) progress = process.stderr
   let results: Result[]
+  let report = ''
   try {
     requireHost()
     await requireProgram('ip', 'iproute2', say)
     await requireProgram('nft', 'nftables', say)
     world = new World(await requireRootfs(say))
-    results = await playAll(world, values.hold ? [] : chosen, values.reference === true, values.hold === true)
+    const played = await playAll(world, values.hold ? [] : chosen, values.reference === true, values.hold === true)
+    results = played.results
+    report = played.report
   } catch (error) {
     if (leaving) return await new Promise(() => {}) // Its guests were taken away; `leave` ends the program.
     if (!(error instanceof Unavailable)) throw error
@@ -73,7 +82,11 @@ async function main(): Promise<number> {
   } finally {
     await world?.remove()
   }
-  return values.hold ? 0 : summarize(results)
+  if (values.hold) return 0
+  const status = summarize(results)
+  if (reportFile !== undefined) writeFileSync(reportFile, report)
+  else if (values.report) process.stdout.write(report)
+  return status
 }
 
 async function playAll(
@@ -81,8 +94,8 @@ async function playAll(
   chosen: readonly Scenario[],
   reference: boolean,
   byHand: boolean,
-): Promise<Result[]> {
-  const gateway: Gateway = reference ? new Reference(world) : new Floatgate(world.office)
+): Promise<{ results: Result[]; report: string }> {
+  const gateway: Gateway = reference ? new Reference(world) : new Floatgate(world)
   await world.raise()
   const [c1, c2, c3] = [await world.addClient('c1'), await world.addClient('c2'), await world.addClient('c3')]
   const stage: Stage = {
@@ -91,6 +104,7 @@ async function playAll(
     c1: new Client(c1, accounts.dialin1),
     c2: new Client(c2, accounts.dialin2),
     c3: new Client(c3, accounts.dialin1),
+    crowd: [],
   }
   const begin = Date.now()
   try {
@@ -104,36 +118,42 @@ async function playAll(
 
   if (byHand) await hold(stage)
   const results: Result[] = []
+  const programs = await clientPrograms(stage)
+  let variant: Variant | undefined
   for (const scenario of chosen) {
     if (reference && scenario.beyondReference !== undefined) {
-      results.push({ name: scenario.name, outcome: 'skipped', seconds: 0, text: scenario.beyondReference })
+      const { name, about, beyondReference: text } = scenario
+      results.push({ name, about, outcome: 'skipped', seconds: 0, text })
     } else {
+      if (variant !== scenario.variant) await gateway.stop()
+      variant = scenario.variant
       results.push(await play(scenario, stage))
     }
     const { name, outcome, seconds, text } = results.at(-1)!
     say(`${outcome} ${name} (${seconds.toFixed(1)} s) ${text.split('\n')[0]}`)
   }
   await gateway.stop()
-  return results
+  return { results, report: markdown(results, gateway.name, programs, new Date()) }
 }
 
 async function play(scenario: Scenario, stage: Stage): Promise<Result> {
   const { gateway } = stage
+  const { name, about } = scenario
   const begin = Date.now()
   const elapsed = () => (Date.now() - begin) / 1000
   let mark = 0
   try {
-    if (!gateway.alive) await gateway.start()
+    if (!gateway.alive) await gateway.start(scenario.variant)
     mark = (await gateway.log()).length
     const text = await scenario.play(stage)
     if (!gateway.alive) throw new Error('the gateway ended')
-    return { name: scenario.name, outcome: 'passed', seconds: elapsed(), text }
+    return { name, about, outcome: 'passed', seconds: elapsed(), text }
   } catch (error) {
     const seconds = elapsed()
     const kept = await keepLogs(scenario, stage, mark)
     await tidyUp(stage)
     const text = error instanceof Error ? error.message : String(error)
-    return { name: scenario.name, outcome: 'failed', seconds, text: `${text}\nlogs: ${kept}` }
+    return { name, about, outcome: 'failed', seconds, text: `${text}\nlogs: ${kept}` }
   }
 }
 
@@ -142,7 +162,7 @@ async function keepLogs(scenario: Scenario, stage: Stage, mark: number): Promise
   const directory = `/tmp/floatgate-interop/${stage.world.network.id}-${scenario.name}`
   mkdirSync(directory, { recursive: true })
   writeFileSync(`${directory}/gateway.log`, (await stage.gateway.log()).slice(mark))
-  for (const client of [stage.c1, stage.c2, stage.c3]) {
+  for (const client of [stage.c1, stage.c2, stage.c3, ...stage.crowd]) {
     if (client.guest.alive) writeFileSync(`${directory}/${client.name}.log`, await client.logs())
   }
   if (stage.gateway.command && stage.gateway.alive) {
@@ -155,7 +175,8 @@ async function keepLogs(scenario: Scenario, stage: Stage, mark: number): Promise
 }
 
 /** After a failure: whatever state the clients are in, the next scenario finds them disconnected. */
-async function tidyUp({ c1, c2, c3 }: Stage): Promise<void> {
+async function tidyUp({ c1, c2, c3, crowd }: Stage): Promise<void> {
+  await Promise.all(crowd.map(client => client.guest.cutPower()))
   await Promise.all(
     [c1, c2, c3].map(async ({ guest }) => {
       const left = guest.alive && (await guest.run('exec bash /floatgate/client down')).output.includes('clean')
@@ -167,15 +188,15 @@ async function tidyUp({ c1, c2, c3 }: Stage): Promise<void> {
 }
 
 function summarize(results: readonly Result[]): number {
-  process.stdout.write('\n')
+  progress.write('\n')
   for (const { name, outcome, seconds, text } of results) {
     const [first, ...more] = text.split('\n')
-    process.stdout.write(`${outcome.padEnd(8)}${name.padEnd(20)}${seconds.toFixed(1).padStart(6)} s  ${first}\n`)
-    for (const line of more) process.stdout.write(`${' '.repeat(38)}${line}\n`)
+    progress.write(`${outcome.padEnd(8)}${name.padEnd(20)}${seconds.toFixed(1).padStart(6)} s  ${first}\n`)
+    for (const line of more) progress.write(`${' '.repeat(38)}${line}\n`)
   }
   const count = (outcome: Result['outcome']) => results.filter(result => result.outcome === outcome).length
   const skipped = count('skipped') > 0 ? `, ${count('skipped')} skipped` : ''
-  process.stdout.write(`\n${count('passed')} passed, ${count('failed')} failed${skipped}\n`)
+  progress.write(`\n${count('passed')} passed, ${count('failed')} failed${skipped}\n`)
   return count('failed') > 0 ? 1 : 0
 }
 

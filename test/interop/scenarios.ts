@@ -1,125 +1,27 @@
 /** The scenarios. Each starts with every client disconnected; what it returns is printed beside its name. */
-import { createHash } from 'node:crypto'
-import type { AttemptState, IsakmpSaState, SessionState } from '../../src/alliedware/show/state.ts'
-import type { Cipher } from '../../src/esp/sa.ts'
-import { sleep, until } from '../support/command.ts'
-import { pattern } from '../support/pattern.ts'
+import type { IsakmpSaState } from '../../src/alliedware/show/state.ts'
+import { sleep } from '../support/command.ts'
 import { accounts, gatewayPublic, lanHost, preSharedKey } from '../support/plan.ts'
 import type { Reading } from '../support/tshark.ts'
 import { Capture } from './capture.ts'
-import { aes128, type Client, type Connection, NoConnection, type Settings, tripleDes } from './client.ts'
-import type { Gateway } from './gateway.ts'
-import type { World } from './world.ts'
-
-export interface Stage {
-  readonly world: World
-  readonly gateway: Gateway
-  /** Behind the NAT; dialin1 and dialin2. */
-  readonly c1: Client
-  readonly c2: Client
-  /** On the public segment itself; dialin1. */
-  readonly c3: Client
-}
-
-export interface Scenario {
-  readonly name: string
-  readonly about: string
-  readonly play: (stage: Stage) => Promise<string>
-  /** Why the reference gateway cannot pass it, where that is known. */
-  readonly beyondReference?: string
-}
-
-// ---------------------------------------------------------------------------------------------------- building blocks
-
-function expect(condition: boolean, otherwise: string): asserts condition {
-  if (!condition) throw new Error(otherwise)
-}
-
-async function expectPings(client: Client, count = 5, options = ''): Promise<number> {
-  const { sent, received, averageMillis } = await client.ping(count, options)
-  expect(sent === count && received === count, `${client.name}: ${received} of ${count} pings ${options} came back`)
-  return averageMillis
-}
-
-/** Fetches `bytes` from the LAN host and compares; Mbit/s as the client's curl saw it. */
-async function download(client: Client, bytes: number): Promise<number> {
-  const url = `http://${lanHost}/${bytes}`
-  const command = `curl -sS -m 60 -o /run/vpn/got -w '%{speed_download}\\n' ${url} && sha256sum </run/vpn/got`
-  const [speed, digest] = (await client.must(command, 70_000)).split(/\s+/)
-  const wanted = createHash('sha256').update(pattern(bytes)).digest('hex')
-  expect(digest === wanted, `${client.name}: ${bytes} bytes arrived damaged`)
-  return (Number(speed) * 8) / 1e6
-}
-
-/** Sends what `download` fetched back to the LAN host and compares; Mbit/s. */
-async function upload(client: Client, bytes: number): Promise<number> {
-  const command = `curl -sS -m 60 -T /run/vpn/got -H Expect: -w ' %{speed_upload}' http://${lanHost}/`
-  const [digest, speed] = (await client.must(command, 70_000)).split(' ')
-  const wanted = createHash('sha256').update(pattern(bytes)).digest('hex')
-  expect(digest === wanted, `${client.name}: ${bytes} bytes reached the LAN host damaged`)
-  return (Number(speed) * 8) / 1e6
-}
-
-/** Undefined from a gateway that cannot be asked. */
-const sessionsOf = async (gateway: Gateway) => gateway.show?.<SessionState>('session')
-
-async function expectSessions(gateway: Gateway, ...users: string[]): Promise<void> {
-  const seen = async () => (await sessionsOf(gateway))?.map(session => session.user).sort()
-  const wanted = users.sort().join()
-  // A client is connected a moment before the gateway has taken notice of it.
-  const asWanted = await until(async () => [undefined, wanted].includes((await seen())?.join()), 3000, 200)
-  expect(asWanted, `show session lists [${await seen()}], not [${wanted}]`)
-}
-
-/** Waits for the gateway's word on the newest failed attempt; it has to match. */
-async function expectVerdict(gateway: Gateway, seen: number, pattern: RegExp): Promise<string> {
-  if (!gateway.show) return 'not asked'
-  const failed = async () => {
-    const attempts = (await gateway.show?.<AttemptState>('attempt')) ?? []
-    return attempts.filter(attempt => attempt.id > seen && attempt.outcome === 'failed')
-  }
-  await until(async () => (await failed()).some(attempt => pattern.test(attempt.text)), 5000, 250)
-  const texts = (await failed()).map(attempt => `${attempt.text} [${attempt.remedy}]`)
-  const text = texts.find(text => pattern.test(text))
-  expect(text !== undefined, `show attempt has no failure like ${pattern}, but ${JSON.stringify(texts)}`)
-  return text
-}
-
-/** The newest attempt the gateway knows of. */
-async function newestAttempt(gateway: Gateway): Promise<number> {
-  const attempts = await gateway.show?.<AttemptState>('attempt')
-  return Math.max(0, ...(attempts ?? []).map(attempt => attempt.id))
-}
-
-async function expectRefusal(client: Client, stage: string, settings: Partial<Settings>): Promise<NoConnection> {
-  try {
-    await client.connect(settings)
-  } catch (error) {
-    if (!(error instanceof NoConnection)) throw error
-    expect(error.stage === stage, `was to be refused in ${stage}, but: ${error.message}`)
-    return error
-  }
-  throw new Error(`${client.name} connected although it should have been refused`)
-}
-
-const up = (connection: Connection) => `up ${connection.seconds} s (IKE ${connection.ikeSeconds})`
-
-/** Connect, ping, fetch, leave. */
-async function visit(stage: Stage, client: Client, settings: Partial<Settings>, cipher: Cipher, natted: boolean) {
-  const connection = await client.connect(settings)
-  expect(connection.ciphers.join() === cipher, `the cipher is ${connection.ciphers}, not ${cipher}`)
-  expect(connection.udpEncapsulated === natted, `UDP encapsulation is ${connection.udpEncapsulated}`)
-  const millis = await expectPings(client)
-  const greeting = await client.must(`curl -sS -m 10 http://${lanHost}/`, 15_000)
-  expect(greeting.includes(connection.address), `the LAN host saw "${greeting.trim()}", not ${connection.address}`)
-  await expectSessions(stage.gateway, client.account.user)
-  const clean = await client.disconnect()
-  expect(clean, 'the client could not leave cleanly')
-  await expectSessions(stage.gateway)
-  return `${up(connection)}, ${connection.address}, ping ${millis} ms`
-}
-
-// ---------------------------------------------------------------------------------------------------------- scenarios
+import { aes128, type Settings, tripleDes } from './client.ts'
+import {
+  download,
+  expect,
+  expectPings,
+  expectRefusal,
+  expectSessions,
+  expectVerdict,
+  newestAttempt,
+  type Scenario,
+  type Stage,
+  up,
+  upload,
+  visit,
+} from './expectations.ts'
+import { manyScenarios } from './many.ts'
+import { natInFrontScenarios } from './nat-in-front.ts'
+import { passwordScenarios } from './passwords.ts'
 
 /** One client behind NAT with Windows XP's usual proposal: ESP in UDP 4500. */
 async function natTripleDes(stage: Stage): Promise<string> {
@@ -231,6 +133,25 @@ async function rekey(stage: Stage): Promise<string> {
   return `${up(connection)}, ${quickModes} quick modes, ${sent - received} of ${sent} pings lost`
 }
 
+/** The client renews main mode while it pings and deletes the old ISAKMP SA: what hung on it stays, no ping is lost. */
+async function mainModeRekey(stage: Stage): Promise<string> {
+  const { c1, gateway } = stage
+  const connection = await c1.connect({ reauthSeconds: 9, overSeconds: 3, rekeySeconds: 14, lifeSeconds: 40 })
+  const { sent, received } = await c1.ping(150)
+  const count = async (what: string) => Number(await c1.must(`grep -c -E '${what}' /run/vpn/charon.log || true`))
+  const mainModes = await count('IKE_SA l2tp.* established')
+  const quickModes = await count('CHILD_SA l2tp.* established')
+  await expectSessions(gateway, 'dialin1')
+  const after = await gateway.show?.<IsakmpSaState>('isakmp sa')
+  expect(await c1.disconnect(), 'the client could not leave cleanly')
+  await expectSessions(gateway)
+  expect(mainModes >= 3, `only ${mainModes} main modes took place`)
+  expect(quickModes >= 2, `only ${quickModes} quick modes took place`)
+  expect(sent === received, `${sent - received} of ${sent} pings were lost`)
+  expect(after === undefined || after.length <= 2, `${after?.length} ISAKMP SAs for one client`)
+  return `${up(connection)}, ${mainModes} main and ${quickModes} quick modes, no ping lost of ${sent}`
+}
+
 /** The largest packet that fits unfragmented, and one that has to be fragmented on its way in and out. */
 async function largePings(stage: Stage): Promise<string> {
   const { c1 } = stage
@@ -330,7 +251,7 @@ async function closedDoor(stage: Stage): Promise<string> {
   return 'LAN and L2TP unreachable without IPsec'
 }
 
-export const scenarios: readonly Scenario[] = [
+const basicScenarios: readonly Scenario[] = [
   { name: 'nat-3des', about: '3DES-SHA1 behind NAT, ESP in UDP 4500', play: natTripleDes },
   { name: 'nat-aes', about: 'AES128-SHA1 behind NAT', play: natAes },
   { name: 'bare-3des', about: '3DES-SHA1 without NAT, ESP on IP protocol 50', play: bareTripleDes },
@@ -350,6 +271,7 @@ export const scenarios: readonly Scenario[] = [
     beyondReference: 'it waits for the lost session to time out',
   },
   { name: 'rekey', about: 'quick mode renewed by the client under a running ping', play: rekey },
+  { name: 'main-mode-rekey', about: 'main mode renewed by the client under a running ping', play: mainModeRekey },
   { name: 'large-pings', about: '1372 bytes unfragmented, 4000 bytes in fragments', play: largePings },
   { name: 'transfer', about: 'megabytes both ways, compared by SHA-256', play: transfer },
   { name: 'wireshark', about: 'tshark decrypts the whole session, nothing malformed', play: wireshark },
@@ -359,4 +281,12 @@ export const scenarios: readonly Scenario[] = [
     play: closedDoor,
     beyondReference: 'it has no firewall',
   },
+]
+
+/** In an order in which the gateway is seldom started anew. */
+export const scenarios: readonly Scenario[] = [
+  ...basicScenarios,
+  ...manyScenarios,
+  ...passwordScenarios,
+  ...natInFrontScenarios,
 ]

@@ -3,19 +3,34 @@
  * namespace for each.
  */
 import { chmodSync, copyFileSync, cpSync, mkdirSync, renameSync } from 'node:fs'
-import { run } from '../support/command.ts'
+import { must, run } from '../support/command.ts'
 import { Network, project } from '../support/netns.ts'
 import { Office } from '../support/office.ts'
-import { natInside, type Place, places } from '../support/plan.ts'
+import { gatewayPublic, natInside, type Place, places } from '../support/plan.ts'
 import { type Card, Guest } from './guest.ts'
 
 /** A card, and the bridge of its namespace that it is plugged into. */
 export type Plug = Card & { readonly bridge: string }
 
+/** What the router in front of the gateway does, where there is one. */
+const frontRules = `table ip nat {
+  chain arriving { type nat hook prerouting priority -100; iifname "out0" udp dport { 500, 4500 } dnat to 172.16.0.2; }
+  chain leaving { type nat hook postrouting priority 100; oifname "out0" masquerade; }
+}
+table ip filter {
+  chain through { type filter hook forward priority 0; policy drop;
+    iifname "in0" accept
+    ct status dnat accept
+    ct state established,related accept
+  }
+}
+`
+
 export class World {
   readonly office: Office
   readonly rootfs: string
   readonly #guests: Guest[] = []
+  #natInFront = false
 
   constructor(rootfs: string) {
     this.rootfs = rootfs
@@ -29,6 +44,8 @@ export class World {
   /** Makes the network and lays out what guests boot from. */
   async raise(): Promise<void> {
     await this.office.raise([])
+    // Else the bridge takes another address when a port is added, and guests keep the one they know.
+    await this.network.ip('nat', 'link set br0 address 02:00:00:00:00:01')
     const { directory, id } = this.network
     mkdirSync(`${directory}/uml`)
     cpSync(`${project}/test/interop/guest`, `${directory}/guest`, { recursive: true })
@@ -43,6 +60,46 @@ export class World {
   async addClient(place: Place): Promise<Guest> {
     const { address, segment } = places[place]
     return await this.#addGuest(place, segment, [{ tap: place, address: `${address}/24`, bridge: 'br0' }])
+  }
+
+  /** Another guest behind the NAT, numbered from 4 on: c4 is 10.1.0.14; the caller boots it. */
+  async addClientBehindNat(number: number): Promise<Guest> {
+    const name = `c${number}`
+    return await this.#addGuest(name, 'nat', [{ tap: name, address: `10.1.0.${10 + number}/24`, bridge: 'br0' }])
+  }
+
+  /**
+   * Moves the gateway behind a NAT that has its public address and forwards UDP 500 and 4500, or back to the public
+   * segment. Answers the gateway's outward device.
+   */
+  async setNatInFront(wanted: boolean): Promise<string> {
+    if (wanted === this.#natInFront) return wanted ? 'pub1' : 'pub0'
+    const n = this.network
+    if (wanted) {
+      await n.ip('gw', 'address flush dev pub0')
+      await n.namespace('front')
+      await n.wire(
+        { namespace: 'front', name: 'out0', address: `${gatewayPublic}/24` },
+        { namespace: 'pub', name: 'front', bridge: 'br0' },
+      )
+      await n.wire(
+        { namespace: 'gw', name: 'pub1', address: '172.16.0.2/24' },
+        { namespace: 'front', name: 'in0', address: '172.16.0.1/24' },
+      )
+      await n.ip('gw', 'route add default via 172.16.0.1')
+      await n.forwardIpv4('front')
+      await must(n.inside('front', 'nft', '-f', '-'), { input: frontRules })
+    } else {
+      await n.ip('front', 'link delete out0')
+      await n.ip('front', 'link delete in0')
+      await n.removeNamespace('front')
+      await n.ip('gw', `address add ${gatewayPublic}/24 dev pub0`)
+    }
+    this.#natInFront = wanted
+    // The public address has another MAC address now.
+    await n.ip('nat', 'neigh flush all')
+    for (const guest of this.#guests.filter(guest => guest.alive)) await guest.run('ip neigh flush all')
+    return wanted ? 'pub1' : 'pub0'
   }
 
   /** A guest in the gateway's place, with its public and its LAN address; the caller boots it. */

@@ -61,6 +61,13 @@ export class Network {
     await this.ip(name, 'link set lo up')
   }
 
+  /** Removes a namespace before its time; what still runs in it keeps it alive. */
+  async removeNamespace(name: string): Promise<void> {
+    this.namespaces.splice(this.namespaces.indexOf(`${this.id}-${name}`), 1)
+    writeFileSync(`${this.directory}/namespaces`, this.namespaces.join('\n'))
+    await must(['ip', 'netns', 'delete', `${this.id}-${name}`])
+  }
+
   async bridge(namespace: string, name: string): Promise<void> {
     await this.ip(namespace, `link add ${name} type bridge forward_delay 0 mcast_snooping 0`)
     await this.ip(namespace, `link set ${name} up`)

@@ -71,11 +71,11 @@ export class Office {
   }
 
   /** Writes the configuration, the site file among it, and answers floatgated's arguments for them. */
-  configure(script = officeScript()): string[] {
+  configure(script = officeScript(), site: object = {}): string[] {
     const { directory } = this.network
     mkdirSync(this.state, { recursive: true })
     writeFileSync(`${directory}/router.cfg`, script)
-    writeFileSync(`${directory}/site.json`, JSON.stringify({ interfaces: { eth0: 'pub0', vlan1: 'lan0' } }))
+    writeFileSync(`${directory}/site.json`, JSON.stringify({ interfaces: { eth0: 'pub0', vlan1: 'lan0' }, ...site }))
     return [
       ...['--config', `${directory}/router.cfg`, '--site', `${directory}/site.json`],
       ...['--state', this.state, '--socket', this.socket],
@@ -83,9 +83,9 @@ export class Office {
   }
 
   /** Starts floatgated and returns when it is ready; throws with what it said otherwise. */
-  async startGateway(script?: string): Promise<Daemon> {
+  async startGateway(script?: string, site?: object): Promise<Daemon> {
     const name = `floatgated-${++this.runs}`
-    const daemon = this.network.start('gw', name, `${project}/bin/floatgated`, ...this.configure(script))
+    const daemon = this.network.start('gw', name, `${project}/bin/floatgated`, ...this.configure(script, site))
     const said = () => readFileSync(daemon.logFile, 'utf8')
     await until(() => !daemon.alive || said().includes('floatgate: ready'), 20_000)
     if (!daemon.alive || !said().includes('floatgate: ready')) {
