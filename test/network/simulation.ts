@@ -167,13 +167,16 @@ export class Simulation {
     this.everybodyIsIn()
     const end = agenda.now + this.plan.calmMillis
     while (agenda.now < end) {
-      const pings = this.houses.filter(h => h.o.welcome).flatMap(house => [this.ping(house), this.pingFromLan(house)])
+      const pings = this.houses
+        .filter(h => h.o.welcome && this.mayRekey(h))
+        .flatMap(house => [this.ping(house), this.pingFromLan(house)])
       this.settle()
       this.advance(1 + rng.below(this.plan.calmMillis > 10 * MINUTE ? MINUTE : 10_000) + 1000)
       for (const [number, way] of pings.map((p, i) => [p, i] as const))
         if (number === undefined || !this.watch.hasArrived(number))
           fault(`in calm, a ping was lost: number ${number}, ${way % 2 === 0 ? 'to' : 'from'} the LAN`)
     }
+    this.everybodyIsBack()
     this.everybodyIsIn()
   }
 
@@ -181,10 +184,25 @@ export class Simulation {
   private marathon(): void {
     this.trace('--- marathon')
     this.advance(8 * HOUR + this.rng.below(8 * HOUR))
+    this.everybodyIsBack()
+  }
+
+  /** These clients make no second phase 1: when theirs has run out, so do their SAs, and they dial again. */
+  private everybodyIsBack(): void {
     const end = this.agenda.now + RECOVERY_MILLIS
     const away = () => this.houses.filter(h => h.o.welcome && !h.connected)
     while (away().length > 0 && this.agenda.now < end) this.advance(1000)
-    for (const house of away()) fault(`after a day of calm, ${house.name} is not connected`)
+    for (const house of away()) fault(`after a long calm, ${house.name} is not connected`)
+  }
+
+  /** Whether new SAs can take the place of the old ones unnoticed: while there is a phase 1 to protect Quick Mode. */
+  private mayRekey(house: House): boolean {
+    if (this.plan.calmMillis < 10 * MINUTE) return true
+    const { ike, sessions } = this.host.gateway!.control
+    const session = [...sessions.all.values()].find(
+      s => s.admission?.kind === 'accepted' && s.admission.user === house.name,
+    )
+    return house.connected && ike.snapshot().sas.some(sa => sa.peer === session?.ids.peer)
   }
 
   private end(): void {
@@ -192,8 +210,9 @@ export class Simulation {
     for (const house of this.houses)
       this.act(() => (this.plan.quiet || this.rng.chance(50) ? house.hangUp(undefined) : house.crash(undefined)))
     for (const house of this.houses) house.wanted = false
-    // In quiet times nobody is left to wait for.
-    this.advance(this.plan.quiet ? 3 * MINUTE : ALL_LIFETIMES)
+    // In quiet times nobody is left to wait for, unless a DELETE had no phase 1 left to protect it.
+    const brief = this.plan.quiet && !this.plan.marathon && this.plan.calmMillis < 10 * MINUTE
+    this.advance(brief ? 3 * MINUTE : ALL_LIFETIMES)
     this.watch.floor(this.host.gateway!)
   }
 
