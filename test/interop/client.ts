@@ -9,11 +9,19 @@ export interface Account {
   readonly password: string
 }
 
+/** What a client proves itself with instead of a pre-shared key, as PEM. */
+export interface Certificate {
+  readonly authority: string
+  readonly own: string
+  readonly key: string
+}
+
 export interface Settings {
   /** Phase 1 and phase 2 as strongSwan writes them. */
   readonly ike: string
   readonly esp: string
   readonly preSharedKey: string
+  readonly certificate?: Certificate
   readonly account: Account
   /** Quick mode's lifetime and when the client asks for a new one. */
   readonly lifeSeconds: number
@@ -97,6 +105,10 @@ export class Client {
   async connect(wanted: Partial<Settings> = {}): Promise<Connection> {
     const settings = { ...usual, account: this.account, ...wanted }
     const { ikePatienceSeconds, pppPatienceSeconds } = settings
+    // One by one: the serial line takes some 4 KiB at a time.
+    for (const [path, text] of Object.entries(certificateFiles(settings.certificate))) {
+      await this.must(`mkdir -p $(dirname ${path}); cat >${path} <<'END OF FILE'\n${text}\nEND OF FILE`)
+    }
     const script = [
       ...Object.entries(files(settings)).map(([path, text]) => `cat >${path} <<'END OF FILE'\n${text}\nEND OF FILE`),
       `exec bash /floatgate/client up ${ikePatienceSeconds} ${pppPatienceSeconds}`,
@@ -205,12 +217,23 @@ function parseStates(output: string): EspKey[] {
     })
 }
 
+function certificateFiles(certificate: Certificate | undefined): Record<string, string> {
+  if (certificate === undefined) return {}
+  return {
+    '/etc/swanctl/x509ca/authority.pem': certificate.authority,
+    '/etc/swanctl/x509/own.pem': certificate.own,
+    '/etc/swanctl/private/own.pem': certificate.key,
+  }
+}
+
 /** Every configuration file of the client. */
 function files(settings: Settings): Record<string, string> {
-  const { account } = settings
+  const { account, certificate } = settings
+  const auth = certificate === undefined ? 'psk' : 'pubkey'
+  const readers = certificate === undefined ? '' : ' pem pkcs1 pkcs8 x509 pubkey'
   return {
     '/etc/strongswan.conf': `charon {
-  load = random nonce aes md5 sha1 sha2 hmac kdf gmp openssl kernel-netlink socket-default vici
+  load = random nonce aes md5 sha1 sha2 hmac kdf gmp openssl kernel-netlink socket-default vici${readers}
   retransmit_tries = 4
   retransmit_timeout = 2.0
   filelog {
@@ -224,7 +247,7 @@ function files(settings: Settings): Record<string, string> {
   }
 }
 swanctl {
-  load = random openssl
+  load = random openssl${readers}
 }`,
     '/etc/swanctl/swanctl.conf': `connections {
   l2tp {
@@ -238,10 +261,10 @@ swanctl {
     dpd_delay = 0
     mobike = no
     local {
-      auth = psk
+      auth = ${auth}${certificate === undefined ? '' : '\n      certs = own.pem'}
     }
     remote {
-      auth = psk
+      auth = ${auth}
       id = %any
     }
     children {

@@ -4,6 +4,7 @@ import { sleep } from '../support/command.ts'
 import { accounts, gatewayPublic, lanHost, preSharedKey } from '../support/plan.ts'
 import type { Reading } from '../support/tshark.ts'
 import { Capture } from './capture.ts'
+import { certificateScenarios } from './certificates.ts'
 import { aes128, type Settings, tripleDes } from './client.ts'
 import {
   download,
@@ -288,5 +289,6 @@ export const scenarios: readonly Scenario[] = [
   ...basicScenarios,
   ...manyScenarios,
   ...passwordScenarios,
+  ...certificateScenarios,
   ...natInFrontScenarios,
 ]
