@@ -1,6 +1,6 @@
 /** What scenarios are made of: the stage they play on, and what they expect of it. */
 import { createHash } from 'node:crypto'
-import type { AttemptState, SessionState } from '../../src/alliedware/show/state.ts'
+import type { AttemptState, IsakmpSaState, SessionState } from '../../src/alliedware/show/state.ts'
 import type { Cipher } from '../../src/esp/sa.ts'
 import { until } from '../support/command.ts'
 import { pattern } from '../support/pattern.ts'
@@ -69,6 +69,18 @@ export async function expectSessions(gateway: Gateway, ...users: string[]): Prom
   // A client is connected a moment before the gateway has taken notice of it.
   const asWanted = await until(async () => [undefined, wanted].includes((await seen())?.join()), 3000, 200)
   expect(asWanted, `show session lists [${await seen()}], not [${wanted}]`)
+}
+
+/** What the gateway has of ISAKMP SAs; a client whose power was cut earlier left one that lives until its time is over. */
+export async function isakmpSas(gateway: Gateway): Promise<ReadonlySet<number>> {
+  return new Set(((await gateway.show?.<IsakmpSaState>('isakmp sa')) ?? []).map(sa => sa.id))
+}
+
+/** None has come to those of `before`. */
+export async function expectNoFurtherIsakmpSas(gateway: Gateway, before: ReadonlySet<number>): Promise<void> {
+  const further = async () => [...(await isakmpSas(gateway))].filter(id => !before.has(id))
+  const none = await until(async () => (await further()).length === 0, 3000, 200)
+  expect(none, `these ISAKMP SAs were left: ${await further()}`)
 }
 
 /** Waits for the gateway's word on the newest failed attempt; it has to match. */
