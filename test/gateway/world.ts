@@ -11,7 +11,7 @@ import { type Endpoint, emitIpv4, formatIpv4, IpProtocol, type Ipv4, ipv4 } from
 import { concat } from '../../src/packet/writer.ts'
 import type { OfficeFacts } from '../../src/ppp/dhcp.ts'
 import { seededDice } from '../support/dice.ts'
-import { configurationOf, MemoryGateway } from '../support/memory-gateway.ts'
+import { configurationOf, MemoryGateway, SERVICES } from '../support/memory-gateway.ts'
 import type { VpnProfile } from '../support/profiles.ts'
 import { VpnClient } from '../support/vpn-client.ts'
 import type { VpnClientEffect, VpnClientInput } from '../support/vpn-contract.ts'
@@ -29,29 +29,7 @@ add user=carl password=cherries login=no ipaddress=192.168.8.50
 create ip pool=callers ip=192.168.8.100-192.168.8.101
 create ppp template=1 ippool=callers authentication=chap echo=30
 set ppp dnsprimary=192.168.8.2
-enable l2tp
-enable l2tp server=both
-add l2tp ip=1.1.1.1-255.255.255.254 ppptemplate=1
-enable ip
-add ip interface=vlan1 ipaddress=192.168.8.1
-add ip interface=eth0 ipaddress=203.0.113.1
-enable firewall
-create firewall policy=main
-create firewall policy=main dynamic=roaming
-add firewall policy=main dynamic=roaming user=ANY
-add firewall policy=main interface=vlan1 type=private
-add firewall policy=main interface=dyn-roaming type=private
-add firewall policy=main interface=eth0 type=public
-create ipsec saspecification=1 keymanagement=isakmp protocol=esp encalg=aes256 hashalg=sha mode=transport
-create ipsec saspecification=2 keymanagement=isakmp protocol=esp encalg=3desouter hashalg=sha mode=transport
-create ipsec bundlespecification=1 keymanagement=isakmp string="1 or 2"
-create ipsec policy=roaming interface=eth0 action=ipsec keymanagement=isakmp bundlespecification=1 peeraddress=any isakmppolicy=roaming1
-set ipsec policy=roaming transportprotocol=udp lport=1701
-enable ipsec
-create isakmp policy=roaming1 peer=any key=1
-set isakmp policy=roaming1 senddeletes=true
-enable isakmp
-`
+${SERVICES}`
 
 export interface GuestOptions {
   readonly profile: VpnProfile
