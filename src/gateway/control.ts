@@ -16,6 +16,8 @@ import type { Endpoint, Ipv4 } from '../packet/ip.ts'
 import { MAX_PEERS, MAX_SESSIONS, RowNumbers } from '../packet/table.ts'
 import { PuntReason } from '../packet/verdict.ts'
 import type { OfficeFacts } from '../ppp/dhcp.ts'
+import { Activity } from './activity.ts'
+import { Admissions } from './admission.ts'
 import { Attempts } from './attempts.ts'
 import type { Clock } from './deadlines.ts'
 import { Deadlines } from './deadlines.ts'
@@ -64,6 +66,7 @@ export class Control {
   readonly sessions: Sessions
   readonly attempts = new Attempts()
   readonly residents = new Residents()
+  readonly admissions: Admissions
   readonly ike: IkeEndpoint
   readonly l2tp: L2tpEndpoint
   readonly world: ControlWorld
@@ -80,6 +83,7 @@ export class Control {
     const { clock, dice, log } = world
     this.deadlines = new Deadlines(clock)
     const now = () => clock.now()
+    this.admissions = new Admissions(this.residents, log)
 
     this.peers = new Peers({
       sockets: world.sockets,
@@ -114,6 +118,7 @@ export class Control {
       data: world.data,
       network: world.network,
       residents: this.residents,
+      admissions: this.admissions,
       stats: world.stats,
       log,
       attempts: this.attempts,
@@ -127,6 +132,13 @@ export class Control {
       l2tp: input => this.l2tpDriver.handle(input),
       closePeer: (peer, reason) => this.ikeDriver.handle({ kind: 'closePeer', peer, reason }),
       bug: (error, where) => this.bug(error, where),
+    })
+    new Activity({
+      sessions: () => this.sessions.all.values(),
+      stats: world.stats,
+      clock,
+      deadlines: this.deadlines,
+      l2tp: input => this.l2tpDriver.handle(input),
     })
     this.residents.configure(configuration, world.secrets.allUsers())
     this.watchAttempts()

@@ -10,43 +10,22 @@ import type { OfficeFacts } from '../ppp/dhcp.ts'
 import type { PppDownCause, PppEffect, PppInput, PppTemplate } from '../ppp/effects.ts'
 import { emitFrame } from '../ppp/frame.ts'
 import { PppLink } from '../ppp/link.ts'
-import { type Authentications, countAuthentication, resultOf } from './admission.ts'
+import { type Admissions, type Authenticate, resultOf } from './admission.ts'
 import type { Attempts } from './attempts.ts'
 import type { Clock, Deadlines } from './deadlines.ts'
 import { Driver } from './driver.ts'
 import { type Log, Severity } from './log.ts'
 import type { DataPath, HostNetwork } from './ports.ts'
 import { ofAdmission, ofLink, type Refusal } from './refusals.ts'
-import type { Admission, Residents } from './residents.ts'
+import type { Residents } from './residents.ts'
+import type { Session } from './session.ts'
 import type { Stats } from './stats.ts'
 
 /** CDN result codes of RFC 2661 section 4.4.2. */
 const CdnResult = { LostCarrier: 1, GeneralError: 2, Administrative: 3 } as const
 
-export interface Session {
-  readonly ids: L2tpSessionIds
-  readonly worker: number
-  /** `ppp0`, `ppp1`, ...: the dynamic PPP interface's name. */
-  readonly name: string
-  readonly link: PppLink
-  readonly driver: Driver<PppInput, PppEffect>
-  readonly started: Date
-  admission: Admission | undefined
-  /** The network phase: since when, with which address. */
-  since: Date | undefined
-  mtu: number
-  /** Packets are forwarded. */
-  networkUp: boolean
-  /** How many packets had come when we last looked. */
-  packetsSeen: number
-}
-
-const LISTEN_MILLIS = 10_000
-
 export class Sessions {
   readonly all = new Map<number, Session>()
-  /** What the router counts by user. */
-  readonly authentications: Authentications = new Map()
   /** What the links that are gone have counted. */
   private readonly bygone = new Map<string, number>()
   private pppNumber = 0
@@ -55,6 +34,7 @@ export class Sessions {
     readonly data: DataPath
     readonly network: HostNetwork
     readonly residents: Residents
+    readonly admissions: Admissions
     readonly stats: Stats
     readonly log: Log
     readonly attempts: Attempts
@@ -73,7 +53,6 @@ export class Sessions {
 
   constructor(to: Sessions['to']) {
     this.to = to
-    this.listen()
   }
 
   carryOut(effect: L2tpEffect): void {
@@ -201,33 +180,15 @@ export class Sessions {
     this.to.data.post(s.worker, { kind: 'injectFrame', peer: s.ids.peer, session: s.ids.session, bytes })
   }
 
-  private authenticate(s: Session, e: Extract<PppEffect, { kind: 'authenticate' }>): void {
+  private authenticate(s: Session, e: Authenticate): void {
     this.to.attempts.authenticating(s.ids.session, e.name)
-    const admission = this.decide(s, e)
-    countAuthentication(this.authentications, e.name, admission)
-    const accepted = admission.kind === 'accepted'
-    this.to.log.add({
-      severity: accepted ? Severity.Info : Severity.Notice,
-      module: 'USER',
-      text: accepted
-        ? `User ${admission.user} authenticated${e.again ? ' again' : ''} on ${s.name}`
-        : `User ${e.name} failed to authenticate: ${admission.reason}`,
-      fields: { session: s.ids.session, peer: s.ids.peer },
-    })
-    if (accepted) {
+    const admission = this.to.admissions.decide(s, e)
+    if (admission.kind === 'accepted') {
       if (admission.displaced !== undefined) this.displace(admission.displaced, admission.user)
       s.admission = admission
     } else this.failed(s, ofAdmission(e.name, admission.reason))
     const result = resultOf(admission, this.to.residents, this.to.network.localAddress)
     s.driver.handle({ kind: 'authenticated', request: e.request, result })
-  }
-
-  private decide(s: Session, e: Extract<PppEffect, { kind: 'authenticate' }>): Admission {
-    const at = { session: s.ids.session, template: s.ids.template, peer: s.ids.peer }
-    if (e.method === 'none') return this.to.residents.admitAnyone(at)
-    const request = { ...e, method: e.method }
-    if (e.again && s.admission) return this.to.residents.confirm(request, s.admission)
-    return this.to.residents.admit(request, at)
   }
 
   /** Another session holds the address that this user owns: the newest login has it. */
@@ -292,18 +253,6 @@ export class Sessions {
     const s = this.all.get(session)
     if (s && sequencing) this.to.data.post(s.worker, { kind: 'installSession', ids: { ...s.ids, sequencing } })
     s?.driver.handle({ kind: 'start' })
-  }
-
-  /** Tells L2TP and PPP of sessions that data came through lately: they need no Hello and no echo. */
-  private listen(): void {
-    for (const s of this.all.values()) {
-      const { packetsIn } = this.to.stats.session(s.ids.session)
-      if (packetsIn === s.packetsSeen) continue
-      s.packetsSeen = packetsIn
-      s.driver.handle({ kind: 'active' })
-      this.to.l2tp({ kind: 'heard', session: s.ids.session })
-    }
-    this.to.deadlines.set(this, this.to.clock.now() + LISTEN_MILLIS, () => this.listen())
   }
 
   /** The link is over, for whatever cause: everything of the session goes, and L2TP hears of it. */

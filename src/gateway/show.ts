@@ -15,7 +15,7 @@ import type {
 } from '../alliedware/show/state.ts'
 import { formatEndpoint, formatIpv4 } from '../packet/ip.ts'
 import type { Control } from './control.ts'
-import type { Session } from './sessions.ts'
+import type { Session } from './session.ts'
 
 export function isakmpSas(c: Control): IsakmpSaState[] {
   const now = c.world.clock.now()
@@ -172,7 +172,7 @@ export function users(c: Control): UserState[] {
   const stored = c.world.secrets.allUsers().filter(u => !scripted.has(u.name.toLowerCase()))
   const live = (name: string) =>
     [...c.sessions.all.values()].filter(s => userOf(s).toLowerCase() === name.toLowerCase()).length
-  const counts = (name: string) => c.sessions.authentications.get(name.toLowerCase()) ?? { good: 0, bad: 0 }
+  const counts = (name: string) => c.admissions.counts.get(name.toLowerCase()) ?? { good: 0, bad: 0 }
   return [
     ...[...scripted.values()].map(u => ({
       name: u.name,

@@ -45,7 +45,7 @@ describe('a client that knows only MS-CHAPv2', () => {
     expect(guest.client.phase).toBe('up')
     expect(authentications(w)).toHaveLength(2)
     expect(w.attempts).toMatchObject([{ outcome: 'connected', user: 'anna', remedy: '' }])
-    expect(w.control.sessions.authentications.get('anna')).toEqual({ good: 1, bad: 1 })
+    expect(w.control.admissions.counts.get('anna')).toEqual({ good: 1, bad: 1 })
   })
 
   it('that cannot be let in is refused with one reason', () => {
