@@ -1,12 +1,15 @@
 /** Which Linux devices the policy's interfaces are, and which rules are for packets that enter by them. */
 
 import type { Ipv4 } from '../packet/ip.ts'
+import type { IpsecPolicyList } from './ipsec-policy.ts'
 import type { Firewall, FirewallPolicy, FirewallRule } from './policy.ts'
 import type { LocalInterface } from './ruleset.ts'
 import { sameName } from './zones.ts'
 
 export interface NftablesInput {
   readonly firewall: Firewall
+  /** The IPsec policies that judge the clear packets of an interface. */
+  readonly ipsec?: readonly IpsecPolicyList[]
   /** The table's name, without its family: letters, digits and `_`. */
   readonly tableName: string
   /** Linux devices by AlliedWare's interface name. An interface without one is left out. */

@@ -9,9 +9,10 @@
  */
 
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
+import { ipsecChains } from './nft-ipsec.ts'
 import { device, join, matchOf } from './nft-match.ts'
 import { destinationNat, sourceNat } from './nft-nat.ts'
-import { isPrivate, type NftablesInput, type Place, places, publicPlaces, rulesOf } from './nft-places.ts'
+import { deviceOf, isPrivate, type NftablesInput, type Place, places, publicPlaces, rulesOf } from './nft-places.ts'
 import type { Firewall, FirewallRule } from './policy.ts'
 import { relate, sameName } from './zones.ts'
 
@@ -22,16 +23,7 @@ const L2TP_PORT = 1701
 
 /** Text for `nft -f -` that makes the table, or makes it anew, in one transaction. Undefined where none is needed. */
 export function nftablesTable(input: NftablesInput): string | undefined {
-  const { firewall } = input
-  if (!firewall.enabled || firewall.policies.length === 0) return undefined
-  const places = publicPlaces(input)
-  const chains = [
-    ...notrack(input, places),
-    ...inputChains(input, places),
-    ...forwardChains(input),
-    ...destinationNat(input, places),
-    ...sourceNat(input),
-  ]
+  const chains = [...ipsecChains(input.ipsec ?? [], name => deviceOf(input, name)), ...firewallChains(input)]
   if (chains.length === 0) return undefined
   const table = tableOf(input.tableName)
   return [
@@ -42,6 +34,19 @@ export function nftablesTable(input: NftablesInput): string | undefined {
     '}',
     '',
   ].join('\n')
+}
+
+function firewallChains(input: NftablesInput): string[] {
+  const { firewall } = input
+  if (!firewall.enabled || firewall.policies.length === 0) return []
+  const places = publicPlaces(input)
+  return [
+    ...notrack(input, places),
+    ...inputChains(input, places),
+    ...forwardChains(input),
+    ...destinationNat(input, places),
+    ...sourceNat(input),
+  ]
 }
 
 /** Text for `nft -f -` that removes the table, whether it is there or not. */
@@ -55,7 +60,7 @@ export function nftablesDelete(tableName: string): string {
  * nothing is.
  */
 export function nftablesNotice(input: NftablesInput): string | undefined {
-  if (nftablesTable(input) === undefined) return undefined
+  if (firewallChains(input).length === 0) return undefined
   const names = publicPlaces(input).map(p => `${p.name} (${p.device})`)
   if (names.length === 0) return undefined
   return (
