@@ -15,6 +15,11 @@ export function keyword(notation: string): Keyword {
   return { name: notation.toLowerCase(), minimum: lower === -1 ? notation.length : lower }
 }
 
+/** The keyword in the manuals' notation: what must be typed in capitals, the rest small. */
+export function notation(k: Keyword): string {
+  return k.name.slice(0, k.minimum).toUpperCase() + k.name.slice(k.minimum)
+}
+
 /** Which of `keywords` the typed word stands for; undefined where it is none of them, or equally well two. */
 export function resolve<K extends Keyword>(typed: string, keywords: readonly K[]): K | undefined {
   const word = typed.toLowerCase()
@@ -82,8 +87,13 @@ export const verbs: readonly Keyword[] = [
 /** Verbs that are another's second name. */
 const sameVerb: Readonly<Record<string, string>> = { logon: 'login', logout: 'logoff' }
 
+/** The verb by its first name. */
+export function firstNameOf(verb: string): string {
+  return sameVerb[verb] ?? verb
+}
+
 /** The full verb that a word stands for, in lower case. */
 export function resolveVerb(word: string): string | undefined {
   const name = resolve(word, verbs)?.name
-  return name === undefined ? undefined : (sameVerb[name] ?? name)
+  return name === undefined ? undefined : firstNameOf(name)
 }

@@ -143,7 +143,8 @@ function findEntry(verb: string, tokens: readonly Token[]): Found {
   return { fault: `${heading}: expected ${[...next, ...new Set(selectors)].join(', ')}` }
 }
 
-function fitsValue(word: ObjectWord, token: Token): boolean {
+/** Whether the word of the path has a value where it must, and none where it must not. */
+export function fitsValue(word: ObjectWord, token: Token): boolean {
   return word.value === 'optional' || (word.value === 'required') === (token.value !== undefined)
 }
 

@@ -2,7 +2,7 @@
 
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4, maskPrefix, parseIpv4 } from '../packet/ip.ts'
-import { keyword, resolve } from './keyword.ts'
+import { type Keyword, keyword, resolve } from './keyword.ts'
 
 export interface ValueType<T> {
   /** For faults and help: `a number from 0 to 255`. */
@@ -15,6 +15,8 @@ export interface ValueType<T> {
   readonly secret?: true
   /** Whether the keyword may stand alone: `never` (the rule), `always` (a flag), or `either`. */
   readonly bare?: 'always' | 'either'
+  /** The words that it takes, for help and completion; there may be other values. */
+  readonly words?: readonly Keyword[]
 }
 
 export function number(min: number, max: number): ValueType<number> {
@@ -36,6 +38,7 @@ export function oneOf<const W extends readonly string[]>(...words: W): ValueType
     expected: words.map(w => w.toUpperCase()).join(', '),
     parse,
     canonical: text => parse(text) ?? text,
+    words: keywords,
   }
 }
 
@@ -53,6 +56,19 @@ export function listOf<const W extends readonly string[]>(...words: W): ValueTyp
         .split(',')
         .map(word => one.canonical!(word.trim()))
         .join(','),
+    ...(one.words && { words: one.words }),
+  }
+}
+
+/** Several numbers with commas between. */
+export function numberList(min: number, max: number): ValueType<readonly number[]> {
+  const one = number(min, max)
+  return {
+    expected: `a list of numbers from ${min} to ${max}`,
+    parse: text => {
+      const values = text.split(',').map(word => one.parse(word.trim()))
+      return values.some(v => v === undefined) ? undefined : (values as number[])
+    },
   }
 }
 
@@ -66,6 +82,7 @@ export const bool: ValueType<boolean> = {
     return word === undefined ? undefined : word === 'on' || word === 'true' || word === 'yes'
   },
   canonical: switchWords.canonical!,
+  ...(switchWords.words && { words: switchWords.words }),
 }
 
 export const address: ValueType<Ipv4> = { expected: 'an IP address', parse: parseIpv4 }
@@ -162,6 +179,7 @@ export function either<A, B>(a: ValueType<A>, b: ValueType<B>): ValueType<A | B>
       const type: ValueType<A | B> = a.parse(value) === undefined ? b : a
       return type.canonical?.(value) ?? value
     },
+    ...((a.words || b.words) && { words: [...(a.words ?? []), ...(b.words ?? [])] }),
   }
 }
 
@@ -181,5 +199,6 @@ export function keywordNumber(max: number, words: Readonly<Record<string, number
     expected: `${keywords.map(k => k.name.toUpperCase()).join(', ')} or ${plain.expected}`,
     parse: value => resolve(value, keywords)?.value ?? plain.parse(value),
     canonical: value => resolve(value, keywords)?.name ?? value,
+    words: keywords,
   }
 }
