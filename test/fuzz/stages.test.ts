@@ -1,15 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { filterIn, filterOut } from '../../src/firewall/filter.ts'
-import type { FirewallTables } from '../../src/firewall/tables.ts'
-import { decapsulate as decapsulateL2tp } from '../../src/l2tp/decapsulate.ts'
+import { filterOut } from '../../src/firewall/filter.ts'
 import { encapsulate as encapsulateL2tp } from '../../src/l2tp/encapsulate.ts'
-import { L2tpTable } from '../../src/l2tp/table.ts'
 import { BATCH_CAPACITY, Batch, MAX_PACKET, SLOT_SIZE } from '../../src/packet/batch.ts'
 import { emitUdp } from '../../src/packet/ip.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
-import { decapsulate as decapsulatePpp } from '../../src/ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../../src/ppp/encapsulate.ts'
-import { PppTable } from '../../src/ppp/table.ts'
 import {
   ALICE,
   ALICE_ROW,
@@ -20,42 +15,11 @@ import {
   icmp,
   LAN_HOST,
   TCP,
-  tables,
   tcp,
   udp,
 } from '../firewall/office.ts'
+import { inbound, path } from './data-path.ts'
 import { FUZZ_TIMEOUT, forSeeds, join, mutate, Rng } from './random.ts'
-
-interface Path {
-  readonly l2tp: L2tpTable
-  readonly ppp: PppTable
-  readonly firewall: FirewallTables
-}
-
-function path(): Path {
-  const l2tp = new L2tpTable(16)
-  const ppp = new PppTable()
-  for (const [row, tunnel] of [
-    [ALICE_ROW, 0x1111],
-    [BOB_ROW, 0x2222],
-  ] as const) {
-    l2tp.install({
-      session: row.session,
-      peer: row.peer,
-      localTunnelId: tunnel,
-      remoteTunnelId: 1,
-      localSessionId: 7,
-      remoteSessionId: 1,
-      remotePort: 1701,
-      localPort: 1701,
-      template: 1,
-      hostName: '',
-      sequencing: row === BOB_ROW,
-    })
-    ppp.set(row.session, { up: true, compressAddress: row === BOB_ROW, compressProtocol: false })
-  }
-  return { l2tp, ppp, firewall: tables() }
-}
 
 function inner(rng: Rng): Uint8Array {
   const from = rng.pick([ALICE, ALICE, BOB, LAN_HOST, INTERNET])
@@ -94,12 +58,6 @@ function opened(rng: Rng): Uint8Array {
   if (flags & 0x0200) head.push(Uint8Array.of(0, rng.below(8)))
   const packet = emitUdp(1701, rng.chance(95) ? 1701 : 1702, join(...head, rng.chance(90) ? frame : mutate(rng, frame)))
   return (rng.chance(25) ? mutate(rng, packet) : packet).slice(0, MAX_PACKET)
-}
-
-function inbound(batch: Batch, p: Path): void {
-  decapsulateL2tp(batch, p.l2tp)
-  decapsulatePpp(batch, p.ppp)
-  filterIn(batch, p.firewall, 1000)
 }
 
 function fates(batch: Batch, rows: number) {
