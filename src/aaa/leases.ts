@@ -11,13 +11,15 @@ export interface LeaseRequest {
   readonly pool: AddressPool | undefined
   /** Who shall get the same pool address again: the user's name, or the peer where nobody authenticates. */
   readonly key: string
+  /** An older session of the same client, which it has left behind: what that holds goes to this one. */
+  readonly predecessor?: number | undefined
 }
 
 export type Lease =
   | {
       readonly kind: 'leased'
       readonly address: Ipv4
-      /** The older session that held the user's own address: it is to be closed, and holds nothing any more. */
+      /** The older session that held the address: it is to be closed, and holds nothing any more. */
       readonly displaced: number | undefined
     }
   | { readonly kind: 'pool-empty' }
@@ -45,6 +47,8 @@ export class Leases {
     if (held) this.release(request.session)
     if (request.fixed !== undefined) return this.leaseFixed(request, request.fixed)
     if (request.pool === undefined) return { kind: 'no-pool' }
+    const inherited = this.inherit(request)
+    if (inherited) return inherited
     const address = this.takeFrom(request.pool, request.key)
     if (address === undefined) return { kind: 'pool-empty' }
     this.hold(request.session, { address, pool: request.pool, key: request.key })
@@ -74,6 +78,15 @@ export class Leases {
     if (displaced !== undefined) this.release(displaced)
     this.hold(request.session, { address, pool: undefined, key: request.key })
     return { kind: 'leased', address, displaced }
+  }
+
+  /** What the same client holds still under the session that it left behind. */
+  private inherit({ session, predecessor, key, pool }: LeaseRequest): Lease | undefined {
+    const left = predecessor === undefined ? undefined : this.bySession.get(predecessor)
+    if (left === undefined || left.pool !== pool || left.key !== key) return undefined
+    this.bySession.delete(predecessor!)
+    this.hold(session, left)
+    return { kind: 'leased', address: left.address, displaced: predecessor }
   }
 
   private stillFits(held: Holding, request: LeaseRequest): boolean {

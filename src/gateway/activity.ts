@@ -1,6 +1,7 @@
 /** Looks now and then at what the data path has counted: sessions that data came through need no Hello and no echo. */
 
 import type { L2tpInput } from '../l2tp/effects.ts'
+import type { Millis } from '../machine.ts'
 import type { Clock, Deadlines } from './deadlines.ts'
 import type { Session } from './session.ts'
 import type { Stats } from './stats.ts'
@@ -14,6 +15,8 @@ export class Activity {
     readonly clock: Clock
     readonly deadlines: Deadlines
     readonly l2tp: (input: L2tpInput) => void
+    /** The inbound SPI that the peer uses now, where it has done so since then. */
+    readonly settledSa: (peer: number, since: Millis) => number | undefined
   }
 
   constructor(to: Activity['to']) {
@@ -31,6 +34,7 @@ export class Activity {
     if (packetsIn === s.packetsSeen) return
     s.packetsSeen = packetsIn
     s.driver.handle({ kind: 'active' })
-    this.to.l2tp({ kind: 'heard', session: s.ids.session })
+    const { session, peer } = s.ids
+    this.to.l2tp({ kind: 'heard', session, sa: this.to.settledSa(peer, this.to.clock.now() - LISTEN_MILLIS) })
   }
 }

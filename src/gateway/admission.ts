@@ -12,19 +12,23 @@ export type Authenticate = Extract<PppEffect, { kind: 'authenticate' }>
 export class Admissions {
   /** What the router counts by user. */
   readonly counts: Authentications = new Map()
-  private readonly residents: Residents
-  private readonly log: Log
+  private readonly to: {
+    readonly residents: Residents
+    readonly log: Log
+    readonly sessions: () => Iterable<Session>
+    /** Where a peer comes from, and who it says it is. */
+    readonly clientOf: (peer: number) => string | undefined
+  }
 
-  constructor(residents: Residents, log: Log) {
-    this.residents = residents
-    this.log = log
+  constructor(to: Admissions['to']) {
+    this.to = to
   }
 
   decide(s: Session, e: Authenticate): Admission {
     const admission = this.ask(s, e)
     countAuthentication(this.counts, e.name, admission)
     const accepted = admission.kind === 'accepted'
-    this.log.add({
+    this.to.log.add({
       severity: accepted ? Severity.Info : Severity.Notice,
       module: 'USER',
       text: accepted
@@ -36,11 +40,31 @@ export class Admissions {
   }
 
   private ask(s: Session, e: Authenticate): Admission {
-    const at = { session: s.ids.session, template: s.ids.template, peer: s.ids.peer }
-    if (e.method === 'none') return this.residents.admitAnyone(at)
+    const { residents } = this.to
+    const { session, template, peer } = s.ids
+    const at = { session, template, peer, predecessor: (user: string) => this.predecessor(s, user)?.ids.session }
+    if (e.method === 'none') return residents.admitAnyone(at)
     const request = { ...e, method: e.method }
-    if (e.again && s.admission) return this.residents.confirm(request, s.admission)
-    return this.residents.admit(request, at)
+    if (e.again && s.admission) return residents.confirm(request, s.admission)
+    return residents.admit(request, at)
+  }
+
+  /**
+   * Whether two sessions are one client's, which has got another port from its NAT since: it comes from the same address
+   * under the same names in IKE and L2TP. Asked of sessions of one user alone.
+   */
+  sameClient(a: Session, b: Session): boolean {
+    const { clientOf } = this.to
+    const known = clientOf(a.ids.peer)
+    if (known === undefined || a.ids.peer === b.ids.peer) return false
+    return a.ids.hostName === b.ids.hostName && known === clientOf(b.ids.peer)
+  }
+
+  /** The session that the client of this one left behind without a word. */
+  private predecessor(s: Session, user: string): Session | undefined {
+    for (const old of this.to.sessions())
+      if (old.admission?.kind === 'accepted' && old.admission.user === user && this.sameClient(old, s)) return old
+    return undefined
   }
 }
 

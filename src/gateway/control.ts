@@ -83,7 +83,12 @@ export class Control {
     const { clock, dice, log } = world
     this.deadlines = new Deadlines(clock)
     const now = () => clock.now()
-    this.admissions = new Admissions(this.residents, log)
+    this.admissions = new Admissions({
+      residents: this.residents,
+      log,
+      sessions: () => this.sessions.all.values(),
+      clientOf: peer => this.peers.clientOf(peer),
+    })
 
     this.peers = new Peers({
       sockets: world.sockets,
@@ -130,6 +135,8 @@ export class Control {
       currentSa: peer => this.peers.current(peer),
       template: (template, pathMru) => pppTemplate(this.current, template, pathMru),
       l2tp: input => this.l2tpDriver.handle(input),
+      startedAnew: (peer, spi) => this.peers.startedAnew(peer, spi),
+      up: peer => this.up(peer),
       closePeer: (peer, reason) => this.ikeDriver.handle({ kind: 'closePeer', peer, reason }),
       bug: (error, where) => this.bug(error, where),
     })
@@ -139,6 +146,7 @@ export class Control {
       clock,
       deadlines: this.deadlines,
       l2tp: input => this.l2tpDriver.handle(input),
+      settledSa: (peer, since) => this.peers.settledSa(peer, since),
     })
     this.residents.configure(configuration, world.secrets.allUsers())
     this.watchAttempts()
@@ -205,6 +213,12 @@ export class Control {
     this.deadlines.clear()
   }
 
+  /** A client that began anew and is up has no use for what it had before. */
+  private up(peer: number): void {
+    const spi = this.peers.takeAnew(peer)
+    if (spi !== undefined) this.ikeDriver.handle({ kind: 'startedAnew', peer, spi })
+  }
+
   private ikeConfig() {
     const { secrets, publicAddress, forceEncapsulation, credentials } = this.world
     return ikeConfig(this.current, id => secrets.key(id), publicAddress(), forceEncapsulation?.(), credentials?.())
@@ -233,7 +247,7 @@ export class Control {
       }
       case PuntReason.PppControl:
         // A phone may leave every Hello unanswered: that it answers PPP's echo shows as well that it is there.
-        this.l2tpDriver.handle({ kind: 'heard', session: m.session })
+        this.l2tpDriver.handle({ kind: 'heard', session: m.session, sa: m.sa })
         return this.sessions.frame(m.session, m.bytes)
       case PuntReason.Dhcp:
         return this.sessions.inform(m.session, m.bytes, this.world.office?.() ?? NO_FACTS)

@@ -40,6 +40,8 @@ export interface Peer {
   moveLogged: Millis | undefined
   /** How many packets had come when we last looked. */
   packetsSeen: number
+  /** It began anew over the SA with this inbound SPI, and is not up yet. */
+  anew: number | undefined
   /** By inbound SPI, oldest first. */
   readonly sas: Map<number, PeerSa>
 }
@@ -125,7 +127,32 @@ export class Peers {
 
   /** The SA that seals for the peer now. */
   current(peer: number): ChildSa | undefined {
-    return [...(this.all.get(peer)?.sas.values() ?? [])].findLast(s => s.outbound)?.sa
+    return this.newest(peer)?.sa
+  }
+
+  /** The peer's address without its port, and the names by which it came: one client's have the same. */
+  clientOf(peer: number): string | undefined {
+    const p = this.all.get(peer)
+    return p && `${p.remote.address} ${p.policy} ${p.identity}`
+  }
+
+  startedAnew(peer: number, spi: number): void {
+    const p = this.all.get(peer)
+    if (p) p.anew = spi
+  }
+
+  /** The SA that the peer began anew over, told once. */
+  takeAnew(peer: number): number | undefined {
+    const p = this.all.get(peer)
+    const spi = p?.anew
+    if (p) p.anew = undefined
+    return spi
+  }
+
+  /** The SPI of the inbound SA that the peer uses now, if that is older than `since`: what came after, it carried. */
+  settledSa(peer: number, since: Millis): number | undefined {
+    const newest = this.newest(peer)
+    return newest !== undefined && newest.installed <= since ? newest.sa.inboundSpi : undefined
   }
 
   /** What an IPsec policy has carried, with the peers that are gone. */
@@ -133,6 +160,10 @@ export class Peers {
     let sum = this.bygone.get(policy) ?? NO_TRAFFIC
     for (const p of this.all.values()) if (p.ipsecPolicy === policy) sum = addTraffic(sum, this.to.stats.peer(p.peer))
     return sum
+  }
+
+  private newest(peer: number): PeerSa | undefined {
+    return [...(this.all.get(peer)?.sas.values() ?? [])].findLast(s => s.outbound)
   }
 
   private up(e: Extract<IkeEffect, { kind: 'peerUp' }>): void {
@@ -156,6 +187,7 @@ export class Peers {
       phase1: undefined,
       moveLogged: undefined,
       packetsSeen: 0,
+      anew: undefined,
       sas: new Map(),
     })
   }

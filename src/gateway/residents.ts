@@ -16,12 +16,20 @@ export type Admission =
       /** Empty where the template asks for no authentication. */
       readonly user: string
       readonly address: Ipv4
-      /** The session that held the user's own address until now: it is to be closed. */
+      /** The session that held the address until now: it is to be closed. */
       readonly displaced: number | undefined
       /** MS-CHAPv2: the proof for the client that we know its password. */
       readonly proof: string | undefined
     }
   | { readonly kind: 'rejected'; readonly reason: 'unknown-user' | 'wrong-password' | 'pool-empty' }
+
+/** A session that asks for an address, and the one that its client has left behind under the same user's name. */
+export interface Caller {
+  readonly session: number
+  readonly template: number
+  readonly peer: number
+  readonly predecessor: (user: string) => number | undefined
+}
 
 type Addresses = readonly [Ipv4 | undefined, Ipv4 | undefined]
 
@@ -47,7 +55,7 @@ export class Residents {
   }
 
   /** Decides about a client that shows this response, and gives it an address. */
-  admit(request: ChapRequest, at: { session: number; template: number }): Admission {
+  admit(request: ChapRequest, at: Caller): Admission {
     const decision = authenticateChap(this.users, request)
     if (decision.kind === 'rejected') return decision
     const { name, address } = decision.user
@@ -64,7 +72,7 @@ export class Residents {
   }
 
   /** An address for a client of a template that asks nobody who they are. */
-  admitAnyone(at: { session: number; template: number; peer: number }): Admission {
+  admitAnyone(at: Caller): Admission {
     return this.accommodate(at, '', undefined, `peer ${at.peer}`)
   }
 
@@ -91,14 +99,9 @@ export class Residents {
     })
   }
 
-  private accommodate(
-    at: { session: number; template: number },
-    user: string,
-    fixed: Ipv4 | undefined,
-    key: string,
-  ): Admission {
+  private accommodate(at: Caller, user: string, fixed: Ipv4 | undefined, key: string): Admission {
     const pool = this.pools.get(this.templatePools.get(at.template) ?? '')
-    const lease = this.leases.lease({ session: at.session, fixed, pool, key })
+    const lease = this.leases.lease({ session: at.session, fixed, pool, key, predecessor: at.predecessor(user) })
     if (lease.kind !== 'leased') return { kind: 'rejected', reason: 'pool-empty' }
     return { kind: 'accepted', user, address: lease.address, displaced: lease.displaced, proof: undefined }
   }

@@ -47,6 +47,10 @@ export class Sessions {
     readonly currentSa: (peer: number) => ChildSa | undefined
     readonly template: (template: number, pathMru: number) => PppTemplate
     readonly l2tp: (input: L2tpInput) => void
+    /** The client began anew over this SA; */
+    readonly startedAnew: (peer: number, spi: number) => void
+    /** one of the peer's sessions has its address. */
+    readonly up: (peer: number) => void
     readonly closePeer: (peer: number, reason: string) => void
     readonly bug: (error: unknown, where: string) => void
   }
@@ -87,6 +91,8 @@ export class Sessions {
         })
         if (effect.dead) this.to.closePeer(effect.peer, effect.reason)
         return
+      case 'startedAnew':
+        return this.to.startedAnew(effect.peer, effect.sa)
       case 'discarded':
         return log.add({
           severity: Severity.Detail,
@@ -184,17 +190,24 @@ export class Sessions {
     this.to.attempts.authenticating(s.ids.session, e.name)
     const admission = this.to.admissions.decide(s, e)
     if (admission.kind === 'accepted') {
-      if (admission.displaced !== undefined) this.displace(admission.displaced, admission.user)
+      if (admission.displaced !== undefined) this.displace(admission.displaced, admission.user, s)
       s.admission = admission
     } else this.failed(s, ofAdmission(e.name, admission.reason))
     const result = resultOf(admission, this.to.residents, this.to.network.localAddress)
     s.driver.handle({ kind: 'authenticated', request: e.request, result })
   }
 
-  /** Another session holds the address that this user owns: the newest login has it. */
-  private displace(session: number, user: string): void {
+  /**
+   * Another session held the address that this user owns, or the same client's last session did: the newest login has it.
+   * With such a client's session goes the peer that it was.
+   */
+  private displace(session: number, user: string, by: Session): void {
     const old = this.all.get(session)
-    if (old) this.finish(old, 'closed', `user ${user} connected anew`)
+    if (!old) return
+    const same = this.to.admissions.sameClient(old, by)
+    this.finish(old, 'closed', `user ${user} connected anew`)
+    const { peer } = old.ids
+    if (same && ![...this.all.values()].some(s => s.ids.peer === peer)) this.to.closePeer(peer, 'the client came back')
   }
 
   private networkUp(s: Session, e: Extract<PppEffect, { kind: 'networkUp' }>): void {
@@ -213,6 +226,7 @@ export class Sessions {
     }
     network.addSession(e.address, e.peerMru, network.proxyDevice(e.address))
     this.to.attempts.connected(s.ids.session, e.user, formatIpv4(e.address), this.to.clock.now())
+    this.to.up(s.ids.peer)
     this.to.log.add({
       severity: Severity.Info,
       module: 'PPP',

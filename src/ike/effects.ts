@@ -13,6 +13,8 @@ export type IkeInput =
   | { readonly kind: 'peerMoved'; readonly peer: number; readonly local: Ipv4; readonly remote: Endpoint }
   /** The data path has had packets of the peer lately: it lives. */
   | { readonly kind: 'heard'; readonly peer: number }
+  /** The peer started anew over the SA with this inbound SPI, and is up there: what is older it has forgotten. */
+  | { readonly kind: 'startedAnew'; readonly peer: number; readonly spi: number }
   /** An SA reached its hard byte limit. */
   | { readonly kind: 'saExhausted'; readonly peer: number; readonly spi: number; readonly inbound: boolean }
   /** End this peer: DELETEs where the policy says so, then peerDown. */

@@ -96,6 +96,11 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
             this.peers.removeChild(peer!, child, 'it carried as many bytes as it may', true)
         return
       }
+      case 'startedAnew': {
+        const peer = this.peers.byId.get(input.peer)
+        if (peer) this.peers.supersede(peer, input.spi)
+        return
+      }
       case 'closePeer': {
         const peer = this.peers.byId.get(input.peer)
         if (peer) this.peers.close(peer, input.reason, true)

@@ -131,6 +131,29 @@ export class Peers {
     if (stale) this.context.effect({ kind: 'peerRestarted', peer: peer.id })
   }
 
+  /**
+   * Ends what is older than the pair with this inbound SPI, for a peer that started anew without INITIAL-CONTACT. DELETEs
+   * go out all the same: where it lives on after all, it shall not go on with SAs that we have forgotten.
+   */
+  supersede(peer: Peer, inboundSpi: number): void {
+    const current = peer.children.get(inboundSpi)
+    if (current === undefined) return
+    for (const child of [...peer.children.values()]) {
+      if (child === current) break
+      this.removeChild(peer, child, 'the client started anew', true)
+    }
+    const sas = [...peer.phase1s]
+    // Where the one that made the pair has run out, nothing tells which are older.
+    for (const p of sas.slice(
+      0,
+      Math.max(
+        0,
+        sas.findIndex(p => p.id === current.phase1),
+      ),
+    ))
+      this.removePhase1(p, 'the client started anew', true)
+  }
+
   /** An authenticated message came from `place`: its SAs follow. */
   move(peer: Peer, place: Place): boolean {
     if (placeKey(peer.place) === placeKey(place)) return false

@@ -18,8 +18,11 @@ export type L2tpInput =
     }
   /** The peer has no SA left or started anew: its tunnels end without a word. */
   | { readonly kind: 'peerGone'; readonly peer: number; readonly reason: string }
-  /** Data came through this session lately: its tunnel is alive, and needs no HELLO. Optional, as often as one likes. */
-  | { readonly kind: 'heard'; readonly session: number }
+  /**
+   * Data came through this session lately: its tunnel is alive, and needs no HELLO. Optional, as often as one likes; `sa`
+   * where it came through that SA, or since there is that SA.
+   */
+  | { readonly kind: 'heard'; readonly session: number; readonly sa?: number | undefined }
   /** End one session with a CDN (RFC 2661 section 4.4.2 result code), and its tunnel when it was the last. */
   | { readonly kind: 'closeSession'; readonly session: number; readonly resultCode: number; readonly reason: string }
   /** End every tunnel with a StopCCN. */
@@ -74,6 +77,11 @@ export type L2tpEffect =
       /** The peer stopped answering; its IKE peer should be closed, too. */
       readonly dead: boolean
     }
+  /**
+   * The client opened a tunnel over an SA that its older tunnels, which ended just now, were never heard on: once it is
+   * up there, what the peer has of SAs older than this one is forgotten by it, too.
+   */
+  | { readonly kind: 'startedAnew'; readonly peer: number; readonly sa: number }
   | { readonly kind: 'discarded'; readonly peer: number; readonly reason: string }
 
 export interface L2tpConfig {

@@ -73,7 +73,7 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
         break
       }
       case 'heard':
-        this.bySession.get(input.session)?.heard(now)
+        this.bySession.get(input.session)?.presence.heardData(now, input.sa)
         break
       case 'shutdown':
         for (const peer of [...this.peers.keys()]) {
@@ -122,7 +122,7 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
 
   /** SCCRQ: of a tunnel that exists, or for a new one. */
   private open(m: Message, p: ControlPacket, input: MessageInput, now: Millis, effects: L2tpEffect[]): void {
-    const { config, counters, dice } = this.context
+    const { config, dice } = this.context
     const remoteTunnelId = u16Of(m, AvpType.AssignedTunnelId) ?? 0
     if (remoteTunnelId === 0 || p.ns !== 0) {
       return this.discard(input, 'badBody', new L2tpError('an SCCRQ that cannot be answered'), effects)
@@ -132,11 +132,11 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
       // Not established: nothing has happened in it but this message, so that it can begin anew as it stands.
       const begun = before.state.kind === 'established' || before.state.kind === 'closed'
       if (!begun || (before.sa === input.sa && !before.settled)) return this.deliver(before, p, input, now, effects)
-      // Without StopCCN: the ID in it would be that of the peer's new tunnel.
-      if (before.state.kind === 'established') counters.tunnelsSuperseded++
-      before.drop('the client started anew', effects)
-      this.settle(before)
+      this.supersede(before, input.sa, effects)
     }
+    const live = this.tunnelsOf(input.peer).filter(t => t.state.kind !== 'closed')
+    // An SA that none of them was heard on: made by one who has forgotten them all. Two at once share an SA.
+    if (!live.some(t => t.presence.isOn(input.sa))) for (const t of live) this.supersede(t, input.sa, effects)
     if (!config.enabled) return this.discard(input, 'ignored', new L2tpError('L2TP is disabled'), effects)
 
     this.makeRoom(input.peer, now, effects)
@@ -154,8 +154,18 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
     this.deliver(tunnel, p, input, now, effects)
   }
 
+  /** Ends what the peer was before it started anew. Without StopCCN: the ID in it may be that of its new tunnel. */
+  private supersede(t: Tunnel, sa: number, effects: L2tpEffect[]): void {
+    const { state, peer } = t
+    t.drop('the client started anew', effects)
+    this.settle(t)
+    if (state.kind !== 'established') return
+    this.context.counters.tunnelsSuperseded++
+    if (!t.presence.isOn(sa)) effects.push({ kind: 'startedAnew', peer, sa })
+  }
+
   private deliver(t: Tunnel, p: ControlPacket, input: MessageInput, now: Millis, effects: L2tpEffect[]): void {
-    t.receive(p, input.remotePort, input.localPort, now, effects)
+    t.receive(p, input, now, effects)
     this.settle(t)
   }
 

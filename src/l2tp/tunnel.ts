@@ -20,6 +20,7 @@ import type { L2tpEffect } from './effects.ts'
 import { L2tpError } from './error.ts'
 import { type ControlPacket, emitControl } from './header.ts'
 import { describeResult, type Message, parseMessage, textOf, u16Of } from './message.ts'
+import { Presence } from './presence.ts'
 import { messageRules } from './rules.ts'
 import { type SessionSnapshot, snapshotSession } from './session.ts'
 
@@ -43,6 +44,9 @@ export interface Opening {
   /** The template of the peer's address range; undefined where it is in none, and is refused. */
   readonly template: number | undefined
 }
+
+/** Where a message came from. */
+export type Origin = Pick<Opening, 'sa' | 'remotePort' | 'localPort'>
 
 export interface TunnelSnapshot {
   readonly peer: number
@@ -72,12 +76,11 @@ export class Tunnel implements TunnelIdentity {
   /** Nothing is left to do: the endpoint may forget the tunnel. */
   finished = false
   readonly calls: Calls
+  readonly presence: Presence
   private readonly authorised: boolean
   private readonly context: Context
   private readonly receiveWindow: number
   private readonly channel: Channel
-  private heardAt: Millis
-  private dataHeardAt: Millis | undefined
 
   constructor(opening: Opening, context: Context, now: Millis) {
     this.peer = opening.peer
@@ -89,7 +92,7 @@ export class Tunnel implements TunnelIdentity {
     this.authorised = opening.template !== undefined
     this.template = opening.template ?? 0
     this.since = now
-    this.heardAt = now
+    this.presence = new Presence(opening.sa, now)
     this.context = context
     this.receiveWindow = Math.max(1, context.config.receiveWindow)
     this.channel = new Channel(this.receiveWindow)
@@ -116,12 +119,12 @@ export class Tunnel implements TunnelIdentity {
     return first === Number.POSITIVE_INFINITY ? undefined : first
   }
 
-  /** A control message whose header names this tunnel; the ports are where its answer goes. */
-  receive(p: ControlPacket, remotePort: number, localPort: number, now: Millis, effects: L2tpEffect[]): void {
+  /** A control message whose header names this tunnel; the ports of `from` are where its answer goes. */
+  receive(p: ControlPacket, from: Origin, now: Millis, effects: L2tpEffect[]): void {
     const { counters } = this.context
-    this.remotePort = remotePort
-    this.localPort = localPort
-    this.heardAt = now
+    this.remotePort = from.remotePort
+    this.localPort = from.localPort
+    this.presence.heard(now, from.sa)
     const ready: Parcel[] = []
     const arrival = this.channel.receive(p, now, ready)
     if (arrival === 'acknowledgement') counters.zlbReceived++
@@ -140,11 +143,7 @@ export class Tunnel implements TunnelIdentity {
 
   tick(now: Millis, effects: L2tpEffect[]): void {
     const { state } = this
-    // A phone may fail to answer a HELLO while its data flows: as long as there is data, it is not dead. On an idle link
-    // the data are answers to PPP's echo, which come hardly more often than a HELLO would.
-    const patience = this.context.config.helloSeconds * 1000 + RETRANSMISSION_CYCLE
-    const patient = this.dataHeardAt !== undefined && now - this.dataHeardAt < patience
-    const alive = this.channel.tick(now, patient)
+    const alive = this.channel.tick(now, this.presence.hasData(now, this.context.config.helloSeconds))
     if (state.kind === 'closed') {
       this.finished ||= !alive || now >= state.until
       if (!this.finished) this.flush(now, effects)
@@ -170,12 +169,6 @@ export class Tunnel implements TunnelIdentity {
       }
     }
     this.flush(now, effects)
-  }
-
-  /** Data came through one of the sessions. */
-  heard(now: Millis): void {
-    this.heardAt = now
-    this.dataHeardAt = now
   }
 
   /** Ends one of the calls with a CDN, and the tunnel with a StopCCN when it was the last one. */
@@ -213,7 +206,7 @@ export class Tunnel implements TunnelIdentity {
   private get helloAt(): Millis | undefined {
     const { helloSeconds } = this.context.config
     if (helloSeconds === 0 || this.channel.unacknowledged > 0) return undefined
-    return this.heardAt + helloSeconds * 1000
+    return this.presence.heardAt + helloSeconds * 1000
   }
 
   /** A message whose turn has come. */

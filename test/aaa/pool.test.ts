@@ -134,6 +134,23 @@ describe('Leases', () => {
     expect(leases.lease(ask(3, 'u', undefined, p))).toMatchObject({ address: 11 })
   })
 
+  it('moves an address from the session that the same client left behind, even out of a full pool', () => {
+    const leases = new Leases()
+    const p = pool(10, 11)
+    leases.lease(ask(1, 'u', undefined, p))
+    leases.lease(ask(2, 'v', undefined, p))
+    const heir = { ...ask(3, 'u', undefined, p), predecessor: 1 }
+    expect(leases.lease(heir)).toEqual({ kind: 'leased', address: 10, displaced: 1 })
+    leases.release(1)
+    expect([leases.holder(10), leases.addressOf(1), p.inUse()]).toEqual([3, undefined, 2])
+    // Not another user's, not another pool's, not of one that holds nothing.
+    expect(leases.lease({ ...ask(4, 'w', undefined, p), predecessor: 3 })).toEqual({ kind: 'pool-empty' })
+    expect(leases.lease({ ...ask(4, 'u', undefined, pool(20, 20)), predecessor: 3 })).toMatchObject({ address: 20 })
+    expect(leases.lease({ ...ask(5, 'u', undefined, p), predecessor: 1 })).toEqual({ kind: 'pool-empty' })
+    leases.release(3)
+    expect(leases.lease(ask(6, 'x', undefined, p))).toMatchObject({ address: 10 })
+  })
+
   it('says why there is none', () => {
     const leases = new Leases()
     const p = pool(10, 10)

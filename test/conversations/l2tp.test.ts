@@ -416,6 +416,7 @@ describe('a client that starts anew', () => {
       '1 -> SCCRQ 0/0 ns 0 nr 0, tunnel 1',
       '* sessionDown 1: the client started anew',
       '* tunnelDown 1: the client started anew',
+      '* startedAnew on 2000',
       '1 <- SCCRP 1/0 ns 0 nr 1, tunnel 3',
       '1 -> SCCCN 3/0 ns 1 nr 1',
       '* tunnelUp 3 XPCLIENT',
@@ -423,12 +424,54 @@ describe('a client that starts anew', () => {
     ])
   })
 
-  it('with another tunnel ID has two tunnels, until there are too many', () => {
+  it('with another tunnel ID, but on a new SA, does so likewise', () => {
+    const ladder = new Ladder()
+    dialled(ladder, { tunnelId: 1 })
+    const reborn = ladder.client(new Lac({ tunnelId: 2 }), 1, 0x2000)
+    ladder.act(reborn, { kind: 'connect' })
+    expect(ladder.take().slice(0, 5)).toEqual([
+      '1 -> SCCRQ 0/0 ns 0 nr 0, tunnel 2',
+      '* sessionDown 1: the client started anew',
+      '* tunnelDown 1: the client started anew',
+      '* startedAnew on 2000',
+      '1 <- SCCRP 2/0 ns 0 nr 1, tunnel 3',
+    ])
+    expect(ladder.endpoint.snapshot().tunnels.map(t => t.remoteTunnelId)).toEqual([2])
+  })
+
+  it('takes with it every tunnel that the new SA brought nothing of, another peer’s never', () => {
+    const ladder = new Ladder()
+    dialled(ladder, { tunnelId: 1 })
+    dialled(ladder, { tunnelId: 2 })
+    const neighbour = ladder.client(new Lac({ tunnelId: 7 }), 2, 0x1001)
+    ladder.act(neighbour, { kind: 'connect' })
+    const reborn = ladder.client(new Lac({ tunnelId: 3 }), 1, 0x2000)
+    ladder.act(reborn, { kind: 'connect' })
+    expect(ladder.endpoint.snapshot().tunnels.map(t => [t.peer, t.remoteTunnelId])).toEqual([
+      [2, 7],
+      [1, 3],
+    ])
+  })
+
+  it('is not what opens a second tunnel over an SA that the first has moved to', () => {
+    for (const moved of ['control', 'data'] as const) {
+      const ladder = new Ladder()
+      const first = dialled(ladder, { tunnelId: 1 })
+      first.sa = 0x2000
+      if (moved === 'control') ladder.act(first, { kind: 'hello' })
+      else ladder.handle({ kind: 'heard', session: 1, sa: 0x2000 })
+      const second = ladder.client(new Lac({ tunnelId: 2 }), 1, 0x2000)
+      ladder.act(second, { kind: 'connect' })
+      expect(ladder.endpoint.snapshot().tunnels.map(t => t.state)).toEqual(['established', 'established'])
+    }
+  })
+
+  it('with another tunnel ID on the same SA has two tunnels, until there are too many', () => {
     const ladder = new Ladder({ maxTunnelsPerPeer: 2 })
     dialled(ladder, { tunnelId: 1 })
     dialled(ladder, { tunnelId: 2 })
     expect(ladder.endpoint.snapshot().tunnels.map(t => t.state)).toEqual(['established', 'established'])
-    const third = ladder.client(new Lac({ tunnelId: 3 }), 1, 0x3000)
+    const third = ladder.client(new Lac({ tunnelId: 3 }), 1, 0x1001)
     ladder.act(third, { kind: 'connect' })
     expect(ladder.take().slice(0, 4)).toEqual([
       '1 -> SCCRQ 0/0 ns 0 nr 0, tunnel 3',

@@ -22,6 +22,13 @@ const stored = (name: string, password: string, ip?: string): StoredUser => ({
   ipAddress: ip === undefined ? undefined : ipv4(ip),
 })
 
+const caller = (session: number, template: number, peer = session) => ({
+  session,
+  template,
+  peer,
+  predecessor: () => undefined,
+})
+
 function setUp(script = SCRIPT, users: readonly StoredUser[] = []) {
   const residents = new Residents()
   const configure = (text: string) => {
@@ -35,7 +42,10 @@ function setUp(script = SCRIPT, users: readonly StoredUser[] = []) {
     const response = createHash('md5')
       .update(concat(Uint8Array.of(7), encodeText(password), challenge))
       .digest()
-    const a = residents.admit({ method: 'chap-md5', name, identifier: 7, challenge, response }, { session, template })
+    const a = residents.admit(
+      { method: 'chap-md5', name, identifier: 7, challenge, response },
+      caller(session, template),
+    )
     return a.kind === 'accepted' ? { ...a, address: formatIpv4(a.address) } : a
   }
   return { residents, admit, configure }
@@ -86,11 +96,11 @@ describe('residents', () => {
 
   it('that nobody asks who they are live by their peer', () => {
     const { residents } = setUp()
-    const a = residents.admitAnyone({ session: 1, template: 1, peer: 5 })
+    const a = residents.admitAnyone(caller(1, 1, 5))
     expect(a).toMatchObject({ kind: 'accepted', user: '', address: ipv4('192.168.8.100') })
     residents.release(1)
-    residents.admitAnyone({ session: 2, template: 1, peer: 6 })
-    expect(residents.admitAnyone({ session: 3, template: 1, peer: 5 })).toMatchObject({
+    residents.admitAnyone(caller(2, 1, 6))
+    expect(residents.admitAnyone(caller(3, 1, 5))).toMatchObject({
       address: ipv4('192.168.8.100'),
     })
   })

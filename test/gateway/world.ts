@@ -36,6 +36,10 @@ export interface GuestOptions {
   readonly user: string
   readonly password: string
   readonly presharedKey?: string
+  /** How many tunnels it has opened since it booted. */
+  readonly tunnelId?: number
+  /** Makes its random numbers others than those of an earlier guest of the same name. */
+  readonly life?: number
   /** As the client knows itself, and as it comes out of its NAT; the same where there is none. */
   readonly address: Ipv4
   readonly outer?: Ipv4
@@ -57,13 +61,14 @@ export class Guest {
     this.o = o
     this.client = new VpnClient({
       profile: o.profile,
-      dice: seededDice(`guest ${o.user} ${o.address}`),
+      dice: seededDice(`guest ${o.user} ${o.address}${o.life === undefined ? '' : ` ${o.life}`}`),
       address: o.address,
       server: SERVER,
       presharedKey: o.presharedKey ?? 'roam-free-2005',
       user: o.user,
       password: o.password,
       peer: 1,
+      ...(o.tunnelId === undefined ? {} : { tunnelId: o.tunnelId }),
     })
   }
 

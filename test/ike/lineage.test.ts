@@ -107,6 +107,40 @@ describe('the lineage of a peer', () => {
     expect(gateway.endpoint.snapshot().children).toHaveLength(49)
   })
 
+  it('ends what is older than the pair over which the client started anew, with DELETEs', () => {
+    const gateway = new Gateway()
+    const first = new Client(gateway, { seed: 'first' }).connect()
+    new Client(gateway, { seed: 'twice' }).mainMode()
+    const again = new Client(gateway, { seed: 'second' }).mainMode()
+    const pair = again.quickMode()
+    const newest = new Client(gateway, { seed: 'third' }).mainMode().quickMode()
+    gateway.take()
+    const effects = gateway.give({ kind: 'startedAnew', peer: 1, spi: pair.outboundSpi })
+    expect(kinds(effects)).toEqual(['send', 'removeSa', 'send', 'send'])
+    expect(of(effects, 'removeSa')).toMatchObject([
+      { inboundSpi: first.outboundSpi, reason: 'the client started anew' },
+    ])
+    expect(gateway.endpoint.snapshot().sas).toHaveLength(2)
+    expect(gateway.endpoint.snapshot().children.map(c => c.inboundSpi)).toEqual([pair.outboundSpi, newest.outboundSpi])
+    // Told again, of a pair that is gone, or of nobody, it changes nothing.
+    for (const [peer, spi] of [
+      [1, pair.outboundSpi],
+      [1, first.outboundSpi],
+      [9, pair.outboundSpi],
+    ] as const)
+      expect(gateway.give({ kind: 'startedAnew', peer, spi })).toEqual([])
+  })
+
+  it('keeps its ISAKMP SA where the pair came from a Quick Mode under the same', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway)
+    client.connect()
+    const pair = client.quickMode()
+    gateway.take()
+    expect(kinds(gateway.give({ kind: 'startedAnew', peer: 1, spi: pair.outboundSpi }))).toEqual(['send', 'removeSa'])
+    expect(gateway.endpoint.snapshot().sas).toHaveLength(1)
+  })
+
   it('gives its row to someone else only after five minutes without ESP, when rows are short', () => {
     const gateway = new Gateway({}, { maxPeers: 1 })
     new Client(gateway, { seed: 'idle' }).mainMode()

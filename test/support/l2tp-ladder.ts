@@ -58,6 +58,8 @@ export function effectLine(e: L2tpEffect): string {
       return `tunnelUp ${e.localTunnelId} ${e.hostName}`
     case 'tunnelDown':
       return `tunnelDown ${e.localTunnelId}${e.dead ? ' dead' : ''}: ${e.reason}`
+    case 'startedAnew':
+      return `startedAnew on ${e.sa.toString(16)}`
     case 'discarded':
       return `discarded: ${e.reason}`
   }
