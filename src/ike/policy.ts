@@ -54,13 +54,25 @@ export interface IsakmpPolicy {
   readonly messageTimeoutSeconds: number
   readonly messageRetryLimit: number
   readonly messageBackoff: 'incremental' | 'none'
-  /** The IPsec policies that name this ISAKMP policy (or none), in position order. */
+  /** The IPsec policies that name this ISAKMP policy (or none), and those without ACTION=IPSEC, in position order. */
   readonly phase2: readonly Phase2Policy[]
 }
 
-/** An IPsec policy with ACTION=IPSEC and its bundle (CREATE IPSEC POLICY, BUNDLESPECIFICATION, SASPECIFICATION). */
+export interface AddressRange {
+  readonly first: Ipv4
+  readonly last: Ipv4
+}
+
+/**
+ * An IPsec policy and its bundle (CREATE IPSEC POLICY, BUNDLESPECIFICATION, SASPECIFICATION). A selector that is undefined
+ * matches everything.
+ */
 export interface Phase2Policy {
   readonly name: string
+  /** The interface it belongs to, as IkeConfig's `interfaces` name it. */
+  readonly interface?: string
+  /** PEERADDRESS: one peer's address, or one peer at a time from anywhere. */
+  readonly peer?: Ipv4 | 'dynamic' | undefined
   /** Accepted transforms, preferred first. */
   readonly suites: readonly Phase2Suite[]
   /** Refuse Quick Modes without PFS in this group; undefined: accept with and without. */
@@ -70,14 +82,24 @@ export interface Phase2Policy {
   readonly lifetimeKilobytes: number | undefined
   /** 64, 128 or 256; at least 64. */
   readonly replayWindow: number
-  /** Local (our) port and protocol selectors: UDP 1701 for L2TP; undefined matches any. */
+  /** Local (our) port and protocol selectors: UDP 1701 for L2TP. */
   readonly localPort: number | undefined
   readonly protocol: number | undefined
-  readonly action: 'ipsec'
+  readonly remotePort?: number | undefined
+  readonly localAddress?: AddressRange | undefined
+  /** The peer's address as it reaches us: behind NAT, the NAT's. */
+  readonly remoteAddress?: AddressRange | undefined
+  /** LNAME and RNAME: what one side calls itself in either phase. */
+  readonly localName?: string | undefined
+  readonly remoteName?: string | undefined
+  /** A policy that lets packets pass in clear, or denies them, is here for its position. */
+  readonly action: 'ipsec' | 'permit' | 'deny'
 }
 
 export interface IkeConfig {
   readonly policies: readonly IsakmpPolicy[]
+  /** Which addresses are whose, so that a peer is judged by the IPsec policies of the interface it talks to. */
+  readonly interfaces?: readonly { readonly name: string; readonly address: Ipv4 }[]
   /** Our public address where a NAT in front of us hides it: our NAT-D and identity then use it. */
   readonly publicAddress: Ipv4 | undefined
   /** Nothing but UDP reaches us: every client is made to encapsulate, and plain ESP is agreed to with nobody. */

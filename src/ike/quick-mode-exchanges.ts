@@ -1,5 +1,6 @@
 /** The Quick Modes under way under each ISAKMP SA, their retransmissions and failures (RFC 2409 section 5.5). */
 
+import type { Ipv4 } from '../packet/ip.ts'
 import { NAT_T_PORT, Notify, Protocol } from './constants.ts'
 import { type Context, type Failure, placeText } from './context.ts'
 import { IkeError } from './error.ts'
@@ -60,7 +61,8 @@ export class QuickModes {
     let answer: QuickAnswer
     try {
       const own = context.config.publicAddress ?? place.local.address
-      answer = answerQuickMode(phase1, request, place, own, () => this.freeSpi(sa.peer), context.dice)
+      const under = { interfaceOf: (a: Ipv4) => interfaceOf(context, a), taken: (p: string) => this.taken(p, sa.peer) }
+      answer = answerQuickMode(phase1, request, place, own, under, () => this.freeSpi(sa.peer), context.dice)
     } catch (e) {
       if (!(e instanceof IkeError)) throw e
       context.count(e.reason)
@@ -68,9 +70,18 @@ export class QuickModes {
     }
     if (answer.kind === 'no-policy')
       return this.fail(phase1, id, place, noPolicy(phase1, place, answer.identities), Notify.InvalidIdInformation)
+    if (answer.kind === 'clear' || answer.kind === 'taken')
+      return this.fail(phase1, id, place, policyInTheWay(place, answer), Notify.InvalidIdInformation)
     if (answer.kind === 'refused')
       return this.fail(phase1, id, place, noProposal(place, answer), Notify.NoProposalChosen)
     this.accept(phase1, id, header.messageId, bytes, place, answer)
+  }
+
+  /** Whether another peer has SAs under an IPsec policy. */
+  private taken(policy: string, by: Peer): boolean {
+    for (const peer of this.peers.byId.values())
+      if (peer !== by) for (const child of peer.children.values()) if (child.sa.policy === policy) return true
+    return false
   }
 
   /** Forgets the oldest finished exchange where there are too many. */
@@ -245,6 +256,25 @@ function noPolicy(phase1: EstablishedPhase1, place: Place, identities: string): 
     detail: `${placeText(place)} asked to protect ${identities}, which no IPsec policy of ISAKMP policy "${phase1.start.policy.name}" covers`,
     remedy: 'create an IPsec policy with ACTION=IPSEC for UDP port 1701, or correct the ports of the one there is',
   }
+}
+
+function policyInTheWay(place: Place, answer: Extract<QuickAnswer, { kind: 'clear' | 'taken' }>): Failure {
+  const { name, action } = answer.policy
+  if (answer.kind === 'taken')
+    return {
+      cause: 'bad-identity',
+      detail: `IPsec policy "${name}" has PEERADDRESS=DYNAMIC, which is for one peer at a time, and another than ${placeText(place)} has it`,
+      remedy: `set ipsec policy="${name}" peeraddress=any`,
+    }
+  return {
+    cause: 'bad-identity',
+    detail: `IPsec policy "${name}" with ACTION=${action.toUpperCase()} comes before any with ACTION=IPSEC for the L2TP of ${placeText(place)}`,
+    remedy: `move policies with open selectors behind those with ACTION=IPSEC: set ipsec policy="${name}" position=100`,
+  }
+}
+
+function interfaceOf(context: Context, own: Ipv4): string | undefined {
+  return context.config.interfaces?.find(i => i.address === own)?.name
 }
 
 function badMessage(place: Place, e: IkeError): Failure {

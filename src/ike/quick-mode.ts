@@ -12,18 +12,12 @@ import { espKeys, exchangeIv, hash1, hash2, hash3, messageIdBytes } from './keym
 import { checkNonce, DEFAULT_LIFETIME_SECONDS } from './main-mode.ts'
 import { bodies, body, emitPayloads, type Header, type Payload } from './message.ts'
 import { natFlavours } from './nat.ts'
-import {
-  describeIdentity,
-  emitNatOa,
-  emitNotification,
-  type Identification,
-  notification,
-  parseIdentification,
-} from './payload.ts'
+import { describeIdentity, emitNatOa, emitNotification, notification, parseIdentification } from './payload.ts'
 import type { Phase2Policy } from './policy.ts'
 import { basic, emitAttributes, emitSa, parseSa, variable32 } from './proposal.ts'
 import { protect, type Unprotected, unprotect } from './protect.ts'
 import { checkPayloads } from './rules.ts'
+import { selectPolicies } from './selectors.ts'
 import type { Cookies, EstablishedPhase1, Place } from './state.ts'
 
 const NONCE_LENGTH = 20
@@ -61,6 +55,9 @@ export type QuickAnswer =
   | { readonly kind: 'refused'; readonly policy: Phase2Policy; readonly refusal: Refusal }
   /** No IPsec policy has these selectors. */
   | { readonly kind: 'no-policy'; readonly identities: string }
+  /** The first that has them is PERMIT or DENY; or it is for one peer at a time, and there is one. */
+  | { readonly kind: 'clear'; readonly policy: Phase2Policy }
+  | { readonly kind: 'taken'; readonly policy: Phase2Policy }
   | QuickAccepted
 
 export interface QuickAccepted {
@@ -79,12 +76,20 @@ export interface QuickAccepted {
   readonly lifetimeKilobytes: number | undefined
 }
 
+/** What the choice of a policy asks of the rest of the endpoint. */
+export interface Circumstances {
+  readonly interfaceOf: (own: Ipv4) => string | undefined
+  /** Whether another peer has SAs under this IPsec policy. */
+  readonly taken: (policy: string) => boolean
+}
+
 /** Answers an authenticated first message. `spi` is asked only when there is something to agree to. Throws IkeError. */
 export function answerQuickMode(
   phase1: EstablishedPhase1,
   request: QuickRequest,
   place: Place,
   ownAddress: Ipv4,
+  under: Circumstances,
   spi: () => number,
   dice: Dice,
 ): QuickAnswer {
@@ -99,12 +104,23 @@ export function answerQuickMode(
   if (identities.length === 1) throw new IkeError('missing-payload', Notify.InvalidIdInformation, 'one identity of two')
   const [idci, idcr] = identities.map(parseIdentification)
 
-  const policies = start.policy.phase2.filter(p => selects(p, idcr))
-  if (policies.length === 0)
+  const selection = selectPolicies(start.policy.phase2, {
+    place,
+    ownAddress,
+    interface: under.interfaceOf(place.local.address),
+    identityInitiator: idci,
+    identityResponder: idcr,
+    peerName: phase1.state.sa.identity,
+    ownName: 'name' in start.policy.localIdentity ? start.policy.localIdentity.name : undefined,
+    taken: under.taken,
+  })
+  if (selection.kind === 'none')
     return {
       kind: 'no-policy',
       identities: idci && idcr ? `${describeIdentity(idci)} - ${describeIdentity(idcr)}` : 'none',
     }
+  if (selection.kind !== 'protect') return selection
+  const { policies } = selection
   const circumstances = {
     keyExchange: keyExchange !== undefined,
     udp: start.natFlavour !== undefined && place.local.port === NAT_T_PORT,
@@ -185,17 +201,6 @@ export function checkThird(
     quick.responderNonce,
   )
   if (!equalSecret(payloads[0]!.body, wanted)) throw new IkeError('bad-hash', Notify.InvalidHashInformation)
-}
-
-/**
- * Whether a policy's selectors admit the responder's identity: KB818043-less Windows asks for port 0, others for 1701.
- * The initiator's port is its own business (Apple takes a random one), and so is its kind of identity.
- */
-function selects(policy: Phase2Policy, idcr: Identification | undefined): boolean {
-  if (idcr === undefined) return true
-  const protocolFits = policy.protocol === undefined || idcr.protocol === 0 || idcr.protocol === policy.protocol
-  const portFits = policy.localPort === undefined || idcr.port === 0 || idcr.port === policy.localPort
-  return protocolFits && portFits
 }
 
 /** RFC 3947 section 5.2: both original addresses, as far as we know them. Not in the drafts: racoon refuses them unasked. */
