@@ -2,6 +2,7 @@
 
 import { nftablesDelete } from '../firewall/nftables.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import { HostCounters } from './host-counters.ts'
 import type { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { CommandQueue, type RunResult, run } from './run.ts'
@@ -11,6 +12,7 @@ export class Network {
   private readonly leavings: Leavings
   private readonly log: Log
   private readonly proxies = new Map<Ipv4, string>()
+  readonly counters = new HostCounters()
   private tun = ''
   private table: string | undefined
 
@@ -72,17 +74,29 @@ export class Network {
   /** Loads our table, in one transaction; the one before goes with it. Answers what nft said where it refused. */
   async applyTable(name: string, text: string): Promise<string | undefined> {
     this.leavings.setTable(name)
+    await this.readCounters()
     const result = await this.queue.add(() => run('nft', ['-f', '-'], text))
     if (result.status === 0) {
+      this.counters.replaced()
       this.table = name
       return undefined
     }
     return result.status === 127 ? 'nft is not installed: run "apt-get install nftables"' : result.output
   }
 
+  /** Brings `counters` up to date. */
+  async readCounters(): Promise<void> {
+    const { table } = this
+    if (table === undefined) return
+    const result = await this.queue.add(() => run('nft', ['-j', 'list', 'table', 'inet', table]))
+    if (result.status === 0) this.counters.read(result.output)
+  }
+
   async removeTable(): Promise<void> {
     if (this.table === undefined) return
     const table = this.table
+    await this.readCounters()
+    this.counters.replaced()
     this.table = undefined
     await this.queue.add(() => run('nft', ['-f', '-'], nftablesDelete(table)))
   }

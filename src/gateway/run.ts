@@ -2,6 +2,9 @@
 
 import { spawn } from 'node:child_process'
 
+/** A listing of the largest policy fits; whatever prints more is cut. */
+const MAX_OUTPUT = 16 << 20
+
 export interface RunResult {
   readonly status: number
   readonly output: string
@@ -13,7 +16,7 @@ export function run(program: string, args: readonly string[], input = ''): Promi
     let output = ''
     const child = spawn(program, [...args], { stdio: ['pipe', 'pipe', 'pipe'] })
     const take = (data: Buffer) => {
-      if (output.length < 65_536) output += data.toString('utf8')
+      if (output.length < MAX_OUTPUT) output += data.toString('utf8')
     }
     child.stdout.on('data', take)
     child.stderr.on('data', take)
