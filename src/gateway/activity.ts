@@ -1,4 +1,7 @@
-/** Looks now and then at what the data path has counted: sessions that data came through need no Hello and no echo. */
+/**
+ * Looks now and then at what the data path has counted: sessions that data came through need no Hello and no echo, and
+ * those that carry none for as long as their template's IDLE are hung up.
+ */
 
 import type { L2tpInput } from '../l2tp/effects.ts'
 import type { Millis } from '../machine.ts'
@@ -6,6 +9,7 @@ import type { Clock, Deadlines } from './deadlines.ts'
 import type { Session } from './session.ts'
 import type { Stats } from './stats.ts'
 
+/** So much later than IDLE at most a session is hung up. */
 const LISTEN_MILLIS = 10_000
 
 export class Activity {
@@ -17,6 +21,8 @@ export class Activity {
     readonly l2tp: (input: L2tpInput) => void
     /** The inbound SPI that the peer uses now, where it has done so since then. */
     readonly settledSa: (peer: number, since: Millis) => number | undefined
+    /** The template's IDLE. */
+    readonly idleSeconds: (template: number) => number | undefined
   }
 
   constructor(to: Activity['to']) {
@@ -25,16 +31,28 @@ export class Activity {
   }
 
   private listen(): void {
-    for (const s of this.to.sessions()) this.look(s)
-    this.to.deadlines.set(this, this.to.clock.now() + LISTEN_MILLIS, () => this.listen())
+    const now = this.to.clock.now()
+    for (const s of this.to.sessions()) {
+      const { packetsIn, packetsOut } = this.to.stats.session(s.ids.session)
+      if (packetsIn !== s.packetsSeen) this.heard(s, now)
+      if (packetsIn + packetsOut !== s.packetsCarried || !s.networkUp) s.usedAt = now
+      s.packetsSeen = packetsIn
+      s.packetsCarried = packetsIn + packetsOut
+      this.watchIdleness(s, now)
+    }
+    this.to.deadlines.set(this, now + LISTEN_MILLIS, () => this.listen())
   }
 
-  private look(s: Session): void {
-    const { packetsIn } = this.to.stats.session(s.ids.session)
-    if (packetsIn === s.packetsSeen) return
-    s.packetsSeen = packetsIn
+  private heard(s: Session, now: Millis): void {
     s.driver.handle({ kind: 'active' })
     const { session, peer } = s.ids
-    this.to.l2tp({ kind: 'heard', session, sa: this.to.settledSa(peer, this.to.clock.now() - LISTEN_MILLIS) })
+    this.to.l2tp({ kind: 'heard', session, sa: this.to.settledSa(peer, now - LISTEN_MILLIS) })
+  }
+
+  /** What PPP and L2TP say to keep the link is not its use: only what was forwarded counts. */
+  private watchIdleness(s: Session, now: Millis): void {
+    const seconds = this.to.idleSeconds(s.ids.template)
+    if (seconds === undefined || now - s.usedAt < seconds * 1000) return
+    s.driver.handle({ kind: 'close', reason: `idle: no data for ${seconds} seconds` })
   }
 }

@@ -147,6 +147,7 @@ export class Control {
       deadlines: this.deadlines,
       l2tp: input => this.l2tpDriver.handle(input),
       settledSa: (peer, since) => this.peers.settledSa(peer, since),
+      idleSeconds: template => this.current.pppTemplates.find(t => t.template === template)?.idleSeconds,
     })
     this.residents.configure(configuration, world.secrets.allUsers())
     this.watchAttempts()
@@ -221,7 +222,14 @@ export class Control {
 
   private ikeConfig() {
     const { secrets, publicAddress, forceEncapsulation, credentials } = this.world
-    return ikeConfig(this.current, id => secrets.key(id), publicAddress(), forceEncapsulation?.(), credentials?.())
+    return ikeConfig(
+      this.current,
+      id => secrets.key(id),
+      publicAddress(),
+      forceEncapsulation?.(),
+      credentials?.(),
+      this.world.surroundings(this.current).interfaces,
+    )
   }
 
   private punt(m: Extract<FromWorker, { kind: 'punt' }>): void {

@@ -1,6 +1,7 @@
 /** What control knows of one session: one PPP link in one L2TP call, with its user and inner address. */
 
 import type { L2tpSessionIds } from '../l2tp/effects.ts'
+import type { Millis } from '../machine.ts'
 import type { PppEffect, PppInput } from '../ppp/effects.ts'
 import type { PppLink } from '../ppp/link.ts'
 import type { Driver } from './driver.ts'
@@ -22,4 +23,7 @@ export interface Session {
   networkUp: boolean
   /** How many packets had come when we last looked. */
   packetsSeen: number
+  /** And how many had gone either way; since when there was none. */
+  packetsCarried: number
+  usedAt: Millis
 }

@@ -154,6 +154,8 @@ export class Sessions {
       mtu: 0,
       networkUp: false,
       packetsSeen: 0,
+      packetsCarried: 0,
+      usedAt: this.to.clock.now(),
     }
     this.all.set(ids.session, session)
     this.to.attempts.called(ids.peer, ids.session, this.to.clock.now(), this.to.wall())
@@ -216,6 +218,7 @@ export class Sessions {
     s.mtu = e.peerMru
     s.since ??= this.to.wall()
     s.networkUp = true
+    s.usedAt = this.to.clock.now()
     data.steer(e.address, s.worker)
     const row = { session: s.ids.session, peer: s.ids.peer, address: e.address, user: e.user, mtu: e.peerMru }
     const { compressAddress, compressProtocol } = e
