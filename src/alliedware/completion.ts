@@ -23,8 +23,8 @@ export function complete(line: string, aliases: readonly string[] = []): Complet
     const rest = commonStart(words.map(w => w.name)).slice(typed.length)
     return { insert: like(typed, rest), ambiguous: rest === '' }
   }
-  // A value may be followed by a comma and more: no space after it, as none is known to be wanted.
-  const after = only.value === 'required' ? '=' : value === undefined ? ' ' : ''
+  // Where the next key may be `=`, or a comma behind a value, it is the operator's.
+  const after = only.value === 'required' ? '=' : only.value === 'none' && value === undefined ? ' ' : ''
   return { insert: like(typed, only.name.slice(typed.length)) + after, ambiguous: false }
 }
 

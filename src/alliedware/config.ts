@@ -3,6 +3,7 @@
 import type { Firewall } from '../firewall/policy.ts'
 import type { Secret } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
+import type { LoginLimits, SshConfig } from './access-config.ts'
 
 /** Something wrong with a script; `line` counts from 1 and is where the command began. */
 export interface Fault {
@@ -148,6 +149,7 @@ export interface Configuration {
   readonly systemName: string | undefined
   readonly helpFile: string | undefined
   readonly secureDelaySeconds: number
+  readonly loginLimits: LoginLimits
   readonly users: readonly User[]
   /** Keys that the script itself made (CREATE ENCO KEY): for the key store, never written back. */
   readonly encoKeys: readonly EncoKey[]
@@ -192,6 +194,7 @@ export interface Configuration {
     readonly policies: readonly IpsecPolicy[]
   }
   readonly isakmp: { readonly enabled: boolean; readonly policies: readonly IsakmpPolicyConfig[] }
+  readonly ssh: SshConfig
   readonly aliases: readonly { readonly name: string; readonly string: string }[]
   readonly held: readonly HeldCommand[]
   readonly inert: readonly InertCommand[]

@@ -1,6 +1,7 @@
 /** A configuration while commands change it: the same shape with its arrays open, its elements still replaced whole. */
 
 import type { Secret } from '../packet/bytes.ts'
+import { loginLimitDefaults, sshDefaults } from './access-config.ts'
 import type { Configuration } from './config.ts'
 
 type Open<T> = T extends readonly (infer E)[]
@@ -18,6 +19,7 @@ export const emptyConfiguration: Configuration = {
   systemName: undefined,
   helpFile: undefined,
   secureDelaySeconds: 60,
+  loginLimits: loginLimitDefaults,
   users: [],
   encoKeys: [],
   pppTemplates: [],
@@ -27,6 +29,7 @@ export const emptyConfiguration: Configuration = {
   firewall: { enabled: false, policies: [] },
   ipsec: { enabled: false, saSpecifications: [], bundles: [], policies: [] },
   isakmp: { enabled: false, policies: [] },
+  ssh: sshDefaults,
   aliases: [],
   held: [],
   inert: [],
@@ -50,6 +53,7 @@ export function draftOf(c: Configuration): Draft {
       policies: [...c.ipsec.policies],
     },
     isakmp: { ...c.isakmp, policies: [...c.isakmp.policies] },
+    ssh: { ...c.ssh, users: [...c.ssh.users] },
     aliases: [...c.aliases],
     held: [...c.held],
     inert: [...c.inert],

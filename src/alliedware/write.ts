@@ -14,6 +14,7 @@ import { type Section, sections } from './grammar.ts'
 import { parseCommand } from './parse.ts'
 import { quote } from './token.ts'
 import { formatRange } from './value.ts'
+import { writeLimits, writeSsh } from './write-access.ts'
 
 const titles: Readonly<Record<Section, string>> = {
   SYSTEM: 'SYSTEM',
@@ -42,6 +43,8 @@ const writers: Readonly<Record<Section, (c: Configuration) => string[]>> = {
       ? []
       : [`set user securedelay=${c.secureDelaySeconds}`]),
     ...c.users.flatMap(writeUser),
+    // Behind the users: a password may be older than the least length that is asked for.
+    ...writeLimits(c.loginLimits),
   ],
   PPP: writePpp,
   L2TP: c => [
@@ -51,7 +54,7 @@ const writers: Readonly<Record<Section, (c: Configuration) => string[]>> = {
   ],
   IP: writeIp,
   FIREWALL: c => [...when(c.firewall.enabled, 'enable firewall'), ...c.firewall.policies.flatMap(writeFirewallPolicy)],
-  SSH: () => [],
+  SSH: c => writeSsh(c.ssh),
   IPSEC: writeIpsec,
   LOG: () => [],
   SNMP: () => [],

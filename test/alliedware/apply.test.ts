@@ -260,15 +260,13 @@ describe('what has no effect', () => {
   it('is held with its keywords written out', () => {
     expect(
       held(
-        'add ssh user=bob pass="two words" ip=1.2.3.4',
-        'ena ssh server hostkey=3',
+        'add user rso ip=1.2.3.4',
         'ADD RAD SE=1.2.3.4 SEC=abc',
         'add snmp community=public manager=1.2.3.4',
         'enable telnet server',
       ),
     ).toEqual([
-      'SSH: add ssh user=bob password="two words" ipaddress=1.2.3.4',
-      'SSH: enable ssh server hostkey=3',
+      'USER: add user rso ip=1.2.3.4',
       'USER: add radius server=1.2.3.4 secret=abc',
       'SNMP: add snmp community=public manager=1.2.3.4',
       'OTHER: enable telnet server',
@@ -276,7 +274,6 @@ describe('what has no effect', () => {
   })
 
   it('goes when its counterpart comes', () => {
-    expect(held('add ssh user=bob pass=x', 'set ssh user=bob keyid=3', 'del ssh user=BOB')).toEqual([])
     expect(held('enable telnet server', 'disable telnet server')).toEqual(['OTHER: disable telnet server'])
     expect(refusal(emptyConfiguration, 'del ssh user=bob')).toEqual(['DELETE SSH USER: SSH user "bob" does not exist'])
   })

@@ -12,7 +12,7 @@ describe('what may follow', () => {
   it.each([
     ['sh ipsec ', ['SA[=]', 'POLicy[=]', 'SASpecification[=]', 'BUNDlespecification[=]', 'COUNter[=]']],
     ['show ipsec p', ['POLicy[=]']],
-    ['add us', ['USEr=']],
+    ['add us', ['USEr[=]']],
     ['add user=x pri', ['PRivilege=']],
     ['add user=x password=y priv=', ['USer', 'MAnager', 'SEcurityofficer']],
     ['add user=x priv=m', ['MAnager']],
@@ -64,8 +64,9 @@ describe('completion', () => {
   it.each([
     ['sh', 'ow '],
     ['SH', 'OW '],
-    ['show ipsec po', 'licy '],
-    ['add us', 'er='],
+    ['show ipsec po', 'licy'],
+    ['add us', 'er'],
+    ['add alias=x str', 'ing='],
     ['add user=x privilege=sec', 'urityofficer'],
     ['dis', 'able '],
     ['nonsense', ''],

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { sshDefaults } from '../../src/alliedware/access-config.ts'
 import type { Configuration } from '../../src/alliedware/config.ts'
 import { emptyConfiguration } from '../../src/alliedware/draft.ts'
 import { formatFault, readScript } from '../../src/alliedware/script.ts'
@@ -183,13 +184,8 @@ const unfilled: Configuration = {
     { name: 'dd', string: 'dis isa debug' },
     { name: 'dd2', string: 'dis ipsec poli debug=all' },
   ],
-  held: [
-    {
-      line: 121,
-      text: 'enable ssh server serverkey=2 hostkey=3 expirytime=12 logintimeout=60',
-      section: 'SSH',
-    },
-  ],
+  ssh: { ...sshDefaults, enabled: true, serverKey: 2, hostKey: 3, expiryHours: 12, loginTimeoutSeconds: 60 },
+  held: [],
   inert: [
     [14, 'add user=secoff pass=<your password> privilege=securityOfficer login=yes', 'your password'],
     [15, 'set user=secoff description="Security Officer Account"', 'your password'],
@@ -284,14 +280,18 @@ const filled: Configuration = {
       },
     ],
   },
-  held: [
-    ...unfilled.held,
-    {
-      line: 123,
-      text: 'add ssh user=secoff password="battery staple" ipaddress=198.51.100.9',
-      section: 'SSH',
-    },
-  ],
+  ssh: {
+    ...unfilled.ssh,
+    users: [
+      {
+        name: 'secoff',
+        password: Secret.fromText('battery staple'),
+        keyId: undefined,
+        address: ipv4('198.51.100.9'),
+        mask: undefined,
+      },
+    ],
+  },
   inert: [],
 }
 

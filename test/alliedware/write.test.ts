@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { LoginLimits, SshConfig } from '../../src/alliedware/access-config.ts'
 import { applyCommand } from '../../src/alliedware/apply.ts'
 import { bundleString } from '../../src/alliedware/commands/bundle.ts'
 import { classfulMask } from '../../src/alliedware/commands/ip.ts'
@@ -193,11 +194,34 @@ function inOrder(policies: readonly IpsecPolicy[]): IpsecPolicy[] {
   )
 }
 
+const loginLimits: fc.Arbitrary<LoginLimits> = fc.record({
+  failures: fc.integer({ min: 1, max: 10 }),
+  lockoutSeconds: fc.integer({ min: 1, max: 30_000 }),
+  confirmFailures: fc.integer({ min: 1, max: 5 }),
+  minimumLength: maybe(fc.integer({ min: 1, max: 23 })),
+})
+const ssh: fc.Arbitrary<SshConfig> = fc.record({
+  enabled: bool,
+  hostKey: maybe(fc.integer({ min: 0, max: 65_535 })),
+  serverKey: maybe(fc.integer({ min: 0, max: 65_535 })),
+  expiryHours: maybe(fc.integer({ min: 0, max: 168 })),
+  loginTimeoutSeconds: fc.integer({ min: 1, max: 3600 }),
+  users: fc.uniqueArray(
+    fc.record({
+      name: name(64),
+      password: maybe(printable(1, 64).map(Secret.fromText)),
+      keyId: maybe(fc.integer({ min: 0, max: 65_535 })),
+      address: maybe(fc.integer({ min: 1, max: 0xffffffff })),
+      mask: fc.constant(undefined),
+    }),
+    byName,
+  ),
+})
+
 /** Held and inert commands in the order of their sections, as a script has them. */
 const held = [
   ['USER', 'add radius server=1.2.3.4 secret="two words"'],
   ['PPP', 'set ppp template=7 vjc=off'],
-  ['SSH', 'enable ssh server hostkey=3 expirytime=12'],
   ['LOG', 'create log output=permanent "odd word"'],
   ['SNMP', 'enable snmp'],
 ].map(([section, text]) => ({ line: 1, section: section!, text: text! }))
@@ -237,6 +261,8 @@ const configuration: fc.Arbitrary<Configuration> = fc
           systemName: maybe(printable(1, 120)),
           helpFile: maybe(fc.constant('450-261a.hlp')),
           secureDelaySeconds: fc.integer({ min: 10, max: 3600 }),
+          loginLimits,
+          ssh,
           users: fc.uniqueArray(user, byName),
           encoKeys: fc.constant([]),
           pppTemplates: fc.constant([...pppTemplates].sort((a, b) => a.template - b.template)),

@@ -2,8 +2,8 @@
 
 import { fromHex, Secret } from '../../packet/bytes.ts'
 import type { EncoKey } from '../config.ts'
-import { removeWhere } from '../draft.ts'
-import { act, type CommandEntry } from '../grammar.ts'
+import { type Draft, removeWhere } from '../draft.ts'
+import { act, type CommandEntry, type Report } from '../grammar.ts'
 import { address, either, fileName, flag, number, oneOf, secretText, text } from '../value.ts'
 
 const keyId = number(0, 65535)
@@ -25,6 +25,24 @@ function keyValue(value: Secret): Secret | undefined {
   return new Secret(fromHex(written.slice(2)))
 }
 
+/** Longer values are public RSA keys. */
+const LONGEST_SECRET = 128
+
+/** The public RSA key of an SSH user; a key pair of ours is made by the gateway, and never by a script. */
+function importPublicKey(
+  draft: Draft,
+  id: number,
+  value: Secret | undefined,
+  about: string | undefined,
+  report: Report,
+) {
+  if (value === undefined) return report.warn('an RSA key is made at the prompt only: nothing was made')
+  const line = new TextDecoder().decode(value.reveal())
+  if (!/^ssh-rsa [A-Za-z0-9+/]+=*( .*)?$/.test(line))
+    return report.error('VALUE: expected a public key as OpenSSH writes it: "ssh-rsa AAAA..."')
+  draft.encoKeys.push({ id, type: 'rsa', description: about || undefined, value })
+}
+
 export const encoCommands: readonly CommandEntry[] = [
   act({
     verb: 'create',
@@ -32,13 +50,13 @@ export const encoCommands: readonly CommandEntry[] = [
     of: keyId,
     parameters: {
       TYpe: oneOf('DES', '3DESOuter', 'AES128', 'AES192', 'AES256', 'GEneral', 'RSa'),
-      VAlue: secretText(1, 128),
+      VAlue: secretText(1, 1100),
       DEscription: text(0, 25),
       RANdom: flag,
       FIle: fileName,
       FORmat: oneOf('HEx', 'NIq', 'SSh'),
       IPaddress: address,
-      LEngth: number(2, 2048),
+      LEngth: number(2, 4096),
       MODule: either(number(0, 255), text(1, 16)),
     },
     needs: ['type'],
@@ -46,10 +64,11 @@ export const encoCommands: readonly CommandEntry[] = [
     apply: (draft, id, args, report) => {
       if (draft.encoKeys.some(key => key.id === id)) return report.error(`ENCO key ${id} exists already`)
       const type = args.type!
-      if (type === 'rsa') return report.warn('an RSA key has no use here; nothing was made')
+      if (type === 'rsa') return importPublicKey(draft, id, args.value, args.description, report)
       if (args.value === undefined) return report.error('VALUE is missing: keys are entered, not made, here')
       const value = keyValue(args.value)
       const length = value?.reveal().length
+      if ((length ?? 0) > LONGEST_SECRET) return report.error(`VALUE: expected at most ${LONGEST_SECRET} characters`)
       const wanted = keyBytes[type]
       if (value === undefined) return report.error('VALUE: expected pairs of hexadecimal digits behind 0x')
       if (wanted !== undefined && length !== wanted)

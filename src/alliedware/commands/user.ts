@@ -1,5 +1,6 @@
 /** The user database: ADD, SET, DELETE and PURGE USER, and the module's own settings; RADIUS servers are held. */
 
+import type { Secret } from '../../packet/bytes.ts'
 import { type Draft, merge, removeWhere, sameName } from '../draft.ts'
 import { act, type CommandEntry, hold } from '../grammar.ts'
 import { address, bool, either, mask, name, number, oneOf, secretText, text } from '../value.ts'
@@ -27,6 +28,12 @@ const findUser = (draft: Draft, wanted: string) => draft.users.findIndex(user =>
 /** 0.0.0.0 takes a fixed address or a netmask away. */
 const unlessZero = (value: number | undefined) => (value === 0 ? undefined : value)
 
+const tooShort = (draft: Draft, password: Secret | undefined) =>
+  password !== undefined && letters(password) < (draft.loginLimits.minimumLength ?? 0)
+const letters = (secret: Secret) => [...new TextDecoder().decode(secret.reveal())].length
+const shortText = (draft: Draft) =>
+  `PASSWORD: expected ${draft.loginLimits.minimumLength} characters or more (MINPWDLEN)`
+
 export const userCommands: readonly CommandEntry[] = [
   act({
     verb: 'add',
@@ -39,6 +46,7 @@ export const userCommands: readonly CommandEntry[] = [
     kind: 'user',
     apply: (draft, user, args, report) => {
       if (findUser(draft, user) >= 0) return report.error(`user "${user}" exists already`)
+      if (tooShort(draft, args.password)) return report.error(shortText(draft))
       draft.users.push({
         name: user,
         password: args.password!,
@@ -64,6 +72,7 @@ export const userCommands: readonly CommandEntry[] = [
       const index = findUser(draft, wanted)
       if (index < 0) return report.missing('user', wanted)
       const before = draft.users[index]!
+      if (tooShort(draft, args.password)) return report.error(shortText(draft))
       draft.users[index] = {
         ...merge(before, {
           password: args.password,
@@ -81,18 +90,26 @@ export const userCommands: readonly CommandEntry[] = [
   act({
     verb: 'set',
     path: 'USEr',
-    parameters: { SEcuredelay: number(10, 3600) },
-    held: {
+    parameters: {
+      SEcuredelay: number(10, 3600),
       LOGINFail: number(1, 10),
       LOCkoutpd: number(1, 30000),
       MANpwdfail: number(1, 5),
       MINpwdlen: number(1, 23),
+    },
+    held: {
       TACRetries: number(0, 10),
       TACTimeout: number(1, 60),
     },
     section: 'USER',
     apply: (draft, _, args) => {
       if (args.securedelay !== undefined) draft.secureDelaySeconds = args.securedelay
+      draft.loginLimits = merge(draft.loginLimits, {
+        failures: args.loginfail,
+        lockoutSeconds: args.lockoutpd,
+        confirmFailures: args.manpwdfail,
+        minimumLength: args.minpwdlen,
+      })
     },
   }),
   act({
@@ -115,6 +132,10 @@ export const userCommands: readonly CommandEntry[] = [
       draft.users = draft.users.filter(user => sameName(user.name, 'manager'))
     },
   }),
+  hold({ verb: 'enable', path: 'USEr RSO', section: 'USER' }),
+  hold({ verb: 'disable', path: 'USEr RSO', section: 'USER' }),
+  hold({ verb: 'add', path: 'USEr RSO', parameters: { IP: address, MAsk: mask }, needs: ['ip'], section: 'USER' }),
+  hold({ verb: 'delete', path: 'USEr RSO', parameters: { IP: address }, needs: ['ip'], section: 'USER' }),
   hold({
     verb: 'add',
     path: 'RADius SErver=',
