@@ -126,6 +126,9 @@ export interface IsakmpPolicyConfig {
   readonly msgRetryLimit: number
   readonly msgTimeoutSeconds: number
   readonly msgBackoff: 'incremental' | 'none'
+  /** RFC 3706; undefined where the script does not set it, which is BOTH here (docs/alliedware.md). */
+  readonly dpdMode?: 'both' | 'receive' | 'none' | undefined
+  readonly dpdIdleSeconds?: number | undefined
 }
 
 export interface PppTemplateConfig {

@@ -306,6 +306,8 @@ function writeIsakmpPolicy(p: IsakmpPolicyConfig): string[] {
       msgretrylimit: unless(p.msgRetryLimit, usual.msgRetryLimit),
       msgtimeout: unless(p.msgTimeoutSeconds, usual.msgTimeoutSeconds),
       msgbackoff: unless(p.msgBackoff, usual.msgBackoff),
+      dpdmode: p.dpdMode,
+      dpdidletimeout: p.dpdIdleSeconds,
     }),
   ]
 }

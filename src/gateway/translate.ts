@@ -36,6 +36,8 @@ const HASHES = { sha: 'sha1', md5: 'md5', sha256: 'sha256' } as const
 
 /** Anti-replay where the specification does not say: always on, 64 packets (the router's default of none serves nobody). */
 const REPLAY_WINDOW = 64
+/** A phone in use, whose L2TP is asked each minute, is not woken up for this as well. */
+const DPD_IDLE_SECONDS = 75
 /** The largest IP packet that we give a client: what Windows asks for, too. */
 const LARGEST_MRU = 1400
 
@@ -85,6 +87,10 @@ function isakmpPolicy(
       messageTimeoutSeconds: p.msgTimeoutSeconds,
       messageRetryLimit: p.msgRetryLimit,
       messageBackoff: p.msgBackoff,
+      deadPeerDetection: {
+        announced: p.dpdMode !== 'none',
+        idleSeconds: (p.dpdMode ?? 'both') === 'both' ? (p.dpdIdleSeconds ?? DPD_IDLE_SECONDS) : undefined,
+      },
       phase2: c.ipsec.policies
         .filter(i => i.action === 'ipsec' && (i.isakmpPolicy ?? p.name).toLowerCase() === p.name.toLowerCase())
         .flatMap(i => phase2Policy(c, i)),

@@ -11,7 +11,7 @@ import type { Payload } from './message.ts'
 import { type Notification, notification } from './payload.ts'
 import type { Cookies, EstablishedPhase1, Peer } from './state.ts'
 
-/** Silence after which a peer is asked: a phone in use, whose L2TP is asked each minute, is not woken up for this as well. */
+/** Silence after which a peer is asked, where its policy does not say. */
 const IDLE_MILLIS = 75_000
 const RETRY_MILLIS = 10_000
 const MAX_ASKED = 5
@@ -30,7 +30,7 @@ export class Liveness {
   /** The peer has a new ISAKMP SA. */
   watch(peer: Peer): void {
     this.heard(peer)
-    this.arm(peer, this.context.now + IDLE_MILLIS)
+    this.look(peer)
   }
 
   /** Something authentic came from the peer, in IKE or in ESP. */
@@ -57,11 +57,13 @@ export class Liveness {
   }
 
   private look(peer: Peer): void {
+    this.forget(peer)
     peer.liveness = undefined
     // The newest: an older one the peer may have forgotten. Without any it cannot be asked until there is one again.
     const phase1 = [...peer.phase1s].at(-1)
-    if (!phase1?.start.deadPeerDetection) return
-    const due = peer.heard + IDLE_MILLIS
+    const idle = phase1 && patience(phase1)
+    if (phase1 === undefined || idle === undefined) return
+    const due = peer.heard + idle
     if (peer.asked === 0 && this.context.now < due) return this.arm(peer, due)
     if (peer.asked >= MAX_ASKED) return this.dead(peer)
     peer.asked++
@@ -80,6 +82,14 @@ export class Liveness {
     const sequence = messageIdBytes(sa.question)
     return notifyPayload(notification(Notify.DpdRUThere, Protocol.Isakmp, cookies(phase1.start), sequence))
   }
+}
+
+/** How long this peer may be silent before it is asked; undefined where it may be for ever. */
+function patience({ start }: EstablishedPhase1): Millis | undefined {
+  const rule = start.policy.deadPeerDetection
+  if (!start.deadPeerDetection) return undefined
+  if (rule === undefined) return IDLE_MILLIS
+  return rule.announced && rule.idleSeconds !== undefined ? rule.idleSeconds * 1000 : undefined
 }
 
 function cookies(c: Cookies): Uint8Array {

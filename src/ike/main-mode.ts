@@ -94,7 +94,8 @@ export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[]
   ]
   if (natFlavour) answered.push({ type: PayloadType.VendorId, body: natFlavours[natFlavour].vendorId })
   if (start.fragmentation) answered.push({ type: PayloadType.VendorId, body: VendorId.Fragmentation })
-  if (start.deadPeerDetection) answered.push({ type: PayloadType.VendorId, body: VendorId.Dpd })
+  if (start.deadPeerDetection && policy.deadPeerDetection?.announced !== false)
+    answered.push({ type: PayloadType.VendorId, body: VendorId.Dpd })
   return { kind: 'chosen', start, reply: emitMessage({ header: mainHeader(cookies), payloads: answered }) }
 }
 

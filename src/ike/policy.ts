@@ -54,6 +54,13 @@ export interface IsakmpPolicy {
   readonly messageTimeoutSeconds: number
   readonly messageRetryLimit: number
   readonly messageBackoff: 'incremental' | 'none'
+  /** Dead peer detection (RFC 3706); unset: as far as the peer does it, with a question after 75 s of silence. */
+  readonly deadPeerDetection?: {
+    /** Whether we say that we answer. */
+    readonly announced: boolean
+    /** The silence after which we ask; undefined: never. */
+    readonly idleSeconds: number | undefined
+  }
   /** The IPsec policies that name this ISAKMP policy (or none), and those without ACTION=IPSEC, in position order. */
   readonly phase2: readonly Phase2Policy[]
 }

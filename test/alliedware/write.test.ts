@@ -167,6 +167,8 @@ const isakmpPolicy = fc.record({
   msgRetryLimit: fc.integer({ min: 0, max: 1024 }),
   msgTimeoutSeconds: fc.integer({ min: 1, max: 86_400 }),
   msgBackoff: fc.constantFrom('incremental' as const, 'none' as const),
+  dpdMode: fc.constantFrom(undefined, 'both' as const, 'receive' as const, 'none' as const),
+  dpdIdleSeconds: fc.option(fc.integer({ min: 1, max: 86_400 }), { nil: undefined }),
 })
 
 const ipsecPolicy = (bundles: readonly number[], isakmp: readonly string[]) =>

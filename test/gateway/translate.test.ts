@@ -38,6 +38,16 @@ const policy = (...s: Parameters<typeof script>) => ike(...s).policies[0]!
 const phase2 = (...s: Parameters<typeof script>) => policy(...s).phase2[0]!
 
 describe('Phase 1', () => {
+  it.each([
+    ['', { announced: true, idleSeconds: 75 }],
+    ['dpdidletimeout=20', { announced: true, idleSeconds: 20 }],
+    ['dpdmode=both dpdidletimeout=300', { announced: true, idleSeconds: 300 }],
+    ['dpdmode=receive dpdidletimeout=300', { announced: true, idleSeconds: undefined }],
+    ['dpdmode=none', { announced: false, idleSeconds: undefined }],
+  ])('dead peer detection, %s', (words, wanted) => {
+    expect(policy(words && `set isakmp policy=roaming1 ${words}`).deadPeerDetection).toEqual(wanted)
+  })
+
   it('where the script sets nothing takes what is best and what XP has, but never DES or group 1', () => {
     const p = policy()
     expect(p.ciphers).toEqual(['aes256', 'aes128', '3des'])

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Notify, PayloadType, Protocol } from '../../src/ike/constants.ts'
+import { bodies, parseMessage } from '../../src/ike/message.ts'
 import { emitNotification, notification, parseNotification } from '../../src/ike/payload.ts'
-import { VendorId } from '../../src/ike/vendor.ts'
+import { hasVendorId, VendorId } from '../../src/ike/vendor.ts'
 import { concat } from '../../src/packet/writer.ts'
 import { windows10 } from '../support/windows.ts'
 import { Client, Gateway, of } from './gateway.ts'
@@ -92,6 +93,41 @@ describe('a peer that answers liveness checks', () => {
     const renewed = new Client(gateway, { ...answering, seed: 'renewed' }).mainMode()
     gateway.take()
     expect(listen(renewed, 80, true).map(q => q.at)).toEqual([75])
+  })
+})
+
+describe('a policy with a word about it', () => {
+  const dpd = (announced: boolean, idleSeconds: number | undefined) => ({
+    deadPeerDetection: { announced, idleSeconds },
+  })
+  const announces = (gateway: Gateway) => {
+    const client = new Client(gateway, answering)
+    const two = parseMessage(client.must(client.ike.message1()))
+    return hasVendorId(bodies(two.payloads, PayloadType.VendorId), VendorId.Dpd)
+  }
+
+  it('BOTH: asks after its own time', () => {
+    const gateway = new Gateway(dpd(true, 20))
+    expect(announces(gateway)).toBe(true)
+    const client = new Client(gateway, answering)
+    client.connect()
+    gateway.take()
+    expect(listen(client, 69, false).map(q => q.at)).toEqual([20, 30, 40, 50, 60])
+    expect(of(gateway.pass(1), 'peerDown')).toHaveLength(1)
+  })
+
+  it.each([
+    ['RECEIVE: says that it answers, and never asks', true],
+    ['NONE: does not say it, and never asks', false],
+  ])('%s', (_, announced) => {
+    const gateway = new Gateway(dpd(announced, undefined))
+    expect(announces(gateway)).toBe(announced)
+    const client = new Client(gateway, answering)
+    client.connect()
+    gateway.take()
+    expect(listen(client, 1000, false)).toEqual([])
+    // One that asks all the same is answered: to leave it without would end the connection.
+    expect(client.send(client.ike.areYouThere(1))).toBeDefined()
   })
 })
 

@@ -24,6 +24,8 @@ const policyParameters = {
   MSGREtrylimit: number(0, 1024),
   MSGTimeout: number(1, 86_400),
   MSGBackoff: oneOf('INCremental', 'NONe'),
+  DPDMode: oneOf('BOth', 'NOne', 'REceive'),
+  DPDIdletimeout: number(1, 86_400),
   // A policy that asks peers for more than the shared key must not answer those who have nothing more.
   XAUTH: oneOf('NONe'),
   HYBridxauth: oneOf('OFf', 'FAlse', 'NO'),
@@ -31,8 +33,6 @@ const policyParameters = {
 const policyHeld = {
   DELetedelay: number(0, 30),
   DHExponentlength: number(160, 1023),
-  DPDMode: oneOf('BOth', 'NOne', 'REceive'),
-  DPDIdletimeout: number(1, 86_400),
   EXPIRYKbytes: number(1, 1000),
   HEArtbeatmode: oneOf('BOth', 'NOne', 'REceive', 'SEnd'),
   LOCALRsakey: number(0, 65535),
@@ -64,6 +64,8 @@ function policyWith(before: IsakmpPolicyConfig, args: Arguments<typeof policyPar
     msgRetryLimit: args.msgretrylimit,
     msgTimeoutSeconds: args.msgtimeout,
     msgBackoff: args.msgbackoff,
+    dpdMode: args.dpdmode,
+    dpdIdleSeconds: args.dpdidletimeout,
   })
 }
 
