@@ -72,6 +72,8 @@ export class Control {
   readonly world: ControlWorld
   /** Errors that are nobody's protocol error. */
   bugs = 0
+  /** Clients that cut SHA-256 to 96 bits. */
+  shortIcvs = 0
   private current: Configuration
   private readonly deadlines: Deadlines
   private readonly ikeDriver: Driver<IkeInput, IkeEffect>
@@ -275,6 +277,7 @@ export class Control {
         return this.ikeDriver.handle({ kind: 'peerMoved', peer: e.peer, local: e.local, remote })
       }
       case 'shortIcv':
+        this.shortIcvs++
         return this.world.log.add({
           severity: Severity.Info,
           module: 'IPSE',

@@ -71,6 +71,8 @@ function check(o: Options): number {
   for (const f of loaded.faults) process.stdout.write(`${f.text}\n`)
   if (loaded.faults.some(f => f.error)) return EXIT_CONFIGURATION
   for (const c of loaded.configuration.inert) process.stdout.write(`${inertText(o, c)}\n`)
+  const pki = new Pki(o.state, () => new Date())
+  for (const w of pki.oddities(loaded.configuration)) process.stdout.write(`warning: ${w}\n`)
   process.stdout.write('ok\n')
   return 0
 }

@@ -6,11 +6,12 @@
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Configuration } from '../alliedware/config.ts'
+import type { Configuration, IsakmpPolicyConfig } from '../alliedware/config.ts'
 import { type Certificate, readCertificates, readRevocationLists } from '../ike/certificate.ts'
 import { isListOf, MAX_DEPTH } from '../ike/certificate-path.ts'
 import type { RsaCredentials } from '../ike/signature.ts'
 import { encodeText, equal, printable } from '../packet/bytes.ts'
+import { parseIpv4 } from '../packet/ip.ts'
 import {
   authorityExtensions,
   certificatePem,
@@ -76,8 +77,11 @@ export class Pki {
 
   /** What the operator should know before the first client fails over it. */
   oddities(c: Configuration): string[] {
-    const idle = this.credentials ? [] : c.isakmp.policies.filter(p => p.authType === 'rsasig')
-    return [...this.warnings, ...idle.map(p => `ISAKMP policy "${p.name}" wants certificates: CREATE CA makes them`)]
+    const own = this.credentials?.chain[0]
+    const policies = c.isakmp.policies.filter(p => p.authType === 'rsasig')
+    const idle = own ? [] : policies.map(p => `ISAKMP policy "${p.name}" wants certificates: CREATE CA makes them`)
+    const misnamed = own ? policies.flatMap(p => misnaming(p, own)) : []
+    return [...this.warnings, ...idle, ...misnamed]
   }
 
   /** Makes an authority and our own certificate under it. Throws PkiError where there is one. */
@@ -284,4 +288,16 @@ export interface ServerNames {
 function subjectUnder(authority: Issued, commonName: string): Subject & { readonly organization: string } {
   const own = authority.certificate.subject.getField('CN') as { value?: string } | null
   return { commonName, organization: own?.value ?? 'Floatgate' }
+}
+
+/** LOCALID is the name that we go by, and our certificate has to bear it: strongSwan refuses us otherwise. */
+function misnaming({ name, localId }: IsakmpPolicyConfig, own: Certificate): string[] {
+  if (localId === undefined || parseIpv4(localId) !== undefined) return []
+  const kind = localId.includes('@') ? 'user' : 'fqdn'
+  const names = own.alternativeNames
+  if (names.some(n => n.kind === kind && n.text.toLowerCase() === localId.toLowerCase())) return []
+  const has = names.map(n => n.text).join(', ') || 'no other name'
+  return [
+    `LOCALID "${localId}" of ISAKMP policy "${name}" is not in our certificate (${has}), so clients may refuse us: leave it out, or make one that has it`,
+  ]
 }

@@ -230,7 +230,7 @@ export function sessions(c: Control): SessionState[] {
 
 export function counters(c: Control, more: CounterState): CounterState {
   return {
-    ike: c.ike.snapshot().counters,
+    ike: { ...c.ike.snapshot().counters, 'short-icv': c.shortIcvs },
     l2tp: c.l2tp.snapshot().counters,
     ppp: c.sessions.pppCounters(),
     data: c.world.stats.totals(),

@@ -25,6 +25,10 @@ const MAX_INFORMATIONAL_IDS = 1024
 /** Other SAs may own an SPI that the dice offered: how often to ask again. */
 const SPI_ATTEMPTS = 16
 
+/** To a client that has only plain ESP to offer, where nothing but UDP arrives. */
+const NO_PLAIN_ESP =
+  'the client does not know NAT traversal, and ESP reaches this gateway in UDP alone: install update 818043 on Windows 2000 and on XP before SP2, allow NATTRAVERSAL, or run the gateway where it has a raw socket and without "forceEncapsulation" in the site file'
+
 export class QuickModes {
   private readonly context: Context
   private readonly peers: Peers
@@ -73,8 +77,14 @@ export class QuickModes {
     if (answer.kind === 'clear' || answer.kind === 'taken')
       return this.fail(phase1, id, place, policyInTheWay(place, answer), Notify.InvalidIdInformation)
     if (answer.kind === 'refused')
-      return this.fail(phase1, id, place, noProposal(place, answer), Notify.NoProposalChosen)
+      return this.fail(phase1, id, place, this.noProposal(phase1, place, answer), Notify.NoProposalChosen)
     this.accept(phase1, id, header.messageId, bytes, place, answer)
+  }
+
+  private noProposal(phase1: EstablishedPhase1, place: Place, answer: Extract<QuickAnswer, { kind: 'refused' }>) {
+    const failure = noProposal(place, answer)
+    const deaf = this.context.config.forceEncapsulation && phase1.start.natFlavour === undefined
+    return deaf ? { ...failure, remedy: NO_PLAIN_ESP } : failure
   }
 
   /** Whether another peer has SAs under an IPsec policy. */

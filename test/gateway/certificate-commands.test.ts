@@ -122,6 +122,22 @@ it('the gateway is called as clients dial it', async () => {
   expect(await type('create certificate')).toMatchObject({ exit: 2 })
 })
 
+it('a LOCALID that our certificate does not bear is told, with the names that it has', async () => {
+  const { world, type, pki } = setUp()
+  await type('create ca server=vpn.example.org')
+  const oddities = (localId: string | undefined) => {
+    const { configuration: c } = world.control
+    const policies = c.isakmp.policies.map(p => ({ ...p, localId }))
+    return pki.oddities({ ...c, isakmp: { ...c.isakmp, policies } })
+  }
+  for (const fine of [undefined, 'VPN.example.org', '203.0.113.1']) expect(oddities(fine)).toEqual([])
+  expect(oddities('local')).toEqual([
+    'LOCALID "local" of ISAKMP policy "roaming1" is not in our certificate (vpn.example.org), so clients may refuse us: leave it out, or make one that has it',
+  ])
+  // A user's name is another kind of name than a host's.
+  expect(oddities('vpn@example.org')).toHaveLength(1)
+})
+
 it('a gateway without certificates says so to the operator, before and after a client comes', async () => {
   const { world, type, pki } = setUp()
   expect(pki.oddities(world.control.configuration)).toEqual([

@@ -248,7 +248,9 @@ describe('a gateway behind a NAT', () => {
     const old = new Client(gateway, { ...windowsXp, ...direct, natFlavours: [] })
     old.mainMode()
     old.send(old.ike.quick1().bytes)
-    expect(events(gateway.take(), 'failed')[0]!.remedy).toContain('where only UDP arrives')
+    const [failed] = events(gateway.take(), 'failed')
+    expect(failed).toMatchObject({ phase: 2, cause: 'no-proposal-phase2' })
+    expect(failed!.remedy).toMatch(/does not know NAT traversal.*update 818043.*"forceEncapsulation"/)
   })
 
   it('returns the hash of whatever the client dialled where that is not the public address either', () => {
