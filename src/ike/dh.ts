@@ -1,6 +1,6 @@
 /** Diffie-Hellman groups (RFC 2409 section 6, RFC 3526, RFC 5903): MODP 1, 2, 5 and 14, elliptic curves 19 and 20. */
 
-import { createDiffieHellman, createECDH, type DiffieHellman, getDiffieHellman } from 'node:crypto'
+import { createDiffieHellman, createECDH, type DiffieHellman, type ECDH, getDiffieHellman } from 'node:crypto'
 import type { Dice } from '../machine.ts'
 import { concat } from '../packet/writer.ts'
 import { Notify } from './constants.ts'
@@ -37,6 +37,8 @@ export interface KeyPair {
   readonly privateKey: Uint8Array
   /** As a KE payload holds it. */
   readonly publicValue: Uint8Array
+  /** On a curve, the private key as OpenSSL has it: to give it again would cost another multiplication of a point. */
+  readonly curve?: ECDH
 }
 
 /** Bytes of a KE payload in this group: the prime's length, or both coordinates of a point. */
@@ -59,7 +61,7 @@ export function generateKeyPair(group: Group, dice: Dice): KeyPair {
     const e = createECDH(g.openssl)
     e.setPrivateKey(privateKey)
     // RFC 5903 section 7: both coordinates, without the byte that says "uncompressed".
-    return { group, privateKey, publicValue: new Uint8Array(e.getPublicKey()).slice(1) }
+    return { group, privateKey, publicValue: new Uint8Array(e.getPublicKey()).slice(1), curve: e }
   }
   const d = calculator(g)
   d.setPrivateKey(privateKey)
@@ -71,11 +73,9 @@ export function sharedSecret(own: KeyPair, peer: Uint8Array): Uint8Array {
   const g = groups[own.group]
   checkPublicValue(own.group, peer)
   if (g.kind === 'curve') {
-    const e = createECDH(g.openssl)
-    e.setPrivateKey(own.privateKey)
     try {
       // RFC 5903 section 9: the x coordinate alone. OpenSSL checks that the point is on the curve.
-      return leftPad(e.computeSecret(concat(Uint8Array.of(4), peer)), g.length)
+      return leftPad(own.curve!.computeSecret(concat(Uint8Array.of(4), peer)), g.length)
     } catch {
       throw invalidKey('public value is not a point of the curve')
     }
@@ -92,7 +92,7 @@ export function checkPublicValue(group: Group, value: Uint8Array): void {
   const g = groups[group]
   if (g.kind === 'curve') return
   const y = BigInt(`0x${Buffer.from(value).toString('hex')}`)
-  const p = BigInt(`0x${calculator(g).getPrime('hex')}`)
+  const p = prime(g)
   if (y <= 1n || y >= p - 1n) throw invalidKey('public value is 0, 1, p-1 or beyond the prime')
 }
 
@@ -106,6 +106,14 @@ function calculator(g: Modp): DiffieHellman {
     calculators.set(g.openssl, d)
   }
   return d
+}
+
+const primes = new Map<string, bigint>()
+
+function prime(g: Modp): bigint {
+  let p = primes.get(g.openssl)
+  if (p === undefined) primes.set(g.openssl, (p = BigInt(`0x${calculator(g).getPrime('hex')}`)))
+  return p
 }
 
 function leftPad(bytes: Uint8Array, length: number): Uint8Array {
