@@ -116,7 +116,7 @@ export class GatewayHost {
 let office: SecretStore | undefined
 
 /** The pre-shared key's store: one for all, since nobody changes it. */
-function officeSecrets(): SecretStore {
+export function officeSecrets(): SecretStore {
   if (office) return office
   const directory = mkdtempSync(join(tmpdir(), 'floatgate-simulation-'))
   try {

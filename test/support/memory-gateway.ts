@@ -5,6 +5,7 @@
 
 import type { Configuration } from '../../src/alliedware/config.ts'
 import { readScript } from '../../src/alliedware/script.ts'
+import type { Engine } from '../../src/esp/engine.ts'
 import { ReferenceEngine } from '../../src/esp/reference.ts'
 import { Control } from '../../src/gateway/control.ts'
 import type { Clock } from '../../src/gateway/deadlines.ts'
@@ -70,6 +71,8 @@ export interface GatewaySurroundings {
   readonly toLan: (packet: Uint8Array) => void
   /** What control posts to the data path, before it is carried out: keys are still in it. */
   readonly posted?: (worker: number, message: ToWorker) => void
+  /** A worker's ESP; without it the reference does the work. */
+  readonly engine?: () => Engine
   /** What control does to the network and towards the clients, in words. */
   readonly deed?: (text: string) => void
 }
@@ -96,12 +99,12 @@ export class MemoryWorker implements Wires {
     readonly tell: (message: FromWorker) => void
   }
 
-  constructor(worker: number, local: Ipv4, stats: Stats, out: MemoryWorker['out']) {
+  constructor(worker: number, local: Ipv4, stats: Stats, out: MemoryWorker['out'], engine?: Engine) {
     this.local = local
     this.out = out
     this.forwarder = new Forwarder({
       worker,
-      engine: this.engine,
+      engine: engine ?? this.engine,
       wires: this,
       stats,
       seed: 1,
@@ -166,11 +169,17 @@ export class MemoryGateway {
     this.workers = Array.from(
       { length: workers },
       (_, number) =>
-        new MemoryWorker(number, around.local, this.stats, {
-          toLan: packet => around.toLan(packet),
-          toPeer: (remote, packet) => around.toClient(remote, remote.port === 0 ? 0 : 4500, packet),
-          tell: message => this.control.fromWorker(number, message),
-        }),
+        new MemoryWorker(
+          number,
+          around.local,
+          this.stats,
+          {
+            toLan: packet => around.toLan(packet),
+            toPeer: (remote, packet) => around.toClient(remote, remote.port === 0 ? 0 : 4500, packet),
+            tell: message => this.control.fromWorker(number, message),
+          },
+          around.engine?.(),
+        ),
     )
     const { clock, wall, dice, secrets } = around
     this.control = new Control(

@@ -1,0 +1,58 @@
+/**
+ * What a set-up costs the gateway, from Main Mode's first message to IPCP's last: beside what its Diffie-Hellman, its
+ * HMACs, its ciphers and the ESP of its packets cost by themselves in the same process. `--clients N` connect, 100
+ * otherwise.
+ */
+
+import { type VpnProfile, windows10, windowsXp } from '../test/support/profiles.ts'
+import { type CryptoKind, kinds, RecordedCrypto } from './recorded-crypto.ts'
+import { RecordedSetups } from './recorded-setups.ts'
+
+const at = process.argv.indexOf('--clients')
+const clients = at < 0 ? 100 : Number(process.argv[at + 1])
+const ROUNDS = 5
+
+const offering = (profile: VpnProfile, group: number): VpnProfile => {
+  const offers = (profile.ike.offers ?? []).filter(o => o.group === group)
+  return { ...profile, ike: { ...profile.ike, offers } }
+}
+
+const scenes = [
+  { name: 'Windows XP, 3DES, group 2', profile: offering(windowsXp, 2) },
+  { name: 'Windows XP, 3DES, group 14', profile: offering(windowsXp, 14) },
+  { name: 'Windows 10, AES-256, group 20', profile: offering(windows10, 20) },
+]
+
+/** Seconds of processor time, the best of a few rounds: the first ones are compiled on the way. */
+function best(run: () => number): number {
+  return Math.min(...Array.from({ length: ROUNDS }, run))
+}
+
+function timed(run: () => void): number {
+  const before = process.cpuUsage()
+  run()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e6
+}
+
+const milliseconds = (seconds: number) => `${((1000 * seconds) / clients).toFixed(3).padStart(8)} ms`
+
+console.log(`${clients} clients connect, processor time for each`)
+for (const { name, profile } of scenes) {
+  const setups = new RecordedSetups(profile, clients)
+  const whole = best(() => setups.play())
+  const recorded = new RecordedCrypto(() => setups.play())
+  console.log(`\n${name}`)
+  console.log(
+    `  all of it           ${milliseconds(whole)}  ${(clients / whole).toFixed(0)} set-ups/s, ${setups.datagramsEach.toFixed(0)} datagrams each`,
+  )
+  let arithmetic = best(() => setups.playEsp())
+  console.log(`  ESP                 ${milliseconds(arithmetic)}`)
+  for (const kind of Object.keys(kinds) as CryptoKind[]) {
+    const again = recorded.again(kind)
+    const alone = best(() => timed(again))
+    arithmetic += alone
+    console.log(`  ${kind.padEnd(20)}${milliseconds(alone)}  ${(recorded.count(kind) / clients).toFixed(1)} objects`)
+  }
+  console.log(`  share: ${((100 * arithmetic) / whole).toFixed(0)} % of what its arithmetic alone would allow`)
+}
