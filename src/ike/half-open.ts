@@ -1,16 +1,29 @@
-/** The exchanges that are half open, so that a flood makes its room at the expense of the address it comes from. */
+/**
+ * The exchanges that are half open, so that a flood makes its room at the expense of where it comes from: the networks
+ * of an address share alike, then the addresses of a network.
+ */
 
 import type { Ipv4 } from '../packet/ip.ts'
 import type { Phase1 } from './state.ts'
 
+/** Bits of an address that stand for a share: who spoofs every address of a network has still but that network's share. */
+const LEVELS = [16, 24, 32] as const
+
+/** How many exchanges a prefix has, and how they are spread over the next longer ones. */
+interface Share {
+  size: number
+  readonly parts: Map<number, Share>
+  /** The parts that have so many exchanges, at that index. */
+  readonly bySize: Set<Share>[]
+  /** The largest index of `bySize` with a part in it. */
+  most: number
+  /** Of a whole address: its exchanges' keys, oldest first. */
+  readonly keys: Set<string>
+}
+
 export class HalfOpen {
   private readonly exchanges = new Map<string, Phase1>()
-  /** The keys of each address, oldest first. */
-  private readonly sources = new Map<Ipv4, Set<string>>()
-  /** The addresses that have so many exchanges, at that index. */
-  private readonly bySize: Set<Ipv4>[] = []
-  /** The largest index of `bySize` with an address in it. */
-  private most = 0
+  private readonly all = newShare()
 
   get size(): number {
     return this.exchanges.size
@@ -26,40 +39,58 @@ export class HalfOpen {
 
   /** The key is a new one, and the exchange's address stays what it is while it is in here. */
   add(key: string, phase1: Phase1): void {
-    const address = phase1.place.remote.address
-    const keys = this.sources.get(address) ?? new Set()
     this.exchanges.set(key, phase1)
-    this.sources.set(address, keys)
-    keys.add(key)
-    this.resize(address, keys.size - 1, keys.size)
+    this.count(phase1.place.remote.address, 1).keys.add(key)
   }
 
   /** Takes an exchange out; nothing where another or none has the key. */
   remove(key: string, phase1: Phase1): void {
     if (this.exchanges.get(key) !== phase1) return
     this.exchanges.delete(key)
-    const address = phase1.place.remote.address
-    const keys = this.sources.get(address)!
-    keys.delete(key)
-    if (keys.size === 0) this.sources.delete(address)
-    this.resize(address, keys.size + 1, keys.size)
+    this.count(phase1.place.remote.address, -1).keys.delete(key)
   }
 
   /**
-   * Which exchange to give up for a new one: the oldest of the address that has most. Where all have as many as each
-   * other, as when every source is spoofed, it is that of the address that has had so many for longest.
+   * Which exchange to give up for a new one: the oldest of the address that has most in the network that has most. Where
+   * all have as many as each other it is that of the one that has had so many for longest.
    */
   leastDeserving(): Phase1 | undefined {
-    const address = this.bySize[this.most]?.values().next().value
-    if (address === undefined) return undefined
-    return this.exchanges.get(this.sources.get(address)!.values().next().value!)
+    let share = this.all
+    while (share.keys.size === 0) {
+      const largest = share.bySize[share.most]?.values().next().value
+      if (largest === undefined) return undefined
+      share = largest
+    }
+    return this.exchanges.get(share.keys.values().next().value!)
   }
 
-  private resize(address: Ipv4, before: number, after: number): void {
-    this.bySize[before]?.delete(address)
-    if (after > 0) (this.bySize[after] ??= new Set()).add(address)
-    if (after > this.most) this.most = after
-    // Only one exchange comes or goes at a time, so the next smaller size is the largest now.
-    else if (before === this.most && this.bySize[before]!.size === 0) this.most = after
+  /** One exchange more or less, on every level. Answers the address's share. */
+  private count(address: Ipv4, change: 1 | -1): Share {
+    let share = this.all
+    share.size += change
+    for (const bits of LEVELS) {
+      const prefix = address >>> (32 - bits)
+      const part = share.parts.get(prefix) ?? newShare()
+      share.parts.set(prefix, part)
+      resize(share, part, change)
+      if (part.size === 0) share.parts.delete(prefix)
+      share = part
+    }
+    return share
   }
+}
+
+function newShare(): Share {
+  return { size: 0, parts: new Map(), bySize: [], most: 0, keys: new Set() }
+}
+
+function resize(of: Share, part: Share, change: 1 | -1): void {
+  const before = part.size
+  const after = before + change
+  part.size = after
+  of.bySize[before]?.delete(part)
+  if (after > 0) (of.bySize[after] ??= new Set()).add(part)
+  if (after > of.most) of.most = after
+  // Only one exchange comes or goes at a time, so the next smaller size is the largest now.
+  else if (before === of.most && of.bySize[before]!.size === 0) of.most = after
 }

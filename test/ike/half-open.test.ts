@@ -30,6 +30,22 @@ describe('half-open exchanges', () => {
     expect([table.size, table.leastDeserving()]).toEqual([0, undefined])
   })
 
+  it('give up one of the network that has most, however many addresses it spoofs', () => {
+    const table = new HalfOpen()
+    const honest = from(0xc0000201)
+    table.add('honest', honest)
+    const neighbour = from(0xc6120000)
+    table.add('neighbour', neighbour)
+    for (let i = 0; i < 600; i++) {
+      const given = table.size < 100 ? undefined : table.leastDeserving()!
+      if (given) table.remove(`${given.place.remote.address}`, given)
+      const address = 0xc6120100 + i
+      table.add(`${address}`, from(address))
+    }
+    expect(table.size).toBe(100)
+    expect([table.get('honest'), table.get('neighbour')]).toEqual([honest, neighbour])
+  })
+
   it('agree with a count by hand, whatever comes and goes', () => {
     const table = new HalfOpen()
     const model = new Map<string, Phase1>()
@@ -41,7 +57,7 @@ describe('half-open exchanges', () => {
     for (let i = 0; i < 3000; i++) {
       const key = `k${i}`
       if (roll(100) < 55) {
-        const p = from(roll(7))
+        const p = from(((1 + roll(2)) << 16) | (roll(3) << 8) | roll(4))
         table.add(key, p)
         model.set(key, p)
       } else if (model.size > 0) {
@@ -49,13 +65,18 @@ describe('half-open exchanges', () => {
         table.remove(gone, p)
         model.delete(gone)
       }
-      const counts = new Map<number, number>()
-      for (const p of model.values()) counts.set(p.place.remote.address, (counts.get(p.place.remote.address) ?? 0) + 1)
-      const most = Math.max(0, ...counts.values())
       const chosen = table.leastDeserving()
       expect(table.size).toBe(model.size)
-      if (most === 0) expect(chosen).toBeUndefined()
-      else expect(counts.get(chosen!.place.remote.address)).toBe(most)
+      if (model.size === 0) expect(chosen).toBeUndefined()
+      // On each level the chosen one's prefix has as many as any other within the prefix before.
+      let within = [...model.values()].map(p => p.place.remote.address)
+      for (const bits of [16, 24, 32]) {
+        const counts = new Map<number, number>()
+        for (const a of within) counts.set(a >>> (32 - bits), (counts.get(a >>> (32 - bits)) ?? 0) + 1)
+        const own = chosen === undefined ? 0 : chosen.place.remote.address >>> (32 - bits)
+        expect(counts.get(own) ?? 0).toBe(Math.max(0, ...counts.values()))
+        within = within.filter(a => a >>> (32 - bits) === own)
+      }
     }
   })
 })
