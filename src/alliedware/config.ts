@@ -100,6 +100,11 @@ export interface IpsecPolicy {
   readonly transportProtocol: number | 'any' | 'opaque'
   readonly localAddress: { readonly first: Ipv4; readonly last: Ipv4 } | undefined
   readonly remoteAddress: { readonly first: Ipv4; readonly last: Ipv4 } | undefined
+  /** ICMP types, or undefined for any packet. */
+  readonly icmpTypes: readonly number[] | undefined
+  /** LNAME and RNAME: what the two sides call themselves. */
+  readonly localName: string | undefined
+  readonly remoteName: string | undefined
   readonly usePfsKey: boolean
   /** AlliedWare's group number: 0, 1, 2, and 5, 14 as our extension. */
   readonly group: number | undefined

@@ -7,6 +7,7 @@ import { type NftablesInput, nftablesNotice, nftablesTable } from '../firewall/n
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
 import { udpPortHolder } from './host.ts'
+import type { HostCounters } from './host-counters.ts'
 import { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { loadNative, type Native } from './native.ts'
@@ -17,6 +18,7 @@ import type { Site } from './site.ts'
 import { type Devices, findDevices, proxyDevice, surroundings } from './site-devices.ts'
 import { ControlSockets, IKE_NAT_PORT, IKE_PORT } from './sockets.ts'
 import { Stats } from './stats.ts'
+import { ipsecLists } from './translate.ts'
 import { Workers } from './workers.ts'
 
 /** How many addresses the TUN steering map holds. */
@@ -105,6 +107,7 @@ export class Daemon {
     const name = `floatgate_${this.tun}`
     const input: NftablesInput = {
       firewall: this.control.configuration.firewall,
+      ipsec: ipsecLists(this.control.configuration),
       tableName: name,
       interfaces: surroundings(this.control.configuration, this.devices).interfaces,
       devices: this.devices.byName,
@@ -130,6 +133,12 @@ export class Daemon {
     this.control.configure(configuration)
     const refusal = await this.applyFirewall()
     return [...restart, ...this.devices.warnings, ...(refusal === undefined ? [] : [refusal])]
+  }
+
+  /** What the kernel counted in our table up to now. */
+  async hostCounters(): Promise<HostCounters> {
+    await this.network.readCounters()
+    return this.network.counters
   }
 
   counters(): Record<string, Record<string, number>> {

@@ -7,6 +7,7 @@ import type {
   PppTemplateConfig,
   SaSpecification,
 } from '../alliedware/config.ts'
+import type { IpsecPolicyList } from '../firewall/ipsec-policy.ts'
 import type { LocalIdentity, Phase1Cipher, Phase1Hash, Phase2Policy, Phase2Suite } from '../ike/policy.ts'
 import { DEFAULT_BOUNDS, type Group, type IkeConfig, type IsakmpPolicy } from '../ike/policy.ts'
 import type { RsaCredentials } from '../ike/signature.ts'
@@ -48,10 +49,12 @@ export function ikeConfig(
   forceEncapsulation = false,
   /** For policies with AUTHTYPE=RSASIG. */
   credentials?: RsaCredentials,
+  interfaces: IkeConfig['interfaces'] = [],
 ): IkeConfig {
   const policies = c.isakmp.enabled && c.ipsec.enabled ? c.isakmp.policies : []
   return {
     policies: policies.flatMap(p => isakmpPolicy(c, p, key, credentials)),
+    interfaces,
     publicAddress,
     forceEncapsulation,
     ...DEFAULT_BOUNDS,
@@ -92,7 +95,7 @@ function isakmpPolicy(
         idleSeconds: (p.dpdMode ?? 'both') === 'both' ? (p.dpdIdleSeconds ?? DPD_IDLE_SECONDS) : undefined,
       },
       phase2: c.ipsec.policies
-        .filter(i => i.action === 'ipsec' && (i.isakmpPolicy ?? p.name).toLowerCase() === p.name.toLowerCase())
+        .filter(i => i.action !== 'ipsec' || (i.isakmpPolicy ?? p.name).toLowerCase() === p.name.toLowerCase())
         .flatMap(i => phase2Policy(c, i)),
     },
   ]
@@ -106,24 +109,54 @@ function identity(localId: string | undefined): LocalIdentity {
 
 function phase2Policy(c: Configuration, i: IpsecPolicy): Phase2Policy[] {
   const bundle = c.ipsec.bundles.find(b => b.id === i.bundle)
-  if (!bundle) return []
-  const specifications = bundle.alternatives.flatMap(ids =>
+  // OPAQUE is for packets whose ports cannot be read: L2TP's can. ICMP is not L2TP either.
+  const cannotBeL2tp = i.localPort === 'opaque' || i.remotePort === 'opaque' || i.transportProtocol === 'opaque'
+  if ((i.action === 'ipsec' && !bundle) || cannotBeL2tp || i.icmpTypes !== undefined) return []
+  const specifications = (bundle?.alternatives ?? []).flatMap(ids =>
     // Several together are AND: AH or compression with ESP, which no built-in client needs and we do not do.
     ids.length === 1 ? c.ipsec.saSpecifications.filter(s => s.id === ids[0]) : [],
   )
   return [
     {
       name: i.name,
+      interface: i.interface,
+      action: i.action,
       suites: specifications.flatMap(suite),
       pfsGroup: i.usePfsKey ? (GROUPS[i.group ?? 2] ?? 2) : undefined,
-      lifetimeSeconds: bundle.expirySeconds,
-      lifetimeKilobytes: bundle.expiryKilobytes,
+      lifetimeSeconds: bundle?.expirySeconds,
+      lifetimeKilobytes: bundle?.expiryKilobytes,
       replayWindow: Math.max(REPLAY_WINDOW, ...specifications.map(s => s.replayWindow ?? 0)),
+      peer: i.peer === 'any' ? undefined : i.peer,
       localPort: typeof i.localPort === 'number' ? i.localPort : undefined,
+      remotePort: typeof i.remotePort === 'number' ? i.remotePort : undefined,
       protocol: typeof i.transportProtocol === 'number' ? i.transportProtocol : undefined,
-      action: 'ipsec',
+      localAddress: i.localAddress,
+      remoteAddress: i.remoteAddress,
+      localName: i.localName,
+      remoteName: i.remoteName,
     },
   ]
+}
+
+/** The IPsec policies as the filter of clear packets; none while IPsec is disabled. */
+export function ipsecLists(c: Configuration): IpsecPolicyList[] {
+  if (!c.ipsec.enabled) return []
+  return [...new Set(c.ipsec.policies.map(p => p.interface))].map(name => ({
+    interface: name,
+    policies: c.ipsec.policies
+      .filter(p => p.interface === name)
+      .map(p => ({
+        name: p.name,
+        action: p.action,
+        localAddress: p.localAddress,
+        remoteAddress: p.remoteAddress,
+        localPort: p.localPort,
+        remotePort: p.remotePort,
+        protocol: p.transportProtocol,
+        icmpTypes: p.icmpTypes,
+        named: p.localName !== undefined || p.remoteName !== undefined,
+      })),
+  }))
 }
 
 function suite(s: SaSpecification): Phase2Suite[] {

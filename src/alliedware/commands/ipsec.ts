@@ -14,6 +14,7 @@ import {
   mask,
   name,
   number,
+  numberList,
   oneOf,
   type Range,
   text,
@@ -33,10 +34,9 @@ const policyParameters = {
   ACtion: oneOf('DEny', 'IPsec', 'PErmit'),
   BUNDlespecification: specificationId,
   GROup: oneOf('0', '1', '2', '5', '14', '19', '20'),
-  // A selector that is not carried out would make the policy match more than was asked for: only ANY is taken.
-  ICmptype: oneOf('ANy'),
-  LNAme: oneOf('ANy'),
-  RNAme: oneOf('ANy'),
+  ICmptype: either(oneOf('ANy'), numberList(0, 255)),
+  LNAme: either(oneOf('ANy'), name(120)),
+  RNAme: either(oneOf('ANy'), name(120)),
   ISAkmppolicy: name(24),
   LADdress: selectorAddress,
   LMAsk: mask,
@@ -101,7 +101,15 @@ function policyWith(
     }),
     localAddress,
     remoteAddress,
+    icmpTypes: unlessAny(before.icmpTypes, args.icmptype),
+    localName: unlessAny(before.localName, args.lname),
+    remoteName: unlessAny(before.remoteName, args.rname),
   }
+}
+
+/** ANY takes a selector back. */
+function unlessAny<T>(kept: T | undefined, given: T | 'any' | undefined): T | undefined {
+  return given === undefined ? kept : given === 'any' ? undefined : (given as T)
 }
 
 /** The first position behind all of the interface, those kept free for commands that wait for placeholders included. */
@@ -154,6 +162,9 @@ const policyCommands: readonly CommandEntry[] = [
           transportProtocol: 'any',
           localAddress: undefined,
           remoteAddress: undefined,
+          icmpTypes: undefined,
+          localName: undefined,
+          remoteName: undefined,
           usePfsKey: false,
           group: undefined,
         },
