@@ -13,8 +13,10 @@ import type {
   SessionState,
   UserState,
 } from '../alliedware/show/state.ts'
+import { ipsecComment } from '../firewall/nft-ipsec.ts'
 import { formatEndpoint, formatIpv4 } from '../packet/ip.ts'
 import type { Control } from './control.ts'
+import type { HostCounters } from './host-counters.ts'
 import type { Session } from './session.ts'
 
 export function isakmpSas(c: Control): IsakmpSaState[] {
@@ -77,9 +79,11 @@ export function ipsecSas(c: Control): IpsecSaState[] {
   return out
 }
 
-export function ipsecPolicies(c: Control): IpsecPolicyState[] {
+export function ipsecPolicies(c: Control, host: HostCounters): IpsecPolicyState[] {
   return c.configuration.ipsec.policies.map(p => {
     const t = c.peers.policyTraffic(p.name)
+    const clear = { in: host.of(ipsecComment(p.name, 'in')).packets, out: host.of(ipsecComment(p.name, 'out')).packets }
+    const permits = p.action === 'permit'
     return {
       name: p.name,
       interface: p.interface,
@@ -93,6 +97,10 @@ export function ipsecPolicies(c: Control): IpsecPolicyState[] {
       remotePort: String(p.remotePort).toUpperCase(),
       transportProtocol: protocolText(p.transportProtocol),
       counters: {
+        outPermit: permits ? clear.out : 0,
+        outDeny: permits ? 0 : clear.out,
+        inPermit: permits ? clear.in : 0,
+        inDeny: permits ? 0 : clear.in,
         outProcessStart: t.packetsOut + t.failedOut,
         outProcessDone: t.packetsOut,
         outProcessFail: t.failedOut,

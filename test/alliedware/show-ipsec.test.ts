@@ -198,6 +198,10 @@ describe('SHOW IPSEC SA', () => {
 })
 
 const counters = {
+  outPermit: 0,
+  outDeny: 2,
+  inPermit: 0,
+  inDeny: 7,
   outProcessStart: 5,
   outProcessDone: 4,
   outProcessFail: 1,
@@ -274,10 +278,12 @@ describe('SHOW IPSEC POLICY', () => {
     expect(text.slice(text.indexOf('Outbound'))).toBe(
       lines(
         'Outbound Packet Processing Counters',
+        '  outPermit                        0    outDeny                          2',
         '  outProcessStart                  5    outProcessDone                   4',
         '  outProcessFail                   1    outBytes                    1.2 MB',
         '',
         'Inbound Packet Processing Counters',
+        '  inPermit                         0    inDeny                           7',
         '  inProcessStart                   4    inProcessDone                    4',
         '  inProcessFail                    0    inBytes                      336 B',
       ),

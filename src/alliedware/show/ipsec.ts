@@ -72,6 +72,8 @@ function counterLines(c: IpsecPolicyCounters): string[] {
     '',
     'Outbound Packet Processing Counters',
     ...pairs([
+      ['outPermit', c.outPermit],
+      ['outDeny', c.outDeny],
       ['outProcessStart', c.outProcessStart],
       ['outProcessDone', c.outProcessDone],
       ['outProcessFail', c.outProcessFail],
@@ -80,6 +82,8 @@ function counterLines(c: IpsecPolicyCounters): string[] {
     '',
     'Inbound Packet Processing Counters',
     ...pairs([
+      ['inPermit', c.inPermit],
+      ['inDeny', c.inDeny],
       ['inProcessStart', c.inProcessStart],
       ['inProcessDone', c.inProcessDone],
       ['inProcessFail', c.inProcessFail],

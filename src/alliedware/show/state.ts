@@ -49,6 +49,11 @@ export interface IpsecSaState {
 }
 
 export interface IpsecPolicyCounters {
+  /** Clear packets that the kernel let pass, or dropped, by this policy. */
+  readonly outPermit: number
+  readonly outDeny: number
+  readonly inPermit: number
+  readonly inDeny: number
   readonly outProcessStart: number
   readonly outProcessDone: number
   readonly outProcessFail: number
