@@ -20,6 +20,8 @@ interface Attempt {
   proven: boolean
   user: string
   outcome: AttemptState['outcome']
+  /** What would explain it, should the client go no further. */
+  suspicion: { readonly detail: string; readonly remedy: string } | undefined
   text: string
   remedy: string
   setupMillis: number | undefined
@@ -36,11 +38,14 @@ const PROVEN_CAUSES: ReadonlySet<FailureCause> = new Set([
   'bad-certificate',
   'bad-identity',
   'no-float',
+  'mtu',
   'limit',
   'client-refused',
 ])
 /** How long a client may take from one stage to the next before the attempt is called failed. */
 const STAGE_MILLIS = 45_000
+/** In Main Mode IKE itself gives a client up after 90 s at most, and knows more of why. */
+const MAIN_MODE_MILLIS = 100_000
 
 export class Attempts {
   private readonly all: Attempt[] = []
@@ -74,9 +79,20 @@ export class Attempts {
         this.stage(attempt, now, 'Main Mode completed, waiting for Quick Mode')
         return
       }
+      case 'phase2Started': {
+        const attempt = this.trying(event.peer)
+        if (attempt?.text.includes('waiting for Quick Mode'))
+          this.stage(attempt, now, 'Quick Mode began, waiting for its third message')
+        return
+      }
       case 'phase2Completed': {
         const attempt = this.trying(event.peer)
         if (attempt) this.stage(attempt, now, 'Quick Mode completed, waiting for L2TP')
+        return
+      }
+      case 'suspected': {
+        const attempt = this.trying(event.peer)
+        if (attempt) attempt.suspicion = event
         return
       }
       case 'failed': {
@@ -182,7 +198,15 @@ export class Attempts {
       )
     } else if (a.text.includes('waiting for Quick Mode')) {
       const text = `Main Mode completed but Quick Mode never came${then}`
-      this.fail(a, text, 'look whether the client accepted our identity')
+      if (a.suspicion) this.fail(a, `${text}: ${a.suspicion.detail}`, a.suspicion.remedy)
+      else this.fail(a, text, 'look whether the client accepted our identity')
+    } else if (a.text.includes('waiting for its third message')) {
+      const text = `Quick Mode began, but the client never confirmed it${then}`
+      this.fail(
+        a,
+        text,
+        'see that what this gateway sends to the client from UDP port 4500 (without a NAT: 500) reaches it',
+      )
     } else if (a.text.includes('waiting for PPP')) {
       this.fail(a, `L2TP is up but PPP did not come to an end${then}`, 'see "show log" for the PPP messages')
     } else {
@@ -200,6 +224,7 @@ export class Attempts {
       session: undefined,
       user: '',
       outcome: 'trying',
+      suspicion: undefined,
       text: 'started anew over the same peer, waiting for L2TP',
       remedy: '',
       setupMillis: undefined,
@@ -249,10 +274,11 @@ export class Attempts {
       proven: false,
       user: '',
       outcome: 'trying',
+      suspicion: undefined,
       text: 'Main Mode started',
       remedy: '',
       setupMillis: undefined,
-      deadline: now + STAGE_MILLIS,
+      deadline: now + MAIN_MODE_MILLIS,
     }
     this.add(attempt)
     return attempt

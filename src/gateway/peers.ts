@@ -303,6 +303,8 @@ export class Peers {
       case 'failed':
         isakmp(Severity.Notice, `Exch ${e.exchange}: Failed`, { peer: e.peer, cause: e.cause })
         return isakmp(Severity.Notice, `Phase ${e.phase} with ${where} failed: ${e.detail}`, { remedy: e.remedy })
+      case 'suspected':
+        return isakmp(Severity.Notice, `Suspicion about ${where}: ${e.detail}`, { peer: e.peer, remedy: e.remedy })
       case 'notified':
         return isakmp(Severity.Info, `Peer ${where} says: ${e.text}`, { peer: e.peer })
       case 'discarded':

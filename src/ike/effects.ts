@@ -115,6 +115,14 @@ export type IkeEvent =
       /** What the operator or user should change. */
       readonly remedy: string
     }
+  /** Something that explains why the peer goes no further, should it go no further. */
+  | {
+      readonly kind: 'suspected'
+      readonly peer: number
+      readonly remote: Endpoint
+      readonly detail: string
+      readonly remedy: string
+    }
   /** A notify or DELETE that the peer sent us, authenticated, in words. */
   | { readonly kind: 'notified'; readonly peer: number; readonly remote: Endpoint; readonly text: string }
   /** A datagram that was not understood or not wanted; also counted. */
@@ -125,6 +133,8 @@ export type FailureCause =
   | 'no-reply'
   /** Our fourth message was never answered on either port. */
   | 'no-float'
+  /** Its fifth message is long, and came in part or not at all while the short ones before it came. */
+  | 'mtu'
   | 'no-proposal-phase1'
   | 'no-proposal-phase2'
   | 'no-key'

@@ -165,6 +165,7 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     context.count('fragment')
     phase1.fragments = true
     const joined = fragments.add(cookieKey(header), place.remote.address, header.messageId, fragment, context.now)
+    phase1.incomplete = joined === undefined
     this.awaitFragments()
     if (joined === undefined) return
     context.count('reassembled')

@@ -94,6 +94,17 @@ export function clientRefused(place: Place, text: string): Failure {
   }
 }
 
+const LONG_MESSAGES =
+  'look whether a firewall or router on the way drops IP fragments, or the path has an MTU smaller than the client believes (RFC 2923)'
+
+/** The client repeats its fifth message, and our answer with the certificates is long. */
+export function unheardAnswer(length: number): Pick<Failure, 'detail' | 'remedy'> {
+  return {
+    detail: `the client repeats its last message of Main Mode, so our answer of ${length} bytes does not seem to arrive`,
+    remedy: LONG_MESSAGES,
+  }
+}
+
 /** What the silence after message 2 or 4 means. */
 export function silence(phase1: Phase1): Failure {
   const who = `${placeText(phase1.place)} (${phase1.start.client})`
@@ -104,11 +115,23 @@ export function silence(phase1: Phase1): Failure {
       detail: `our answer to the first message of ${who} was never followed up; it repeated itself ${phase1.repetitions} times`,
       remedy: 'see that UDP port 500 from this gateway reaches the client: a firewall or NAT drops the answers',
     }
+  if (phase1.incomplete)
+    return {
+      cause: 'mtu',
+      detail: `${who} sent its fifth message in pieces, and some of them never came`,
+      remedy: `${LONG_MESSAGES}, or whether the path loses packets`,
+    }
   const nat = phase1.state.name === 'KESENT' ? phase1.state.keys.nat : { client: false, server: false }
   const port = nat.client || nat.server ? 'UDP port 4500' : 'UDP port 500'
   const hint = nat.server
     ? '; the client sees this gateway behind a NAT, which Windows refuses: state the public address, or set AssumeUDPEncapsulationContextOnSendRule on the client'
     : ''
+  if (phase1.start.policy.authentication === 'rsa')
+    return {
+      cause: 'mtu',
+      detail: `${who} never went on after our key exchange: its fifth message, which bears its certificate and is long, did not come on ${port}`,
+      remedy: `open ${port} towards this gateway; where it is open, ${LONG_MESSAGES}${hint}`,
+    }
   return {
     cause: 'no-float',
     detail: `${who} never went on after our key exchange: nothing came on ${port}`,

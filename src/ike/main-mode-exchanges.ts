@@ -7,7 +7,17 @@ import { certificateFailure } from './certificate-failures.ts'
 import { Notify } from './constants.ts'
 import type { Context, Failure } from './context.ts'
 import { IkeError } from './error.ts'
-import { badIdentity, badMessage, noPolicy, refusalFailure, silence, tooMany, wrongKey } from './failures.ts'
+import {
+  badIdentity,
+  badMessage,
+  noPolicy,
+  refusalFailure,
+  silence,
+  tooMany,
+  unheardAnswer,
+  wrongKey,
+} from './failures.ts'
+import { WHOLE_LENGTH } from './fragment.ts'
 import { HalfOpen } from './half-open.ts'
 import { emitClearNotify, emitInformational, notifyPayload } from './informational.ts'
 import { answerFirst, answerKeyExchange } from './main-mode.ts'
@@ -21,6 +31,7 @@ import {
   type Cookies,
   cookieKey,
   type EstablishedPhase1,
+  isEstablished,
   type KeSent,
   type Phase1,
   type Place,
@@ -34,6 +45,8 @@ const WAIT_MILLIS = 30_000
 const HALF_OPEN_MILLIS = 90_000
 /** Different fifth messages that one exchange may refuse: each costs a decryption, and anyone on the path can forge one. */
 const MAX_REFUSED = 5
+/** A client that repeats its last message so often has not had our answer to it. */
+const SUSPICIOUS_REPETITIONS = 3
 /** First messages refused lately, so that a client's repetitions of one make neither events nor notifies. */
 const REMEMBERED_REFUSALS = 1024
 const REFUSAL_MILLIS = 90_000
@@ -86,6 +99,7 @@ export class MainModes {
       repetitions: 0,
       reported: false,
       fragments: false,
+      incomplete: false,
       hearsay: undefined,
       timer: undefined,
     }
@@ -124,7 +138,15 @@ export class MainModes {
     context.count('repeated-request')
     phase1.repetitions++
     if (phase1.state.name !== 'UP') this.arm(phase1)
-    if (found.reply) context.answer(phase1, place, found.reply, true)
+    if (!found.reply) return
+    context.answer(phase1, place, found.reply, true)
+    if (isEstablished(phase1) && phase1.repetitions === SUSPICIOUS_REPETITIONS && found.reply.length > WHOLE_LENGTH)
+      context.event({
+        kind: 'suspected',
+        peer: phase1.state.sa.peer.id,
+        remote: place.remote,
+        ...unheardAnswer(found.reply.length),
+      })
   }
 
   private third(phase1: Phase1, bytes: Uint8Array, place: Place): void {
@@ -201,6 +223,7 @@ export class MainModes {
       place,
     }) satisfies EstablishedPhase1
     phase1.replies.remember(bytes, answer.reply)
+    phase1.repetitions = 0
     peers.addPhase1(phase1)
     if (restarted) peers.restart(peer, phase1)
     context.count('phase1-completed')

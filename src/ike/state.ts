@@ -110,6 +110,8 @@ export interface Phase1 {
   reported: boolean
   /** Whether long messages go out in pieces: the peer does so, or seems not to get them whole. */
   fragments: boolean
+  /** Whether a message has come in part only: pieces of it are missing. */
+  incomplete: boolean
   /** What the peer, or someone who saw its cookies, told in clear of why it ends this: believed in no state. */
   hearsay: string | undefined
   timer: Timer | undefined

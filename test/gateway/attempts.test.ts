@@ -122,7 +122,6 @@ describe('an attempt', () => {
   })
 
   it.each<[string, (s: Story) => void, RegExp, RegExp]>([
-    ['Main Mode', s => s.phase1Started(), /silent during Main Mode/, /UDP 500 and 4500/],
     ['Quick Mode', s => s.upTo('phase1'), /Quick Mode never came/, /our identity/],
     ['L2TP', s => s.upTo('phase2'), /IPsec is up but L2TP never came/, /AssumeUDPEncapsulationContextOnSendRule/],
     ['PPP', s => s.upTo('call'), /PPP did not come to an end/, /show log/],
@@ -135,6 +134,16 @@ describe('an attempt', () => {
     expect(s.only.outcome).toBe('failed')
     expect(s.only.text).toMatch(text)
     expect(s.only.remedy).toMatch(remedy)
+  })
+
+  it('in Main Mode waits for what IKE has to tell of it, but not for ever', () => {
+    const s = new Story()
+    s.phase1Started()
+    s.pass(99_999)
+    expect(s.only.outcome).toBe('trying')
+    s.pass(1)
+    expect(s.only.text).toMatch(/silent during Main Mode/)
+    expect(s.only.remedy).toMatch(/UDP 500 and 4500/)
   })
 
   it('that takes long but goes on is not called silent', () => {

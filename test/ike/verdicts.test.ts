@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { Exchange, Notify, PayloadType, Protocol } from '../../src/ike/constants.ts'
+import { cut } from '../../src/ike/fragment.ts'
 import { notifyText } from '../../src/ike/informational.ts'
 import { messageIdBytes } from '../../src/ike/keymat.ts'
 import { emitMessage } from '../../src/ike/message.ts'
@@ -61,6 +62,20 @@ const stories: Record<string, { tell: (gateway: Gateway) => void; cause: string;
     cause: 'wrong-key',
     detail: /is not that of ISAKMP policy "roadwarriors"/,
     remedy: /"roadwarriors" \(ENCO key 1\)/,
+  },
+  'pieces of the fifth message are lost': {
+    tell: gateway => {
+      const client = new Client(gateway)
+      const five = client.ike.message5(client.must(client.ike.message3(client.must(client.ike.message1()))))
+      // As long as one with certificates.
+      const long = concat(five, new Uint8Array(1000))
+      new DataView(long.buffer).setUint32(24, long.length)
+      client.send(cut(long)[0]!)
+      gateway.pass(40)
+    },
+    cause: 'mtu',
+    detail: /sent its fifth message in pieces, and some of them never came/,
+    remedy: /drops IP fragments.*or whether the path loses packets/,
   },
   'no proposal of Main Mode is common': {
     tell: gateway => {
