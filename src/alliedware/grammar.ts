@@ -58,6 +58,7 @@ export type Kind =
   | 'firewall template'
   | 'firewall NAT'
   | 'firewall rule'
+  | 'firewall list'
   | 'SA specification'
   | 'bundle specification'
   | 'IPsec policy'

@@ -81,7 +81,14 @@ function checkFirewall(c: Configuration, _wrong: Wrong, absent: Absent): void {
           template,
         )
     }
-    for (const rule of policy.rules) member('firewall rule', `${policy.name} ${rule.number}`, rule.interface)
+    for (const rule of policy.rules) {
+      const of = `${policy.name} ${rule.number}`
+      member('firewall rule', of, rule.interface)
+      if (rule.list !== undefined && !policy.lists.some(l => l.name === rule.list))
+        absent('firewall rule', of, 'firewall list', `${policy.name} ${rule.list}`, rule.list)
+      if (rule.group !== undefined && !policy.dynamics.some(d => d.name === rule.group))
+        absent('firewall rule', of, 'firewall template', `${policy.name} ${rule.group}`, rule.group)
+    }
     for (const nat of policy.nats) {
       const of = `${policy.name} ${nat.interface} ${nat.globalInterface} ${nat.ip?.first ?? ''}`
       member('firewall NAT', of, nat.interface)

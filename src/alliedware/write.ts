@@ -3,10 +3,9 @@
  * ENCO keys are never in it. Passwords are, as they are: CHAP (RFC 1994) needs them, so the file must be kept private.
  */
 
-import type { FirewallPolicy, PortRange } from '../firewall/policy.ts'
 import type { Secret } from '../packet/bytes.ts'
-import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
-import { nextPosition, transportProtocols } from './commands/ipsec.ts'
+import { formatIpv4 } from '../packet/ip.ts'
+import { nextPosition } from './commands/ipsec.ts'
 import { isakmpPolicyDefaults } from './commands/isakmp.ts'
 import type { Configuration, IpsecPolicy, IsakmpPolicyConfig, User } from './config.ts'
 import { emptyConfiguration } from './draft.ts'
@@ -15,6 +14,8 @@ import { parseCommand } from './parse.ts'
 import { quote } from './token.ts'
 import { formatRange } from './value.ts'
 import { writeLimits, writeSsh } from './write-access.ts'
+import { writeFirewallPolicy } from './write-firewall.ts'
+import { always, ip, line, lineIfAny, protocol, quoted, range, unless, when } from './write-line.ts'
 
 const titles: Readonly<Record<Section, string>> = {
   SYSTEM: 'SYSTEM',
@@ -83,39 +84,6 @@ export function writeScript(configuration: Configuration): string {
     .join('\n')
 }
 
-type Value = string | number | boolean | undefined
-
-/** A command with those parameters that have a value; texts must be quoted already where they need it. */
-function line(head: string, parameters: Readonly<Record<string, Value>>): string {
-  const given = Object.entries(parameters).filter(([, value]) => value !== undefined)
-  return [head, ...given.map(([name, value]) => `${name}=${typeof value === 'boolean' ? onOff(value) : value}`)].join(
-    ' ',
-  )
-}
-
-/** The same, but no line at all where no parameter has a value. */
-function lineIfAny(head: string, parameters: Readonly<Record<string, Value>>): string[] {
-  return Object.values(parameters).some(value => value !== undefined) ? [line(head, parameters)] : []
-}
-
-/** In quotes, as the router writes names. */
-function always(text: string): string {
-  return `"${text.replaceAll('"', '""')}"`
-}
-
-const when = (condition: boolean, command: string) => (condition ? [command] : [])
-const unless = <T>(value: T, usual: T): T | undefined => (value === usual ? undefined : value)
-const ip = (address: Ipv4 | undefined) => (address === undefined ? undefined : formatIpv4(address))
-const range = (r: { first: Ipv4; last: Ipv4 } | undefined) => r && formatRange(r)
-const onOff = (value: boolean) => (value ? 'on' : 'off')
-const quoted = (text: string | undefined) => (text === undefined ? undefined : always(text))
-
-/** An IP protocol by its name where it has one. */
-function protocol(value: string | number | undefined): string | number | undefined {
-  const named = Object.entries(transportProtocols).find(([name, number]) => number === value && name !== 'RSvp')
-  return named ? named[0].toLowerCase() : value
-}
-
 function plain(secret: Secret): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(secret.reveal())
 }
@@ -182,54 +150,6 @@ function writeIp(c: Configuration): string[] {
   ]
 }
 
-const ports = (r: PortRange | undefined) => r && (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)
-
-function writeFirewallPolicy(p: FirewallPolicy): string[] {
-  const head = `firewall policy=${p.name}`
-  const minutes = (seconds: number, usual: number) => (seconds === usual ? undefined : Math.floor(seconds / 60))
-  return [
-    `create ${head}`,
-    ...lineIfAny(`set ${head}`, {
-      tcptimeout: minutes(p.tcpTimeoutSeconds, 3600),
-      udptimeout: minutes(p.udpTimeoutSeconds, 1200),
-      othertimeout: minutes(p.otherTimeoutSeconds, 1200),
-    }),
-    ...p.dynamics.flatMap(d => [
-      `create ${head} dynamic=${d.name}`,
-      ...[...when(d.any, 'ANY'), ...when(d.none, 'NONE'), ...d.users.map(quote)].map(
-        user => `add ${head} dynamic=${d.name} user=${user}`,
-      ),
-    ]),
-    ...p.interfaces.map(i =>
-      line(`add ${head}`, { interface: i.name, type: i.type, method: unless(i.method, 'dynamic') }),
-    ),
-    ...p.nats.map(n =>
-      line(`add ${head}`, {
-        nat: n.kind,
-        interface: n.interface,
-        ip: range(n.ip),
-        gblinterface: n.globalInterface,
-        gblip: range(n.globalIp),
-      }),
-    ),
-    ...p.rules.map(r =>
-      line(`add ${head}`, {
-        rule: r.number,
-        interface: r.interface,
-        action: r.action,
-        protocol: protocol(r.protocol) ?? 'all',
-        ip: range(r.ip),
-        port: ports(r.port),
-        gblip: range(r.globalIp),
-        gblport: ports(r.globalPort),
-        remoteip: range(r.remoteIp),
-        sourceport: ports(r.sourcePort),
-        encapsulation: r.encapsulation,
-      }),
-    ),
-  ]
-}
-
 function writeIpsec(c: Configuration): string[] {
   return [
     ...c.ipsec.saSpecifications.map(s =>
@@ -276,6 +196,9 @@ function writeIpsecPolicy(p: IpsecPolicy, before: readonly IpsecPolicy[]): strin
       raddress: range(p.remoteAddress),
       rport: unless(p.remotePort, 'any'),
       transportprotocol: protocol(unless(p.transportProtocol, 'any')),
+      icmptype: p.icmpTypes?.join(','),
+      lname: quoted(p.localName),
+      rname: quoted(p.remoteName),
       usepfskey: p.usePfsKey ? 'true' : undefined,
       group: p.group,
     }),

@@ -4,6 +4,7 @@
 export const IcmpType = {
   EchoReply: 0,
   DestinationUnreachable: 3,
+  SourceQuench: 4,
   Echo: 8,
   TimeExceeded: 11,
   ParameterProblem: 12,
@@ -18,10 +19,18 @@ export const ICMP_FRAGMENTATION_NEEDED = 4
 export const TcpFlag = { Fin: 0x01, Syn: 0x02, Rst: 0x04, Ack: 0x10 } as const
 
 /** TCP option kinds (RFC 9293 section 3.2). */
-export const TcpOption = { End: 0, NoOperation: 1, MaximumSegmentSize: 2 } as const
+export const TcpOption = { End: 0, NoOperation: 1, MaximumSegmentSize: 2, WindowScale: 3 } as const
 
 /** IPv4 option types (RFC 791 section 3.1). */
-export const IpOption = { End: 0, NoOperation: 1, LooseSourceRoute: 131, StrictSourceRoute: 137 } as const
+export const IpOption = {
+  End: 0,
+  NoOperation: 1,
+  RecordRoute: 7,
+  Timestamp: 68,
+  Security: 130,
+  LooseSourceRoute: 131,
+  StrictSourceRoute: 137,
+} as const
 
 /** The "don't fragment" and "more fragments" bits and the fragment offset of the header's fourth word (RFC 791). */
 export const IP_DONT_FRAGMENT = 0x4000
@@ -43,12 +52,21 @@ export const Timeout = {
   tcpClosing: 30_000,
   /** A UDP flow until one direction has passed 5 packets and another packet goes. */
   udpUnproven: 300_000,
-  icmp: 60_000,
   /** What a configured timeout of 0 minutes means. */
   zero: 30_000,
   /** How long later fragments may follow a first one; hosts wait up to 60 seconds or more (RFC 1122 section 3.3.2). */
   fragment: 30_000,
 } as const
+
+/**
+ * Where translated ports come from: clear of the ports below, on which this gateway or its host may listen (a client that
+ * got port 4500 could have other peers' packets taken for its own answers).
+ */
+export const NAT_FIRST_PORT = 8192
+export const NAT_LAST_PORT = 65535
+/** Draws of a port before the search goes on from the last one by steps. */
+export const NAT_DRAWS = 16
+export const NAT_STEPS = 512
 
 /** Packets in one direction after which the configured UDP timeout holds. */
 export const UDP_PROOF_PACKETS = 5

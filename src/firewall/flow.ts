@@ -13,14 +13,13 @@ import type { Millis } from '../machine.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import { MAX_SESSIONS } from '../packet/table.ts'
 import { MAX_FLOWS, MAX_FLOWS_PER_SESSION } from './constants.ts'
+import { FlowColumns, FlowState, Hook, tupleHash } from './flow-columns.ts'
 
 /** Rows of a set: their tags fill one cache line. */
 const WAYS = 16
 /** How often expired flows are looked for, and how many rows at a time. */
 const SWEEP_INTERVAL: Millis = 10
 const SWEEP_ROWS = 512
-
-export const FlowState = { Opening: 0, Established: 1, Closing: 2 } as const
 
 export interface FlowSnapshot {
   readonly session: number
@@ -29,6 +28,8 @@ export interface FlowSnapshot {
   readonly sourcePort: number
   readonly destination: Ipv4
   readonly destinationPort: number
+  /** The same connection on the other side of our translation; absent without one. */
+  readonly translated?: { source: Ipv4; sourcePort: number; destination: Ipv4; destinationPort: number }
   readonly state: 'opening' | 'established' | 'closing'
   /** Packets seen from the source and to it. */
   readonly packetsForward: number
@@ -37,33 +38,29 @@ export interface FlowSnapshot {
   readonly expiresIn: Millis
 }
 
+/** One direction of a flow. */
+export interface Tuple {
+  source: number
+  sourcePort: number
+  destination: number
+  destinationPort: number
+}
+
 export interface FlowTableSize {
   /** A power of two, 16 at least. */
   readonly flows?: number
   readonly perSession?: number
 }
 
-export class FlowTable {
-  /** Columns by row. The source is who sent the first packet. Addresses are signed, as in Headers. */
-  readonly source: Int32Array
-  readonly destination: Int32Array
-  readonly sourcePort: Uint32Array
-  readonly destinationPort: Uint32Array
-  readonly protocol: Uint8Array
-  readonly session: Uint32Array
-  readonly state: Uint8Array
-  /** What the state machine remembers (see track.ts). */
-  readonly marks: Uint8Array
-  readonly packetsForward: Uint32Array
-  readonly packetsReverse: Uint32Array
-  readonly expires: Float64Array
-  readonly seen: Float64Array
+export class FlowTable extends FlowColumns {
   /** Whether the last `find` met the flow in the direction of its answers. */
   reversed = false
   /** Flows that are held, among them expired ones that no sweep has met yet. */
   size = 0
   /** Flows that made way for others. */
   evicted = 0
+  /** Rows of translated flows, two each. */
+  translated = 0
 
   private readonly tags: Int32Array
   private readonly generation: Uint16Array
@@ -79,25 +76,64 @@ export class FlowTable {
   /** `seed` is random: nobody outside can aim many flows at one set. */
   constructor(seed: number, size: FlowTableSize = {}) {
     const n = size.flows ?? MAX_FLOWS
+    super(n)
     if (n < WAYS || (n & (n - 1)) !== 0) throw new RangeError('the flow table needs a power of two of rows')
     this.capacity = n
     this.perSession = size.perSession ?? MAX_FLOWS_PER_SESSION
     this.setMask = n / WAYS - 1
     this.seed = seed | 0
-    this.source = new Int32Array(n)
-    this.destination = new Int32Array(n)
-    this.sourcePort = new Uint32Array(n)
-    this.destinationPort = new Uint32Array(n)
-    this.protocol = new Uint8Array(n)
-    this.session = new Uint32Array(n)
-    this.state = new Uint8Array(n)
-    this.marks = new Uint8Array(n)
-    this.packetsForward = new Uint32Array(n)
-    this.packetsReverse = new Uint32Array(n)
-    this.expires = new Float64Array(n)
-    this.seen = new Float64Array(n)
     this.tags = new Int32Array(n)
     this.generation = new Uint16Array(n)
+  }
+
+  /** The row of a translated flow that a packet belongs to, as it is met at this hook; or -1. */
+  findTranslated(
+    hook: number,
+    source: number,
+    sourcePort: number,
+    destination: number,
+    destinationPort: number,
+    protocol: number,
+    now: Millis,
+  ): number {
+    if (this.translated === 0) return -1
+    const tag = tupleHash(this.seed, source, sourcePort, destination, destinationPort, protocol)
+    const base = this.setOf(tag)
+    for (let row = base; row < base + WAYS; row++) {
+      if (this.tags[row] !== tag || this.hook[row] !== hook || this.protocol[row] !== protocol) continue
+      if (
+        this.source[row] === source &&
+        this.destination[row] === destination &&
+        this.sourcePort[row] === sourcePort &&
+        this.destinationPort[row] === destinationPort &&
+        !this.dead(row, now)
+      ) {
+        return row
+      }
+    }
+    return -1
+  }
+
+  /**
+   * Makes a translated flow: a row for its packets as they come to `hook`, and one for the answers as they come to the
+   * other hook; the two live and die together. Answers the first, or -1 where there is no room.
+   */
+  insertTranslated(hook: number, o: Tuple, answer: Tuple, protocol: number, session: number, now: Millis): number {
+    const row = this.insert(o.source, o.sourcePort, o.destination, o.destinationPort, protocol, session, now)
+    if (row < 0) return -1
+    const { source, sourcePort, destination, destinationPort } = answer
+    const back = this.insert(source, sourcePort, destination, destinationPort, protocol, session, now)
+    if (back < 0 || back === row) {
+      this.release(row)
+      return -1
+    }
+    this.hook[row] = hook
+    this.hook[back] = Hook.In + Hook.Out - hook
+    this.mate[row] = back
+    this.mate[back] = row
+    this.isAnswer[back] = 1
+    this.translated += 2
+    return row
   }
 
   /** The live flow that a packet belongs to, in either direction, or -1. */
@@ -109,10 +145,11 @@ export class FlowTable {
     protocol: number,
     now: Millis,
   ) {
-    const tag = this.tag(source, sourcePort, destination, destinationPort, protocol)
+    const tag = tupleHash(this.seed, source, sourcePort, destination, destinationPort, protocol)
     const base = this.setOf(tag)
     for (let row = base; row < base + WAYS; row++) {
-      if (this.tags[row] !== tag || this.protocol[row] !== protocol || this.dead(row, now)) continue
+      if (this.tags[row] !== tag || this.protocol[row] !== protocol || this.hook[row] !== Hook.None) continue
+      if (this.dead(row, now)) continue
       if (
         this.source[row] === source &&
         this.destination[row] === destination &&
@@ -145,7 +182,7 @@ export class FlowTable {
     session: number,
     now: Millis,
   ): number {
-    const tag = this.tag(source, sourcePort, destination, destinationPort, protocol)
+    const tag = tupleHash(this.seed, source, sourcePort, destination, destinationPort, protocol)
     const row = this.makeRoom(this.setOf(tag), session, now)
     if (row < 0) return -1
     this.tags[row] = tag
@@ -158,6 +195,10 @@ export class FlowTable {
     this.generation[row] = this.sessionGeneration[session]!
     this.state[row] = FlowState.Opening
     this.marks[row] = 0
+    this.hook[row] = Hook.None
+    this.mate[row] = -1
+    this.isAnswer[row] = 0
+    this.seenTcp[row] = 0
     this.packetsForward[row] = 0
     this.packetsReverse[row] = 0
     this.expires[row] = now
@@ -165,6 +206,17 @@ export class FlowTable {
     this.size++
     this.sessionFlows[session]!++
     return row
+  }
+
+  /** A packet of the flow came: how long it lives from now on. Both rows of a translated one say so. */
+  touch(row: number, now: Millis, expires: Millis): void {
+    const mate = this.mate[row]!
+    this.seen[row] = now
+    this.expires[row] = expires
+    if (mate < 0) return
+    this.seen[mate] = now
+    this.expires[mate] = expires
+    this.state[mate] = this.state[row]!
   }
 
   /** Ends one flow. */
@@ -201,7 +253,7 @@ export class FlowTable {
     const out: FlowSnapshot[] = []
     const states = ['opening', 'established', 'closing'] as const
     for (let row = 0; row < this.capacity && out.length < limit; row++) {
-      if (this.tags[row] === 0 || this.dead(row, now)) continue
+      if (this.tags[row] === 0 || this.dead(row, now) || this.isAnswer[row] === 1) continue
       out.push({
         session: this.session[row]!,
         protocol: this.protocol[row]!,
@@ -209,6 +261,7 @@ export class FlowTable {
         sourcePort: this.sourcePort[row]! & 0xffff,
         destination: this.destination[row]! >>> 0,
         destinationPort: this.destinationPort[row]! & 0xffff,
+        ...(this.mate[row]! >= 0 && { translated: this.beyond(this.mate[row]!) }),
         state: states[this.state[row]!] ?? 'opening',
         packetsForward: this.packetsForward[row]!,
         packetsReverse: this.packetsReverse[row]!,
@@ -216,6 +269,16 @@ export class FlowTable {
       })
     }
     return out
+  }
+
+  /** A translated flow as its far end sees it, from the row of its answers. */
+  private beyond(answer: number) {
+    return {
+      source: this.destination[answer]! >>> 0,
+      sourcePort: this.destinationPort[answer]! & 0xffff,
+      destination: this.source[answer]! >>> 0,
+      destinationPort: this.sourcePort[answer]! & 0xffff,
+    }
   }
 
   private makeRoom(base: number, session: number, now: Millis): number {
@@ -259,7 +322,16 @@ export class FlowTable {
   }
 
   private release(row: number): void {
+    const mate = this.mate[row]!
+    this.free(row)
+    if (mate >= 0) this.free(mate)
+  }
+
+  private free(row: number): void {
+    if (this.hook[row] !== Hook.None) this.translated--
     this.tags[row] = 0
+    this.hook[row] = Hook.None
+    this.mate[row] = -1
     if (!this.current(row)) return
     this.size--
     this.sessionFlows[this.session[row]!]!--
@@ -267,27 +339,5 @@ export class FlowTable {
 
   private setOf(tag: number): number {
     return ((tag >>> 8) & this.setMask) * WAYS
-  }
-
-  /** The hash of a 5-tuple, the same for both directions, and never 0. */
-  private tag(
-    source: number,
-    sourcePort: number,
-    destination: number,
-    destinationPort: number,
-    protocol: number,
-  ): number {
-    const sum = (this.mix(source, sourcePort) + this.mix(destination, destinationPort)) | 0
-    let h = sum ^ protocol
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-    return (h ^ (h >>> 16)) | 1
-  }
-
-  private mix(address: number, port: number): number {
-    let h = Math.imul(address ^ this.seed, 0xcc9e2d51)
-    h = (h << 15) | (h >>> 17)
-    h = Math.imul(h ^ Math.imul(port + 1, 0x1b873593), 0xe6546b64)
-    return h ^ (h >>> 15) ^ this.seed
   }
 }

@@ -5,6 +5,7 @@
 
 import type { Millis } from '../machine.ts'
 import { Timeout } from './constants.ts'
+import type { Tuple } from './flow.ts'
 import type { Headers } from './headers.ts'
 
 const WAYS = 4
@@ -16,10 +17,15 @@ export class FragmentTable {
   private readonly destination = new Int32Array(ROWS)
   /** Identification and protocol; with the addresses they name one datagram. */
   private readonly datagram = new Uint32Array(ROWS)
+  /** How the datagram goes on: other addresses and another identification, where its first fragment was translated. */
+  readonly toSource = new Int32Array(ROWS)
+  readonly toDestination = new Int32Array(ROWS)
+  readonly toIdentification = new Uint16Array(ROWS)
+  private readonly translated = new Uint8Array(ROWS)
   private readonly expires = new Float64Array(ROWS).fill(Number.NEGATIVE_INFINITY)
 
-  /** Remembers a first fragment that passed; the oldest of its set makes room. */
-  record(h: Headers, now: Millis): void {
+  /** Remembers a first fragment that passed; the oldest of its set makes room. Answers its row. */
+  record(h: Headers, now: Millis): number {
     const base = setOf(h)
     let row = base
     for (let i = base; i < base + WAYS; i++) {
@@ -30,28 +36,42 @@ export class FragmentTable {
       if (this.expires[i]! < this.expires[row]!) row = i
     }
     this.source[row] = h.source
-    this.destination[row] = h.destination
+    this.destination[row] = h.originalDestination
     this.datagram[row] = (h.identification << 8) | h.protocol
     this.expires[row] = now + Timeout.fragment
+    this.translated[row] = 0
+    return row
   }
 
-  /** Whether the first fragment of this one's datagram passed. */
-  passed(h: Headers, now: Millis): boolean {
+  /** Says that the datagram in `row` goes on under other addresses. */
+  translate(row: number, to: Tuple, identification: number): void {
+    this.translated[row] = 1
+    this.toSource[row] = to.source
+    this.toDestination[row] = to.destination
+    this.toIdentification[row] = identification
+  }
+
+  /** The row of this one's datagram, whose first fragment passed; or -1. */
+  find(h: Headers, now: Millis): number {
     const base = setOf(h)
-    for (let i = base; i < base + WAYS; i++) if (this.expires[i]! > now && this.matches(i, h)) return true
-    return false
+    for (let i = base; i < base + WAYS; i++) if (this.expires[i]! > now && this.matches(i, h)) return i
+    return -1
+  }
+
+  isTranslated(row: number): boolean {
+    return this.translated[row] === 1
   }
 
   private matches(row: number, h: Headers): boolean {
     return (
       this.datagram[row] === ((h.identification << 8) | h.protocol) &&
       this.source[row] === h.source &&
-      this.destination[row] === h.destination
+      this.destination[row] === h.originalDestination
     )
   }
 }
 
 function setOf(h: Headers): number {
-  const mixed = Math.imul(h.source ^ Math.imul(h.destination, 0x85ebca6b) ^ h.identification, 0x9e3779b1)
+  const mixed = Math.imul(h.source ^ Math.imul(h.originalDestination, 0x85ebca6b) ^ h.identification, 0x9e3779b1)
   return ((mixed >>> 16) & (SETS - 1)) * WAYS
 }

@@ -9,6 +9,10 @@ const ICMP_QUERY = 0x10000
 
 const MAX_IP_PAYLOAD = 65535
 
+/** The bits of `options`. */
+export const OptionBit = { record_route: 1, security: 2, timestamp: 4 } as const
+const SOURCE_ROUTED = 8
+
 export class Headers {
   /** Addresses as signed 32-bit numbers, which the engine keeps unboxed: `>>> 0` makes an Ipv4 of one. */
   source = 0
@@ -33,7 +37,18 @@ export class Headers {
   sourcePort = 0
   destinationPort = 0
   tcpFlags = 0
+  /** TCP's numbers, signed as they are compared, and the window as it stands in the header. */
+  sequence = 0
+  acknowledgement = 0
+  window = 0
+  /** Bytes of the TCP segment behind its header. */
+  dataLength = 0
   icmpType = 0
+  /** A bit for each of IP_OPTION_KINDS that the packet bears. */
+  options = 0
+  /** Where the packet went before we translated it; otherwise the destination. */
+  originalDestination = 0
+  originalPort = 0
 
   /**
    * Reads the packet of `length` bytes at `at`. Answers why it is no sound packet, or DropReason.None. Bytes behind the
@@ -60,8 +75,15 @@ export class Headers {
     this.icmpType = 0
     this.sourcePort = 0
     this.destinationPort = 0
+    this.sequence = 0
+    this.acknowledgement = 0
+    this.window = 0
+    this.dataLength = 0
+    this.options = headerLength > 20 ? readOptions(bytes, at + 20, this.transport) : 0
+    this.originalDestination = this.destination
+    this.originalPort = 0
     // Nobody on either side of a VPN may choose the way a packet takes; kernels refuse these options too.
-    if (headerLength > 20 && sourceRouted(bytes, at + 20, this.transport)) return DropReason.Policy
+    if ((this.options & SOURCE_ROUTED) !== 0) return DropReason.Policy
     // Past 65,535 bytes lies the ping of death.
     if (this.fragmentOffset + this.transportLength > MAX_IP_PAYLOAD) return DropReason.BadIp
     if (this.moreFragments && (this.transportLength & 7) !== 0) return DropReason.BadIp
@@ -94,10 +116,15 @@ export class Headers {
       const headerLength = (bytes[t + 12]! >>> 4) * 4
       if (headerLength < 20 || headerLength > left) return DropReason.BadIp
       this.tcpFlags = bytes[t + 13]!
+      this.sequence = readSigned(bytes, t + 4)
+      this.acknowledgement = readSigned(bytes, t + 8)
+      this.window = (bytes[t + 14]! << 8) | bytes[t + 15]!
+      this.dataLength = left - headerLength
     } else if (this.protocol === IpProtocol.Udp || this.protocol === IpProtocol.Icmp) {
       if (left < 8) return DropReason.BadIp
     }
     this.readPorts(bytes, t)
+    this.originalPort = this.destinationPort
     return DropReason.None
   }
 
@@ -131,7 +158,10 @@ export class Headers {
     if (this.protocol !== IpProtocol.Icmp || this.fragmentOffset !== 0) return false
     const type = this.icmpType
     return (
-      type === IcmpType.DestinationUnreachable || type === IcmpType.TimeExceeded || type === IcmpType.ParameterProblem
+      type === IcmpType.DestinationUnreachable ||
+      type === IcmpType.SourceQuench ||
+      type === IcmpType.TimeExceeded ||
+      type === IcmpType.ParameterProblem
     )
   }
 
@@ -145,18 +175,24 @@ function readSigned(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }
 
-function sourceRouted(bytes: Uint8Array, at: number, end: number): boolean {
+/** Which of the options that matter the header bears. */
+function readOptions(bytes: Uint8Array, start: number, end: number): number {
+  let found = 0
+  let at = start
   while (at < end) {
     const type = bytes[at]!
-    if (type === IpOption.End) return false
-    if (type === IpOption.LooseSourceRoute || type === IpOption.StrictSourceRoute) return true
+    if (type === IpOption.End) return found
     if (type === IpOption.NoOperation) {
       at++
       continue
     }
+    if (type === IpOption.LooseSourceRoute || type === IpOption.StrictSourceRoute) found |= SOURCE_ROUTED
+    else if (type === IpOption.RecordRoute) found |= OptionBit.record_route
+    else if (type === IpOption.Security) found |= OptionBit.security
+    else if (type === IpOption.Timestamp) found |= OptionBit.timestamp
     const length = at + 1 < end ? bytes[at + 1]! : 0
-    if (length < 2) return false
+    if (length < 2) return found
     at += length
   }
-  return false
+  return found
 }

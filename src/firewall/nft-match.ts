@@ -2,6 +2,7 @@
 
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
 import type { AddressRange, FirewallRule, PortRange } from './policy.ts'
+import { isLimited } from './rules.ts'
 
 /** `10.0.0.1` or `10.0.0.1-10.0.0.9`. */
 export function range(r: AddressRange): string {
@@ -18,30 +19,57 @@ export function device(name: string): string {
   return `"${name}"`
 }
 
+/** Ranges as an anonymous set; overlapping ones are joined, since nft wants them apart. */
+export function ranges(list: readonly AddressRange[]): string {
+  const joined: { first: number; last: number }[] = []
+  for (const r of [...list].sort((a, b) => a.first - b.first)) {
+    const before = joined.at(-1)
+    if (before && r.first <= before.last + 1) before.last = Math.max(before.last, r.last)
+    else joined.push({ ...r })
+  }
+  return `{ ${joined.map(range).join(', ')} }`
+}
+
+/** What of a rule needs to be looked up. */
+export interface MatchContext {
+  /** The addresses of the rule's LIST. */
+  readonly list?: readonly AddressRange[] | undefined
+  /** The set of the sessions that its USER or GROUP is about. */
+  readonly who?: string | undefined
+}
+
 /**
  * What a rule matches, as the packet stands where private addresses are private: behind destination translation, before
  * source translation. `privateIsSource` for rules on a private interface. Empty where it matches everything.
  */
-export function matchOf(rule: FirewallRule, privateIsSource: boolean): string {
-  const inner = rule.ip ?? (privateIsSource ? undefined : rule.globalIp)
+export function matchOf(rule: FirewallRule, privateIsSource: boolean, c: MatchContext = {}, forwarded = false): string {
+  const inner = rule.ip ?? (privateIsSource || (forwarded && rule.user !== undefined) ? undefined : rule.globalIp)
   const port = rule.port ?? (privateIsSource ? undefined : rule.globalPort)
   const [near, far] = privateIsSource ? ['saddr', 'daddr'] : ['daddr', 'saddr']
+  // REVERSE: outward behind the translation of far hosts' names, inward before it.
+  const remote = rule.natType === 'reverse' ? rule.globalRemoteIp : rule.remoteIp
   return join(
     // What the script can speak of is IPv4.
     'meta nfproto ipv4',
     inner && `ip ${near} ${range(inner)}`,
-    rule.remoteIp && `ip ${far} ${range(rule.remoteIp)}`,
+    remote && `ip ${far} ${range(remote)}`,
+    c.list && `ip ${far} ${ranges(c.list)}`,
+    c.who && `ip ${near} @${c.who}`,
     ...transport(rule.protocol, port, rule.sourcePort),
+    // Only what came by the global values: the private ones may be reachable from outside, too.
+    forwarded && rule.globalIp && `ct original ip daddr ${range(rule.globalIp)}`,
+    forwarded && isLimited(port) && isLimited(rule.globalPort) && `ct original proto-dst ${ports(rule.globalPort)}`,
   )
 }
 
 /** What a translating rule on a public interface matches: the packet as it arrives, with its global values. */
-export function globalMatchOf(rule: FirewallRule, ownAddress: number | undefined): string {
+export function globalMatchOf(rule: FirewallRule, c: MatchContext, ownAddress: number | undefined): string {
   const address = rule.globalIp ?? (ownAddress ? { first: ownAddress, last: ownAddress } : undefined)
   return join(
     'meta nfproto ipv4',
     address && `ip daddr ${range(address)}`,
     rule.remoteIp && `ip saddr ${range(rule.remoteIp)}`,
+    c.list && `ip saddr ${ranges(c.list)}`,
     ...transport(rule.protocol, rule.globalPort ?? rule.port, rule.sourcePort),
   )
 }
@@ -56,11 +84,6 @@ function transport(protocol: number | undefined, destination: PortRange | undefi
     isLimited(destination) && `th dport ${ports(destination)}`,
     isLimited(source) && `th sport ${ports(source)}`,
   ]
-}
-
-/** PORT=ALL is no limit, and a protocol without ports must not be asked for them. */
-function isLimited(r: PortRange | undefined): r is PortRange {
-  return r !== undefined && (r.first > 0 || r.last < 65535)
 }
 
 export function join(...parts: (string | false | undefined)[]): string {

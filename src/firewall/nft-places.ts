@@ -2,9 +2,18 @@
 
 import type { Ipv4 } from '../packet/ip.ts'
 import type { IpsecPolicyList } from './ipsec-policy.ts'
-import type { Firewall, FirewallPolicy, FirewallRule } from './policy.ts'
+import type { MatchContext } from './nft-match.ts'
+import { audienceSet } from './nft-sets.ts'
+import type { AddressRange, Firewall, FirewallPolicy, FirewallRule } from './policy.ts'
 import type { LocalInterface } from './ruleset.ts'
-import { sameName } from './zones.ts'
+import { isDynamic, sameName } from './zones.ts'
+
+/** A session in the network phase. */
+export interface NftSession {
+  readonly address: Ipv4
+  /** In lower case; '' for nobody. */
+  readonly user: string
+}
 
 export interface NftablesInput {
   readonly firewall: Firewall
@@ -17,6 +26,10 @@ export interface NftablesInput {
   readonly interfaces: readonly LocalInterface[]
   /** The device that the sessions' packets go through. */
   readonly tunDevice: string
+  /** Those that are up, the latest last. */
+  readonly sessions?: readonly NftSession[]
+  /** Global addresses that the workers translate to and from themselves (see nat-plan.ts). */
+  readonly owned?: readonly AddressRange[]
   /** UDP ports on which this gateway listens: 500 and 4500. */
   readonly ports: readonly number[]
 }
@@ -46,7 +59,7 @@ export function places(input: NftablesInput): Place[] {
 
 /** The device of an interface; all dynamic ones are the TUN device. */
 export function deviceOf(input: NftablesInput, name: string): string | undefined {
-  if (/^dyn-/i.test(name)) return input.tunDevice
+  if (isDynamic(name)) return input.tunDevice
   const key = Object.keys(input.devices).find(k => sameName(k, name))
   return key === undefined ? undefined : input.devices[key]
 }
@@ -65,4 +78,11 @@ export function rulesOf(policies: readonly FirewallPolicy[], name: string): Fire
   return policies.flatMap(p =>
     p.rules.filter(r => sameName(r.interface, name) && r.encapsulation !== 'ipsec').sort((a, b) => a.number - b.number),
   )
+}
+
+/** What a rule's match needs to know beside the rule. */
+export function contextOf(input: NftablesInput, rule: FirewallRule): MatchContext {
+  const policy = input.firewall.policies.find(p => p.rules.includes(rule))
+  const list = rule.list === undefined ? undefined : (policy?.lists.find(l => l.name === rule.list)?.addresses ?? [])
+  return { list, who: audienceSet(input, rule) }
 }

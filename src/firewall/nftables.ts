@@ -10,13 +10,25 @@
 
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
 import { ipsecChains } from './nft-ipsec.ts'
-import { device, join, matchOf } from './nft-match.ts'
+import { device, join, matchOf, ranges } from './nft-match.ts'
 import { destinationNat, sourceNat } from './nft-nat.ts'
-import { deviceOf, isPrivate, type NftablesInput, type Place, places, publicPlaces, rulesOf } from './nft-places.ts'
-import type { Firewall, FirewallRule } from './policy.ts'
+import {
+  contextOf,
+  deviceOf,
+  isPrivate,
+  type NftablesInput,
+  type NftSession,
+  type Place,
+  places,
+  publicPlaces,
+  rulesOf,
+} from './nft-places.ts'
+import { changeSets, fillSets, setLines } from './nft-sets.ts'
+import { type Firewall, type FirewallPolicy, type FirewallRule, ICMP_KINDS, type IcmpKind } from './policy.ts'
+import { isForward } from './rules.ts'
 import { relate, sameName } from './zones.ts'
 
-export type { NftablesInput } from './nft-places.ts'
+export type { NftablesInput, NftSession } from './nft-places.ts'
 
 /** L2TP (RFC 2661 section 8.1). */
 const L2TP_PORT = 1701
@@ -30,10 +42,21 @@ export function nftablesTable(input: NftablesInput): string | undefined {
     `table ${table}`,
     `delete table ${table}`,
     `table ${table} {`,
-    ...chains.map(line => (line === '' ? '' : `  ${line}`)),
+    ...[...setLines(input), ...chains].map(line => (line === '' ? '' : `  ${line}`)),
     '}',
+    ...fillSets(input, table),
     '',
   ].join('\n')
+}
+
+/**
+ * Text for `nft -f -` that takes a session into the table's sets (`input.sessions` has it, as the last) or out of them.
+ * Undefined where nothing in the table depends on it.
+ */
+export function nftablesSession(input: NftablesInput, session: NftSession, came: boolean): string | undefined {
+  if (firewallChains(input).length === 0) return undefined
+  const lines = changeSets(input, tableOf(input.tableName), session, came)
+  return lines.length === 0 ? undefined : `${lines.join('\n')}\n`
 }
 
 function firewallChains(input: NftablesInput): string[] {
@@ -124,7 +147,10 @@ function inputChains(input: NftablesInput, outside: readonly Place[]): string[] 
       `  goto self_new_${i}`,
       '}',
       `chain self_new_${i} {`,
-      ...rulesOf(input.firewall.policies, p.name).map(r => ruleLine(r, false)),
+      ...rulesOf(input.firewall.policies, p.name)
+        .filter(meansGateway)
+        .map(r => ruleLine(input, r, false)),
+      ...(answersPing(input.firewall, p.name) ? ['  icmp type echo-request accept'] : []),
       ...(passesAll(input.firewall, p.name)
         ? ['  accept']
         : [
@@ -142,9 +168,39 @@ function passesAll(firewall: Firewall, name: string): boolean {
   return firewall.policies.some(p => p.interfaces.some(i => sameName(i.name, name) && i.method === 'passall'))
 }
 
-function ruleLine(rule: FirewallRule, privateIsSource: boolean): string {
+/** A forward to a user is for nobody else, and a private rule's REVERSE is not about this host. */
+function meansGateway(rule: FirewallRule): boolean {
+  return rule.user === undefined && rule.group === undefined
+}
+
+function answersPing(firewall: Firewall, name: string): boolean {
+  return firewall.policies.some(p => p.ping && p.interfaces.some(i => sameName(i.name, name) && i.type === 'public'))
+}
+
+function ruleLine(input: NftablesInput, rule: FirewallRule, privateIsSource: boolean, forwarded = false): string {
   const verdict = rule.action === 'deny' ? 'drop' : 'accept'
-  return `  ${join(matchOf(rule, privateIsSource), 'counter', verdict, `comment "rule ${rule.number}"`)}`
+  const translated = forwarded && isForward(rule) && !privateIsSource
+  const match = matchOf(rule, privateIsSource, contextOf(input, rule), translated)
+  return `  ${join(match, 'counter', verdict, `comment "rule ${rule.number}"`)}`
+}
+
+const ICMP_TYPES: Readonly<Record<IcmpKind, string>> = {
+  parameter: 'parameter-problem',
+  ping: 'echo-request, echo-reply',
+  sourcequench: 'source-quench',
+  timeexceeded: 'time-exceeded',
+  timestamp: 'timestamp-request, timestamp-reply',
+  unreachable: 'destination-unreachable',
+}
+
+/** What a policy does not forward. Fragments the kernel has put together before; of options it can name the route alone. */
+function notForwarded(policies: readonly FirewallPolicy[]): string[] {
+  const types = ICMP_KINDS.filter(kind => policies.some(p => !p.icmpForwarding.includes(kind))).map(k => ICMP_TYPES[k])
+  const routes = policies.some(p => !p.ipOptions.includes('record_route'))
+  return [
+    ...(types.length > 0 ? [`  icmp type { ${types.join(', ')} } counter drop`] : []),
+    ...(routes ? ['  ip option rr exists counter drop'] : []),
+  ]
 }
 
 /** What the kernel forwards between two devices of ours. */
@@ -179,9 +235,20 @@ function betweenLines(input: NftablesInput, from: Place, to: readonly string[]):
   if (bases.some(b => b.relation === 'free')) return []
   const open = bases.some(b => b.relation === 'outward')
   const inside = isPrivate(input.firewall, from.name)
-  const rules = rulesOf(policies, from.name).map(r => ruleLine(r, inside))
+  const rules = rulesOf(policies, from.name).map(r => ruleLine(input, r, inside, true))
+  const never = notForwarded(policies)
   // Two interfaces of different policies: what the host does with them is not the script's.
   if (policies.length === 0) return []
-  if (open && rules.length === 0) return []
-  return ['  ct state established,related accept', ...rules, ...(open ? [] : ['  counter drop'])]
+  if (open && rules.length === 0) return never
+  const owned = input.owned ?? []
+  return [
+    // Their workers judge it, and translate.
+    ...(owned.length > 0 && !inside ? [`  ip daddr ${ranges(owned)} accept`] : []),
+    ...never,
+    '  ct state established,related accept',
+    // What is not asked for and answers nothing, and messages such as redirects.
+    '  icmp type != { echo-request, timestamp-request } drop',
+    ...rules,
+    ...(open ? [] : ['  counter drop']),
+  ]
 }

@@ -11,6 +11,17 @@ export interface PortRange {
   readonly last: number
 }
 
+/** Days of the week, from Sunday: 0 to 6. */
+export type Day = 0 | 1 | 2 | 3 | 4 | 5 | 6
+
+/** What the policy may let pass or not beside its rules, in the words of ICMP_FORWARDING, OPTIONS and FRAGMENT. */
+export const ICMP_KINDS = ['parameter', 'ping', 'sourcequench', 'timeexceeded', 'timestamp', 'unreachable'] as const
+export type IcmpKind = (typeof ICMP_KINDS)[number]
+export const IP_OPTION_KINDS = ['record_route', 'security', 'timestamp'] as const
+export type IpOptionKind = (typeof IP_OPTION_KINDS)[number]
+export const FRAGMENT_KINDS = ['icmp', 'udp', 'other'] as const
+export type FragmentKind = (typeof FRAGMENT_KINDS)[number]
+
 export interface FirewallInterface {
   /** AlliedWare's name: `eth0`, `vlan1`, or `dyn-NAME` for the sessions that template NAME matches. */
   readonly name: string
@@ -49,8 +60,31 @@ export interface FirewallRule {
   readonly globalPort: PortRange | undefined
   readonly remoteIp: AddressRange | undefined
   readonly sourcePort: PortRange | undefined
+  /** How REMOTEIP's hosts are called outside: with NATTYPE=REVERSE. */
+  readonly globalRemoteIp: AddressRange | undefined
+  /** How a rule with ACTION=NAT translates; undefined: as ENHANCED. */
+  readonly natType: 'standard' | 'enhanced' | 'reverse' | undefined
+  /** Name of one of the policy's lists, which must have the far host's address. */
+  readonly list: string | undefined
+  /** The days on which the rule is in force, in order; undefined for all. */
+  readonly days: readonly Day[] | undefined
+  /** Minutes since midnight, local time: in force from AFTER on, and before BEFORE; over midnight where that is less. */
+  readonly afterMinute: number | undefined
+  readonly beforeMinute: number | undefined
+  /** How long the rule lives from when it was given; it is never saved. */
+  readonly ttlSeconds: number | undefined
+  /** In lower case: the session's user; on a public interface with other global values, whom the service belongs to. */
+  readonly user: string | undefined
+  /** Name of a dynamic template, which must name or take the session's user. */
+  readonly group: string | undefined
   /** `ipsec`: only packets that our own IPsec decapsulated. */
   readonly encapsulation: 'none' | 'ipsec' | undefined
+}
+
+/** ADD FIREWALL POLICY LIST=name IP=... */
+export interface AddressList {
+  readonly name: string
+  readonly addresses: readonly AddressRange[]
 }
 
 export interface FirewallPolicy {
@@ -63,6 +97,18 @@ export interface FirewallPolicy {
   readonly tcpTimeoutSeconds: number
   readonly udpTimeoutSeconds: number
   readonly otherTimeoutSeconds: number
+  readonly icmpTimeoutSeconds: number
+  readonly lists: readonly AddressList[]
+  /** Sessions reach no other session. */
+  readonly isolation: boolean
+  /** Who comes by a public interface may ping the gateway. */
+  readonly ping: boolean
+  /** What passes, where a rule or the base rule lets it. */
+  readonly icmpForwarding: readonly IcmpKind[]
+  readonly ipOptions: readonly IpOptionKind[]
+  readonly fragments: readonly FragmentKind[]
+  /** Follow FTP's active mode: data connections from port 20 alone, or from any. Undefined: not at all. */
+  readonly ftpDataPort: 'rfc' | 'any' | undefined
 }
 
 export interface Firewall {
@@ -70,8 +116,38 @@ export interface Firewall {
   readonly policies: readonly FirewallPolicy[]
 }
 
+/** What a policy has that CREATE makes. */
 export const FIREWALL_DEFAULTS = {
   tcpTimeoutSeconds: 3600,
   udpTimeoutSeconds: 1200,
   otherTimeoutSeconds: 1200,
-} as const
+  icmpTimeoutSeconds: 60,
+  lists: [],
+  isolation: false,
+  ping: false,
+  icmpForwarding: ICMP_KINDS,
+  ipOptions: IP_OPTION_KINDS,
+  fragments: FRAGMENT_KINDS,
+  ftpDataPort: undefined,
+} as const satisfies Partial<FirewallPolicy>
+
+/** What a rule says where it says nothing. */
+export const RULE_DEFAULTS = {
+  protocol: undefined,
+  ip: undefined,
+  port: undefined,
+  globalIp: undefined,
+  globalPort: undefined,
+  remoteIp: undefined,
+  sourcePort: undefined,
+  globalRemoteIp: undefined,
+  natType: undefined,
+  list: undefined,
+  days: undefined,
+  afterMinute: undefined,
+  beforeMinute: undefined,
+  ttlSeconds: undefined,
+  user: undefined,
+  group: undefined,
+  encapsulation: undefined,
+} as const satisfies Partial<FirewallRule>

@@ -1,11 +1,28 @@
 /** The firewall policy compiled into flat tables that the data path reads without a search by name. */
 
 import type { Millis } from '../machine.ts'
-import { IpProtocol, type Ipv4, maskPrefix } from '../packet/ip.ts'
+import { type Ipv4, maskPrefix } from '../packet/ip.ts'
 import { Timeout } from './constants.ts'
 import type { Headers } from './headers.ts'
-import type { AddressRange, Firewall, FirewallPolicy, FirewallRule, PortRange } from './policy.ts'
-import { dynamicInterface, interfaceOfUser, type Relation, relate, SELF, sameName } from './zones.ts'
+import { type NatPlan, ownedRanges, owns, planNat } from './nat-plan.ts'
+import {
+  type AddressRange,
+  type Firewall,
+  type FirewallPolicy,
+  FRAGMENT_KINDS,
+  ICMP_KINDS,
+  IP_OPTION_KINDS,
+} from './policy.ts'
+import {
+  type Audience,
+  type CompiledRule,
+  compileRules,
+  firstMatch,
+  type Members,
+  type RuleContext,
+  type RuleList,
+} from './rules.ts'
+import { dynamicInterface, interfaceOfUser, isDynamic, type Relation, relate, SELF, sameName, takes } from './zones.ts'
 
 /** An AlliedWare interface with an address, as the configuration and the site's mapping of devices say. */
 export interface LocalInterface {
@@ -31,6 +48,12 @@ export interface Surroundings {
   readonly routes?: readonly Route[]
   /** Addresses of the gateway beside those of its interfaces, such as its end of the PPP links. */
   readonly own?: readonly Ipv4[]
+  /** Where sessions have their addresses: the pools', and users' own. */
+  readonly sessions?: readonly AddressRange[]
+  /** How many workers there are; absent: one. */
+  readonly workers?: number
+  /** Ports on which the gateway or its host listens, beside those that no translation takes anyway. */
+  readonly ports?: readonly number[]
 }
 
 /** The zone of everything that is in no policy, and of the gateway itself. Interfaces follow. */
@@ -44,23 +67,6 @@ const kindOfRelation: Record<Relation, number> = {
   inward: Kind.Inward,
 }
 
-export interface CompiledRule {
-  readonly number: number
-  readonly allow: boolean
-  readonly protocol: number
-  /** The private side's address is the packet's source (rule on a private interface) or destination (on a public one). */
-  readonly privateIsSource: boolean
-  readonly privateFirst: Ipv4
-  readonly privateLast: Ipv4
-  readonly remoteFirst: Ipv4
-  readonly remoteLast: Ipv4
-  readonly ports: boolean
-  readonly destinationFirst: number
-  readonly destinationLast: number
-  readonly sourceFirst: number
-  readonly sourceLast: number
-}
-
 /** Plain data: control builds it, and it travels to the workers by message. */
 export interface Ruleset {
   /** False: everything passes (but a false inner source address). */
@@ -72,11 +78,21 @@ export interface Ruleset {
   readonly kinds: Uint8Array
   readonly policies: Uint16Array
   /** By policy and zone entered, in the order of their numbers. */
-  readonly rules: readonly (readonly CompiledRule[])[]
+  readonly rules: readonly RuleList[]
+  /** Whose counter each slot is. */
+  readonly slots: readonly { readonly policy: string; readonly rule: number }[]
+  readonly audiences: readonly Audience[]
+  readonly nat: NatPlan
   /** Timeouts in milliseconds by policy. */
   readonly tcpTimeouts: Float64Array
   readonly udpTimeouts: Float64Array
   readonly otherTimeouts: Float64Array
+  readonly icmpTimeouts: Float64Array
+  /** By policy: a bit for each of ICMP_KINDS, IP_OPTION_KINDS and FRAGMENT_KINDS that passes, and whether PING does. */
+  readonly icmp: Uint8Array
+  readonly options: Uint8Array
+  readonly fragments: Uint8Array
+  readonly ping: Uint8Array
   /** The gateway's own addresses. */
   readonly own: Int32Array
   /** Known networks, the longest first; signed like the addresses they are compared with. */
@@ -104,6 +120,17 @@ export function buildRuleset(firewall: Firewall, surroundings: Surroundings): Ru
     ...interfaces.map(i => ({ network: i.address, mask: i.mask, zone: zoneOf(zones, i.name) })),
     ...(surroundings.routes ?? []).map(r => ({ ...r, zone: zoneOf(zones, r.interface) })),
   ].sort((a, b) => (maskPrefix(b.mask) ?? 0) - (maskPrefix(a.mask) ?? 0))
+  const owned = ownedRanges(firewall, surroundings)
+  const slots: { policy: string; rule: number }[] = []
+  const audiences: Audience[] = []
+  const context: RuleContext = {
+    owns: address => owns(owned, address),
+    slot: (policy, rule) => slots.push({ policy, rule }) - 1,
+    audience: a => {
+      const known = audiences.findIndex(b => a.user === b.user && a.group === b.group && a.policy === b.policy)
+      return known >= 0 ? known : audiences.push(a) - 1
+    },
+  }
   const outside = firewall.policies.flatMap(p => p.interfaces).find(i => i.type === 'public' && !isDynamic(i.name))
   return {
     enabled: firewall.enabled && firewall.policies.length > 0,
@@ -111,10 +138,18 @@ export function buildRuleset(firewall: Firewall, surroundings: Surroundings): Ru
     firewall,
     kinds,
     policies,
-    rules: firewall.policies.flatMap(p => zones.map(zone => compileRules(p, zone))),
+    rules: firewall.policies.flatMap(p => zones.map(zone => rulesOfZone(p, zone, context))),
+    slots,
+    audiences,
+    nat: planNat(firewall, surroundings, owned, name => zoneOf(zones, name)),
     tcpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.tcpTimeoutSeconds)),
     udpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.udpTimeoutSeconds)),
     otherTimeouts: Float64Array.from(firewall.policies, p => timeout(p.otherTimeoutSeconds)),
+    icmpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.icmpTimeoutSeconds)),
+    icmp: Uint8Array.from(firewall.policies, p => bits(ICMP_KINDS, p.icmpForwarding)),
+    options: Uint8Array.from(firewall.policies, p => bits(IP_OPTION_KINDS, p.ipOptions)),
+    fragments: Uint8Array.from(firewall.policies, p => bits(FRAGMENT_KINDS, p.fragments)),
+    ping: Uint8Array.from(firewall.policies, p => (p.ping ? 1 : 0)),
     own: Int32Array.from([...interfaces.map(i => i.address), ...(surroundings.own ?? [])]),
     networks: Int32Array.from(networks, x => x.network & x.mask),
     masks: Int32Array.from(networks, x => x.mask),
@@ -155,10 +190,27 @@ export function policyOf(ruleset: Ruleset, from: number, to: number): number {
 }
 
 /** The first rule of the policy, by number, for a packet that enters by `zone`; undefined where none matches. */
-export function matchRule(ruleset: Ruleset, policy: number, zone: number, h: Headers): CompiledRule | undefined {
-  const rules = ruleset.rules[policy * ruleset.zones.length + zone]!
-  for (let i = 0; i < rules.length; i++) if (matches(rules[i]!, h)) return rules[i]
-  return undefined
+export function matchRule(
+  ruleset: Ruleset,
+  policy: number,
+  zone: number,
+  h: Headers,
+  subject: number,
+  members: Members,
+): CompiledRule | undefined {
+  return firstMatch(ruleset.rules[policy * ruleset.zones.length + zone]!, h, subject, members)
+}
+
+/** Whether a session's user (in lower case, '' for nobody) belongs to an audience. */
+export function isInAudience(ruleset: Ruleset, audience: Audience, user: string): boolean {
+  if (audience.user !== undefined && audience.user !== user) return false
+  if (audience.group === undefined) return true
+  const policy = ruleset.firewall.policies.find(p => p.name === audience.policy)
+  return policy?.dynamics.some(d => d.name === audience.group && takes(d, user)) ?? false
+}
+
+function bits<T>(all: readonly T[], kept: readonly T[]): number {
+  return all.reduce((sum, kind, i) => sum | (kept.includes(kind) ? 1 << i : 0), 0)
 }
 
 function zoneOf(zones: readonly string[], name: string): number {
@@ -179,64 +231,14 @@ function zoneNames(firewall: Firewall, surroundings: Surroundings): string[] {
   return names
 }
 
-function isDynamic(name: string): boolean {
-  return /^dyn-/i.test(name)
-}
-
 /** A timeout of 0 minutes means 30 seconds. */
 function timeout(seconds: number): Millis {
   return seconds > 0 ? seconds * 1000 : Timeout.zero
 }
 
-/**
- * The rules for packets that enter by one interface. Those with ENCAPSULATION=IPSEC are about packets that IPsec itself
- * delivered, which is L2TP; what a session carries comes out of PPP, and only rules without it apply.
- */
-function compileRules(policy: FirewallPolicy, zone: string): CompiledRule[] {
+function rulesOfZone(policy: FirewallPolicy, zone: string, context: RuleContext): RuleList {
   const entrance = policy.interfaces.find(i => sameName(i.name, zone))
-  if (!entrance) return []
-  return policy.rules
-    .filter(r => sameName(r.interface, zone) && r.encapsulation !== 'ipsec')
-    .sort((a, b) => a.number - b.number)
-    .map(r => compileRule(r, entrance.type === 'private'))
-}
-
-/**
- * IP is the address on the private side, REMOTEIP the far host's, PORT the destination's and SOURCEPORT the source's. The
- * worker sees packets behind the kernel's translation: where a rule gives global values alone, they are the private ones.
- */
-function compileRule(r: FirewallRule, privateIsSource: boolean): CompiledRule {
-  const inner: AddressRange | undefined = r.ip ?? (privateIsSource ? undefined : r.globalIp)
-  const port: PortRange | undefined = r.port ?? (privateIsSource ? undefined : r.globalPort)
-  return {
-    number: r.number,
-    allow: r.action !== 'deny',
-    protocol: r.protocol ?? -1,
-    privateIsSource,
-    privateFirst: inner?.first ?? 0,
-    privateLast: inner?.last ?? 0xffffffff,
-    remoteFirst: r.remoteIp?.first ?? 0,
-    remoteLast: r.remoteIp?.last ?? 0xffffffff,
-    ports: port !== undefined || r.sourcePort !== undefined,
-    destinationFirst: port?.first ?? 0,
-    destinationLast: port?.last ?? 0xffff,
-    sourceFirst: r.sourcePort?.first ?? 0,
-    sourceLast: r.sourcePort?.last ?? 0xffff,
-  }
-}
-
-function matches(r: CompiledRule, h: Headers): boolean {
-  if (r.protocol >= 0 && r.protocol !== h.protocol) return false
-  const inner = (r.privateIsSource ? h.source : h.destination) >>> 0
-  if (inner < r.privateFirst || inner > r.privateLast) return false
-  const remote = (r.privateIsSource ? h.destination : h.source) >>> 0
-  if (remote < r.remoteFirst || remote > r.remoteLast) return false
-  if (!r.ports) return true
-  if (h.protocol !== IpProtocol.Tcp && h.protocol !== IpProtocol.Udp) return false
-  return (
-    h.destinationPort >= r.destinationFirst &&
-    h.destinationPort <= r.destinationLast &&
-    h.sourcePort >= r.sourceFirst &&
-    h.sourcePort <= r.sourceLast
-  )
+  if (!entrance) return { rules: [], fields: undefined }
+  const rules = policy.rules.filter(r => sameName(r.interface, zone))
+  return compileRules(policy, rules, entrance.type === 'private', context)
 }

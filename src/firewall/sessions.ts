@@ -91,6 +91,11 @@ export class SessionTable {
     return true
   }
 
+  /** Who holds a row, in lower case; '' for nobody, undefined for a free row. */
+  user(session: number): string | undefined {
+    return this.users[session]?.toLowerCase()
+  }
+
   /** Gives every row its zone anew. */
   rezone(zoneOfUser: (user: string) => number): void {
     for (let s = 1; s < MAX_SESSIONS; s++) if (this.address[s] !== 0) this.zone[s] = zoneOfUser(this.users[s]!)

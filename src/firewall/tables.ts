@@ -1,11 +1,14 @@
 /** Everything the filter of one worker looks at; one writer, the worker's own thread. */
 
 import { Batch } from '../packet/batch.ts'
+import { MAX_SESSIONS } from '../packet/table.ts'
+import type { Passage } from './connect.ts'
+import { Draws, seededFill } from './draws.ts'
 import { FirewallEvents } from './events.ts'
-import { FlowTable, type FlowTableSize } from './flow.ts'
+import { FlowTable, type FlowTableSize, type Tuple } from './flow.ts'
 import { FragmentTable } from './fragments.ts'
 import { Headers } from './headers.ts'
-import { closedRuleset, type Ruleset, zoneOfUser } from './ruleset.ts'
+import { closedRuleset, isInAudience, type Ruleset, zoneOfUser } from './ruleset.ts'
 import { type SessionRow, SessionTable } from './sessions.ts'
 
 export class FirewallTables {
@@ -21,11 +24,35 @@ export class FirewallTables {
   /** The packet at hand, and the one that an ICMP error quotes. */
   readonly headers = new Headers()
   readonly quoted = new Headers()
+  /** Of a new translated flow: its first packet as it comes, and its answers as they come. */
+  readonly tuple: Tuple = { source: 0, sourcePort: 0, destination: 0, destinationPort: 0 }
+  readonly answer: Tuple = { source: 0, sourcePort: 0, destination: 0, destinationPort: 0 }
+  /** The translation that was chosen last keeps the source port. */
+  keepsPort = false
+  /** The packet that was connected last left translated. */
+  wasTranslated = false
+  /** The packet at hand, on its way from a client and to one. */
+  readonly inward: Passage = { session: 0, fromClient: true, from: 0, to: 0, subject: 0 }
+  readonly outward: Passage = { session: 0, fromClient: false, from: 0, to: 0, subject: 0 }
+  readonly draws: Draws
+  /** 1 for each port that no translation takes. */
+  readonly reserved = new Uint8Array(65536)
+  /** By NAT pair with a pool: which session has each of its addresses, or 0. */
+  pools: readonly Uint32Array[] = []
+  /** By audience of the ruleset, then by session. */
+  members: readonly Uint8Array[] = []
+  /** First packets of flows that each rule decided, by its slot in the ruleset. */
+  hits = new Float64Array(0)
+  private latest = new Uint32Array(0)
   private current = closedRuleset()
 
-  /** `seed`: 32 random bits, for the flow table's hash. Nothing passes before setRuleset. */
-  constructor(seed: number, size?: FlowTableSize) {
+  /**
+   * `seed`: 32 random bits, for the flow table's hash. `fill` writes random bytes, for translated ports; without it they
+   * follow from the seed. Nothing passes before setRuleset.
+   */
+  constructor(seed: number, size?: FlowTableSize, fill = seededFill(seed)) {
     this.flows = new FlowTable(seed, size)
+    this.draws = new Draws(fill)
   }
 
   get ruleset(): Ruleset {
@@ -39,6 +66,7 @@ export class FirewallTables {
   install(row: SessionRow): void {
     this.remove(row.session)
     this.sessions.install(row, zoneOfUser(this.current, row.user))
+    this.enroll(row.session)
   }
 
   /** Removes a session and its flows. */
@@ -46,11 +74,49 @@ export class FirewallTables {
     if (!this.sessions.address[session]) return
     this.sessions.remove(session)
     this.flows.forget(session)
+    this.members.forEach((m, i) => {
+      m[session] = 0
+      if (this.latest[i] === session) this.latest[i] = Math.max(0, m.lastIndexOf(1))
+    })
+    for (const holders of this.pools) {
+      for (let i = 0; i < holders.length; i++) if (holders[i] === session) holders[i] = 0
+    }
   }
 
   /** Puts another ruleset in force, between two packets. Flows that passed go on; only new ones meet the new rules. */
   setRuleset(ruleset: Ruleset): void {
+    const before = this.ruleHits()
     this.current = ruleset
     this.sessions.rezone(user => zoneOfUser(ruleset, user))
+    this.hits = Float64Array.from(ruleset.slots, s => before.find(b => sameRule(b, s))?.hits ?? 0)
+    this.members = ruleset.audiences.map(() => new Uint8Array(MAX_SESSIONS))
+    this.latest = new Uint32Array(ruleset.audiences.length)
+    for (let s = 1; s < MAX_SESSIONS; s++) if (this.sessions.address[s] !== 0) this.enroll(s)
+    this.pools = ruleset.nat.pairs.map(p => new Uint32Array(p.pool ? p.globalCount : 0))
+    this.reserved.fill(0)
+    for (const port of ruleset.nat.reserved) this.reserved[port] = 1
   }
+
+  /** How often each rule has decided about a new flow since it is there. */
+  ruleHits(): { readonly policy: string; readonly rule: number; readonly hits: number }[] {
+    return this.current.slots.map((s, i) => ({ ...s, hits: this.hits[i]! }))
+  }
+
+  /** A session of an audience, the latest if several are; 0 where there is none. For forwards to a user. */
+  sessionOf(audience: number): number {
+    return this.latest[audience] ?? 0
+  }
+
+  private enroll(session: number): void {
+    const user = this.sessions.user(session) ?? ''
+    this.current.audiences.forEach((audience, i) => {
+      const member = isInAudience(this.current, audience, user)
+      this.members[i]![session] = member ? 1 : 0
+      if (member) this.latest[i] = session
+    })
+  }
+}
+
+function sameRule(a: { policy: string; rule: number }, b: { policy: string; rule: number }): boolean {
+  return a.policy === b.policy && a.rule === b.rule
 }

@@ -3,50 +3,62 @@
 import type { Millis } from '../machine.ts'
 import { IpProtocol } from '../packet/ip.ts'
 import { SIP_PORT, TcpFlag, Timeout, UDP_PROOF_PACKETS } from './constants.ts'
-import { FlowState, type FlowTable } from './flow.ts'
+import type { FlowTable } from './flow.ts'
+import { FlowState } from './flow-columns.ts'
 import type { Headers } from './headers.ts'
 import type { Ruleset } from './ruleset.ts'
+import { follow, isResetPlausible } from './window.ts'
 
 /** What a TCP flow remembers: the answer came, who has said FIN, and that somebody said RST. */
 const Mark = { Answered: 1, FinForward: 2, FinReverse: 4, Reset: 8 } as const
 
-/** Counts the packet, moves the flow's state and sets when it expires. */
+/**
+ * Counts the packet, moves the flow's state and sets when it expires. Answers false, with nothing changed, where the packet
+ * is a RST that its sender cannot have sent: it must not pass.
+ */
 export function track(
   flows: FlowTable,
   row: number,
   reversed: boolean,
+  bytes: Uint8Array,
   h: Headers,
   ruleset: Ruleset,
   policy: number,
   now: Millis,
-): void {
+): boolean {
+  if (h.protocol === IpProtocol.Tcp) {
+    if ((h.tcpFlags & TcpFlag.Rst) === 0) follow(flows, row, reversed, h, bytes)
+    else if (!isResetPlausible(flows, row, reversed, h)) return false
+  }
   const forward = flows.packetsForward[row]!
   const reverse = flows.packetsReverse[row]!
-  flows.seen[row] = now
   if (reversed) flows.packetsReverse[row] = reverse + 1
   else flows.packetsForward[row] = forward + 1
 
+  let lifetime: Millis
   if (h.protocol === IpProtocol.Tcp) {
-    flows.expires[row] = now + trackTcp(flows, row, reversed, h.tcpFlags, ruleset.tcpTimeouts[policy]!)
-    return
-  }
-  if (reversed) flows.state[row] = FlowState.Established
-  if (h.protocol === IpProtocol.Udp) {
-    const configured = ruleset.udpTimeouts[policy]!
-    const proven =
-      forward >= UDP_PROOF_PACKETS ||
-      reverse >= UDP_PROOF_PACKETS ||
-      h.sourcePort === SIP_PORT ||
-      h.destinationPort === SIP_PORT
-    flows.expires[row] = now + (proven ? configured : Math.min(configured, Timeout.udpUnproven))
+    lifetime = trackTcp(flows, row, reversed, h.tcpFlags, ruleset.tcpTimeouts[policy]!)
   } else {
-    flows.expires[row] = now + (h.protocol === IpProtocol.Icmp ? Timeout.icmp : ruleset.otherTimeouts[policy]!)
+    if (reversed) flows.state[row] = FlowState.Established
+    if (h.protocol === IpProtocol.Udp) {
+      const configured = ruleset.udpTimeouts[policy]!
+      const proven =
+        forward >= UDP_PROOF_PACKETS ||
+        reverse >= UDP_PROOF_PACKETS ||
+        h.sourcePort === SIP_PORT ||
+        h.destinationPort === SIP_PORT
+      lifetime = proven ? configured : Math.min(configured, Timeout.udpUnproven)
+    } else {
+      lifetime = h.protocol === IpProtocol.Icmp ? ruleset.icmpTimeouts[policy]! : ruleset.otherTimeouts[policy]!
+    }
   }
+  flows.touch(row, now, now + lifetime)
+  return true
 }
 
 /**
- * Sequence numbers are not followed, so a RST may be forged: it only shortens the flow's life, and a later segment of
- * either end, which a true reset would have silenced, takes that back.
+ * A RST in the window may still be a lucky guess: it only shortens the flow's life, and a later segment of either end, which
+ * a true reset would have silenced, takes that back.
  */
 function trackTcp(flows: FlowTable, row: number, reversed: boolean, flags: number, configured: Millis): Millis {
   let marks = flows.marks[row]!

@@ -33,6 +33,7 @@ export function relate(firewall: Firewall, from: string, to: string): Base {
     const a = side(policy, from)
     const b = side(policy, to)
     if (!a || !b) continue
+    if (policy.isolation && isDynamic(from) && isDynamic(to)) return NONE
     const relation = relateSides(a, b)
     // An interface may be public in many policies and private in one: the latter says more about it.
     if (generosity[relation] > generosity[best.relation]) best = { relation, policy }
@@ -68,6 +69,16 @@ export function interfaceOfUser(firewall: Firewall, user: string): string | unde
     if (template) return dynamicInterface(template.name)
   }
   return undefined
+}
+
+/** Whether a template takes this user (in lower case), by name or among others. */
+export function takes(template: DynamicTemplate, user: string): boolean {
+  return (user !== '' && template.users.includes(user)) || matchesAnybody(template, user)
+}
+
+/** Whether an interface is made of sessions. */
+export function isDynamic(name: string): boolean {
+  return /^dyn-/i.test(name)
 }
 
 function matchesAnybody(template: DynamicTemplate, user: string): boolean {

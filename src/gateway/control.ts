@@ -5,7 +5,9 @@
 
 import type { Configuration } from '../alliedware/config.ts'
 import type { EngineEvent } from '../esp/engine.ts'
-import { buildRuleset, type Surroundings } from '../firewall/ruleset.ts'
+import { globalsOf } from '../firewall/nat-plan.ts'
+import { buildRuleset, closedRuleset, type Ruleset, type Surroundings } from '../firewall/ruleset.ts'
+import { RuleSchedule } from '../firewall/schedule.ts'
 import type { IkeEffect, IkeInput } from '../ike/effects.ts'
 import { IkeEndpoint } from '../ike/endpoint.ts'
 import type { RsaCredentials } from '../ike/signature.ts'
@@ -59,6 +61,8 @@ export interface ControlWorld {
   readonly office?: () => OfficeFacts
   /** The networks around us under this configuration, for the firewall. */
   readonly surroundings: (configuration: Configuration) => Surroundings
+  /** Rules came into force or ceased to be with time: the host's firewall follows. */
+  readonly rulesChanged?: () => void
 }
 
 export class Control {
@@ -75,6 +79,9 @@ export class Control {
   /** Clients that cut SHA-256 to 96 bits. */
   shortIcvs = 0
   private current: Configuration
+  private readonly schedule = new RuleSchedule()
+  /** What the workers go by now: rules that are not in force at this time of day are not in it. */
+  ruleset: Ruleset = closedRuleset()
   private readonly deadlines: Deadlines
   private readonly ikeDriver: Driver<IkeInput, IkeEffect>
   private readonly l2tpDriver: Driver<L2tpInput, L2tpEffect>
@@ -133,6 +140,7 @@ export class Control {
       deadlines: this.deadlines,
       wall: world.wall,
       dice,
+      aliases: address => globalsOf(this.ruleset.nat, address),
       workerOf: peer => this.peers.workerOf(peer),
       currentSa: peer => this.peers.current(peer),
       template: (template, pathMru) => pppTemplate(this.current, template, pathMru),
@@ -161,7 +169,19 @@ export class Control {
 
   /** Compiles the firewall's rules and sends them to every worker, which let nothing pass before. */
   publishRules(): void {
-    const ruleset = buildRuleset(this.current.firewall, this.world.surroundings(this.current))
+    const { world, schedule } = this
+    const wall = world.wall()
+    const secondOfDay = wall.getHours() * 3600 + wall.getMinutes() * 60 + wall.getSeconds()
+    const moment = { now: world.clock.now(), day: wall.getDay(), secondOfDay }
+    const { firewall, until } = schedule.at(this.current.firewall, moment)
+    this.deadlines.set(schedule, until, () => {
+      this.publishRules()
+      world.rulesChanged?.()
+    })
+    const around = { ...world.surroundings(this.current), workers: world.data.workers }
+    const ruleset = buildRuleset(firewall, around)
+    this.ruleset = ruleset
+    this.sessions.steerAliases()
     for (let w = 0; w < this.world.data.workers; w++) this.world.data.post(w, { kind: 'setRuleset', ruleset })
   }
 

@@ -3,11 +3,11 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { Configuration } from '../alliedware/config.ts'
-import { type NftablesInput, nftablesNotice, nftablesTable } from '../firewall/nftables.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
 import { udpPortHolder } from './host.ts'
 import type { HostCounters } from './host-counters.ts'
+import { HostFirewall } from './host-firewall.ts'
 import { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { loadNative, type Native } from './native.ts'
@@ -15,7 +15,7 @@ import { Network } from './network.ts'
 import type { Pki } from './pki.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { Site } from './site.ts'
-import { type Devices, findDevices, proxyDevice, surroundings } from './site-devices.ts'
+import { type Devices, findDevices, proxyDevice, publicDevice, surroundings } from './site-devices.ts'
 import { ControlSockets, IKE_NAT_PORT, IKE_PORT } from './sockets.ts'
 import { Stats } from './stats.ts'
 import { ipsecLists } from './translate.ts'
@@ -48,6 +48,7 @@ interface Parts {
   /** Descriptors that outlive the sockets and the workers. */
   readonly closeLater: readonly number[]
   readonly devices: Devices
+  readonly hostFirewall: HostFirewall
   readonly tun: string
   readonly warnings: string[]
 }
@@ -67,6 +68,7 @@ export class Daemon {
   private readonly workers: Workers
   private readonly closeLater: readonly number[]
   private devices: Devices
+  private readonly hostFirewall: HostFirewall
 
   private constructor(parts: Parts) {
     this.control = parts.control
@@ -78,6 +80,7 @@ export class Daemon {
     this.workers = parts.workers
     this.closeLater = parts.closeLater
     this.devices = parts.devices
+    this.hostFirewall = parts.hostFirewall
     this.tun = parts.tun
     this.warnings = parts.warnings
     this.listening = [`UDP ${IKE_PORT}`, `UDP ${IKE_NAT_PORT}`, 'IP protocol 50']
@@ -99,30 +102,30 @@ export class Daemon {
     }
   }
 
-  /**
-   * Applies the firewall to what the kernel forwards; answers what is wrong, where something is. The table bears the TUN
-   * device's name: several gateways can run in one network namespace.
-   */
+  /** Applies the rules in force to what the kernel forwards; answers what is wrong, where something is. */
   async applyFirewall(): Promise<string | undefined> {
-    const name = `floatgate_${this.tun}`
-    const input: NftablesInput = {
-      firewall: this.control.configuration.firewall,
-      ipsec: ipsecLists(this.control.configuration),
-      tableName: name,
-      interfaces: surroundings(this.control.configuration, this.devices).interfaces,
-      devices: this.devices.byName,
-      tunDevice: this.tun,
-      ports: [IKE_PORT, IKE_NAT_PORT],
-    }
-    const text = nftablesTable(input)
-    if (text === undefined) {
-      await this.network.removeTable()
-      return undefined
-    }
-    const notice = nftablesNotice(input)
-    if (notice !== undefined) this.log.add({ severity: Severity.Notice, module: 'FIRE', text: notice })
-    const refusal = await this.network.applyTable(name, text)
-    return refusal === undefined ? undefined : `the firewall's nftables table was refused: ${refusal}`
+    const { configuration, ruleset } = this.control
+    const { globals } = ruleset.nat
+    return this.hostFirewall.apply(
+      {
+        firewall: ruleset.firewall,
+        ipsec: ipsecLists(configuration),
+        interfaces: surroundings(configuration, this.devices).interfaces,
+        devices: this.devices.byName,
+        owned: Array.from({ length: globals.length / 2 }, (_, i) => ({
+          first: globals[2 * i]!,
+          last: globals[2 * i + 1]!,
+        })),
+        ports: [IKE_PORT, IKE_NAT_PORT],
+      },
+      address => publicDevice(this.devices, address),
+    )
+  }
+
+  /** Rules came into force or ceased to be with time. */
+  async rulesChanged(): Promise<void> {
+    const refusal = await this.applyFirewall()
+    if (refusal !== undefined) this.log.add({ severity: Severity.Critical, module: 'FIRE', text: refusal })
   }
 
   /** Takes another configuration into use while serving. */
@@ -215,6 +218,7 @@ async function bringUp(
   if (single) for (const fd of [control4500, ...udpFds.slice(1)]) native.close(fd)
 
   await network.setUp(tun.name, TUN_MTU)
+  const hostFirewall = new HostFirewall(network, o.log, tun.name, TUN_MTU)
   const rawFds = Array.from({ length: workerCount }, (_, w) => openRaw(native, w, workerCount, warnings))
   for (const fd of rawFds) if (fd >= 0) opened(fd)
   const onlyUdp = rawFds.some(fd => fd < 0)
@@ -238,9 +242,16 @@ async function bringUp(
       forceEncapsulation: () => onlyUdp || current().site.forceEncapsulation,
       office: () => current().site,
       surroundings: c => surroundings(c, current().devices),
+      rulesChanged: () => void late.daemon?.rulesChanged(),
       network: {
-        addSession: (address, mtu, device) => network.addSession(address, mtu, device),
-        removeSession: address => network.removeSession(address),
+        addSession: (address, mtu, device, user) => {
+          network.addSession(address, mtu, device)
+          hostFirewall.sessionUp(address, user)
+        },
+        removeSession: address => {
+          network.removeSession(address)
+          hostFirewall.sessionDown(address)
+        },
         proxyDevice: address => proxyDevice(current().devices, address),
         get publicMtu() {
           return current().devices.publicMtu
@@ -282,6 +293,7 @@ async function bringUp(
     workers,
     closeLater,
     devices,
+    hostFirewall,
     tun: tun.name,
     warnings,
   })

@@ -57,13 +57,20 @@ export class Forwarder {
   private readonly punts = new PuntLimit()
   private injectingFrames = false
 
-  /** `seed`: 32 random bits for the flow table's hash. */
-  constructor(o: { worker: number; engine: Engine; wires: Wires; stats: Stats; seed: number }) {
+  /** `seed`: 32 random bits for the flow table's hash. `fill` writes random bytes, for translated ports. */
+  constructor(o: {
+    worker: number
+    engine: Engine
+    wires: Wires
+    stats: Stats
+    seed: number
+    fill?: (bytes: Uint8Array) => void
+  }) {
     this.worker = o.worker
     this.engine = o.engine
     this.wires = o.wires
     this.stats = o.stats
-    this.firewall = new FirewallTables(o.seed)
+    this.firewall = new FirewallTables(o.seed, {}, o.fill)
   }
 
   /** Packets from clients: off the wire, opened, unwrapped, filtered, into the TUN device. */

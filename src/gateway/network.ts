@@ -92,6 +92,16 @@ export class Network {
     if (result.status === 0) this.counters.read(result.output)
   }
 
+  /** Changes elements of our table, behind whatever waits. */
+  changeTable(text: string): void {
+    void this.queue
+      .add(() => run('nft', ['-f', '-'], text))
+      .then((result: RunResult) => {
+        if (result.status === 0 || this.table === undefined) return
+        this.log.add({ severity: Severity.Important, module: 'FIRE', text: `nft refused: ${result.output}` })
+      })
+  }
+
   async removeTable(): Promise<void> {
     if (this.table === undefined) return
     const table = this.table

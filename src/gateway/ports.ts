@@ -18,7 +18,8 @@ export interface DataPath {
 }
 
 export interface HostNetwork {
-  addSession(address: Ipv4, mtu: number, proxyDevice: string | undefined): void
+  /** `user`: who it is, or '' for nobody. */
+  addSession(address: Ipv4, mtu: number, proxyDevice: string | undefined, user: string): void
   removeSession(address: Ipv4): void
   /** The private device whose subnet holds `address`, so that somebody must answer ARP for it there. */
   proxyDevice(address: Ipv4): string | undefined

@@ -4,7 +4,7 @@ import { innerMtu } from '../esp/overhead.ts'
 import type { ChildSa } from '../ike/effects.ts'
 import type { L2tpEffect, L2tpInput, L2tpSessionIds } from '../l2tp/effects.ts'
 import type { Dice } from '../machine.ts'
-import { emitUdp, formatIpv4 } from '../packet/ip.ts'
+import { emitUdp, formatIpv4, type Ipv4 } from '../packet/ip.ts'
 import { PppProtocol } from '../ppp/constants.ts'
 import type { OfficeFacts } from '../ppp/dhcp.ts'
 import type { PppDownCause, PppEffect, PppInput, PppTemplate } from '../ppp/effects.ts'
@@ -39,6 +39,8 @@ export class Sessions {
     readonly log: Log
     readonly attempts: Attempts
     readonly clock: Clock
+    /** Global addresses that are translated one to one to this inner one. */
+    readonly aliases: (address: Ipv4) => readonly Ipv4[]
     readonly deadlines: Deadlines
     readonly wall: () => Date
     readonly dice: Dice
@@ -219,7 +221,7 @@ export class Sessions {
     s.since ??= this.to.wall()
     s.networkUp = true
     s.usedAt = this.to.clock.now()
-    data.steer(e.address, s.worker)
+    this.steer(e.address, s.worker)
     const row = { session: s.ids.session, peer: s.ids.peer, address: e.address, user: e.user, mtu: e.peerMru }
     const { compressAddress, compressProtocol } = e
     // Every worker knows whose the address is; only the session's own carries it.
@@ -227,7 +229,7 @@ export class Sessions {
       const here = w === s.worker ? row : { ...row, peer: 0 }
       data.post(w, { kind: 'networkUp', row: here, compressAddress, compressProtocol })
     }
-    network.addSession(e.address, e.peerMru, network.proxyDevice(e.address))
+    network.addSession(e.address, e.peerMru, network.proxyDevice(e.address), e.user)
     this.to.attempts.connected(s.ids.session, e.user, formatIpv4(e.address), this.to.clock.now())
     this.to.up(s.ids.peer)
     this.to.log.add({
@@ -259,7 +261,20 @@ export class Sessions {
   private withdraw(s: Session): void {
     if (!s.networkUp || s.admission?.kind !== 'accepted') return
     this.to.network.removeSession(s.admission.address)
-    this.to.data.steer(s.admission.address, undefined)
+    this.steer(s.admission.address, undefined)
+  }
+
+  /** Packets to the session, also by the address that is its own outside, go to its worker. */
+  private steer(address: Ipv4, worker: number | undefined): void {
+    for (const a of [address, ...this.to.aliases(address)]) this.to.data.steer(a, worker)
+  }
+
+  /** Under other rules sessions may have other addresses outside. */
+  steerAliases(): void {
+    for (const s of this.all.values()) {
+      if (!s.networkUp || s.admission?.kind !== 'accepted') continue
+      for (const a of this.to.aliases(s.admission.address)) this.to.data.steer(a, s.worker)
+    }
   }
 
   /**

@@ -69,6 +69,15 @@ export function proxyDevice(d: Devices, address: Ipv4): string | undefined {
   return d.addresses.find(a => d.privateDevices.includes(a.device) && inSubnet(address, a.address, a.mask))?.device
 }
 
+/** The public device where a neighbour would ask for an address: the one whose subnet has it, or the first. */
+export function publicDevice(d: Devices, address: Ipv4): string | undefined {
+  const near = d.addresses.find(a => d.publicDevices.includes(a.device) && inSubnet(address, a.address, a.mask))
+  return near?.device ?? d.publicDevices[0]
+}
+
+/** Ports that no translation of ours may take, whatever range it draws from: IKE's, ESP's in UDP, L2TP's and SSH's. */
+const LISTENED = [22, 500, 1701, 4500]
+
 /** What the firewall knows about the networks around us: the device's own addresses before the script's. */
 export function surroundings(c: Configuration, d: Devices): Surroundings {
   const interfaces = Object.entries(d.byName).flatMap(([name, device]) =>
@@ -80,7 +89,9 @@ export function surroundings(c: Configuration, d: Devices): Surroundings {
   const routes = c.ip.routes
     .filter(r => r.mask !== 0)
     .map(r => ({ interface: r.interface.toLowerCase(), network: r.network, mask: r.mask }))
-  return { interfaces: [...interfaces, ...scripted], routes, own: [d.localAddress] }
+  const fixed = c.users.flatMap(u => (u.ipAddress === undefined ? [] : [{ first: u.ipAddress, last: u.ipAddress }]))
+  const sessions = [...c.ip.pools.map(({ first, last }) => ({ first, last })), ...fixed]
+  return { interfaces: [...interfaces, ...scripted], routes, own: [d.localAddress], sessions, ports: LISTENED }
 }
 
 function interfaceNames(c: Configuration): Set<string> {

@@ -3,6 +3,7 @@
  * blocks in the poller, and drains control's messages when woken.
  */
 
+import { randomFillSync } from 'node:crypto'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
@@ -59,7 +60,7 @@ function run(start: WorkerStart, port: MessagePort): void {
   const engine = new NativeEngine(native)
   const wires = new KernelWires(start, engine, port)
   const { worker, seed, wakeFd, udpFd, tunFd, rawFd } = start
-  const forwarder = new Forwarder({ worker, engine, wires, stats: new Stats(start.stats), seed })
+  const forwarder = new Forwarder({ worker, engine, wires, stats: new Stats(start.stats), seed, fill })
   const poller = native.poller(rawFd >= 0 ? [wakeFd, udpFd, tunFd, rawFd] : [wakeFd, udpFd, tunFd])
   const resting = new Int32Array(new SharedArrayBuffer(4))
   for (let running = true; running; ) {
@@ -93,6 +94,10 @@ function drain(forwarder: Forwarder, port: MessagePort): boolean {
   }
   forwarder.flush(now)
   return true
+}
+
+function fill(bytes: Uint8Array): void {
+  randomFillSync(bytes)
 }
 
 function clock(): Millis {

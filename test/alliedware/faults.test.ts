@@ -151,7 +151,7 @@ add fire policy=main nat=enhanced int=dyn-x gblint=eth9`
       faults(
         'create fire policy=main\nadd fire policy=main int=eth0 type=public\nadd fire policy=main rule=1 int=eth0 action=allow prot=all days=weekend',
       ),
-    ).toEqual(['line 3: ADD FIREWALL POLICY: DAYS is not supported, and the rule would not be the same without it'])
+    ).toEqual(['line 3: ADD FIREWALL POLICY: NATMASK is not supported: name ranges of addresses'])
   })
 
   it('tell of commands that mean nothing in a script', () => {

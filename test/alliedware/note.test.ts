@@ -7,6 +7,7 @@ import type { Configuration } from '../../src/alliedware/config.ts'
 import { emptyConfiguration } from '../../src/alliedware/draft.ts'
 import { formatFault, readScript } from '../../src/alliedware/script.ts'
 import { writeScript } from '../../src/alliedware/write.ts'
+import { FIREWALL_DEFAULTS, RULE_DEFAULTS } from '../../src/firewall/policy.ts'
 import { Secret } from '../../src/packet/bytes.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
 import { withoutLines } from './plain.ts'
@@ -61,6 +62,9 @@ const ipsecPolicy = {
   transportProtocol: 'any' as const,
   localAddress: undefined,
   remoteAddress: undefined,
+  icmpTypes: undefined,
+  localName: undefined,
+  remoteName: undefined,
   usePfsKey: false,
   group: undefined,
 }
@@ -112,9 +116,7 @@ const unfilled: Configuration = {
           globalIp: undefined,
         })),
         rules: [],
-        tcpTimeoutSeconds: 3600,
-        udpTimeoutSeconds: 1200,
-        otherTimeoutSeconds: 1200,
+        ...FIREWALL_DEFAULTS,
       },
     ],
   },
@@ -231,6 +233,7 @@ const unfilled: Configuration = {
 }
 
 const rule = (number: number, port: number, encapsulation: 'ipsec' | undefined) => ({
+  ...RULE_DEFAULTS,
   number,
   action: 'allow' as const,
   interface: 'eth0',
@@ -239,8 +242,6 @@ const rule = (number: number, port: number, encapsulation: 'ipsec' | undefined) 
   port: { first: port, last: port },
   globalIp: { first: ipv4('203.0.113.1'), last: ipv4('203.0.113.1') },
   globalPort: { first: port, last: port },
-  remoteIp: undefined,
-  sourcePort: undefined,
   encapsulation,
 })
 

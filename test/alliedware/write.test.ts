@@ -13,7 +13,7 @@ import { maskSecrets } from '../../src/alliedware/parse.ts'
 import { formatFault, readScript } from '../../src/alliedware/script.ts'
 import { commandTable } from '../../src/alliedware/table.ts'
 import { writeScript } from '../../src/alliedware/write.ts'
-import type { FirewallPolicy } from '../../src/firewall/policy.ts'
+import { type FirewallPolicy, FRAGMENT_KINDS, ICMP_KINDS, IP_OPTION_KINDS } from '../../src/firewall/policy.ts'
 import { Secret } from '../../src/packet/bytes.ts'
 import { ipv4, prefixMask } from '../../src/packet/ip.ts'
 import { withoutLines } from './plain.ts'
@@ -77,6 +77,59 @@ const template = (pools: readonly string[]) =>
     })
     .map(t => (t.echoSeconds === undefined ? t : { ...t, lqrSeconds: undefined }))
 
+const minuteOfDay = fc.integer({ min: 0, max: 1439 })
+const ruleBase = {
+  number: fc.integer({ min: 1, max: 1000 }),
+  interface: networkInterface,
+  protocol: maybe(fc.integer({ min: 0, max: 255 })),
+  port: maybe(portRange),
+  globalPort: maybe(portRange),
+  remoteIp: maybe(range),
+  sourcePort: maybe(portRange),
+  globalRemoteIp: fc.constant(undefined),
+  list: maybe(fc.constantFrom('friends')),
+  days: maybe(fc.subarray([0, 1, 2, 3, 4, 5, 6] as const, { minLength: 1, maxLength: 6 })),
+  afterMinute: maybe(minuteOfDay),
+  beforeMinute: maybe(minuteOfDay),
+  // A rule with a TTL is never saved.
+  ttlSeconds: fc.constant(undefined),
+  user: maybe(name(64).map(u => u.toLowerCase())),
+  group: maybe(fc.constantFrom('staff')),
+  encapsulation: fc.constantFrom('none' as const, 'ipsec' as const, undefined),
+}
+const firewallRule = fc.oneof(
+  fc.record({
+    ...ruleBase,
+    action: fc.constantFrom('allow' as const, 'deny' as const, 'nat' as const, 'nonat' as const),
+    ip: maybe(range),
+    globalIp: maybe(range),
+    natType: fc.constant(undefined),
+  }),
+  range
+    .map(r => ({ ip: r, globalIp: r }))
+    .chain(same =>
+      fc.record({
+        ...ruleBase,
+        action: fc.constant('nat' as const),
+        ip: fc.constant(same.ip),
+        globalIp: fc.constant(same.globalIp),
+        natType: fc.constant('standard' as const),
+      }),
+    ),
+  range.chain(same =>
+    fc.record({
+      ...ruleBase,
+      action: fc.constant('nat' as const),
+      ip: maybe(range),
+      globalIp: fc.constant(undefined),
+      natType: fc.constant('reverse' as const),
+      remoteIp: fc.constant(same),
+      globalRemoteIp: fc.constant(same),
+    }),
+  ),
+)
+const subsetOf = <T>(all: readonly T[]) => fc.subarray([...all])
+
 const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
   .record({
     name: word(15),
@@ -95,26 +148,24 @@ const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
       }),
       { selector: n => `${n.interface} ${n.globalInterface} ${n.ip?.first} ${n.ip?.last}`, maxLength: 3 },
     ),
-    rules: fc.uniqueArray(
-      fc.record({
-        number: fc.integer({ min: 1, max: 1000 }),
-        action: fc.constantFrom('allow' as const, 'deny' as const, 'nat' as const, 'nonat' as const),
-        interface: networkInterface,
-        protocol: maybe(fc.integer({ min: 0, max: 255 })),
-        ip: maybe(range),
-        port: maybe(portRange),
-        globalIp: maybe(range),
-        globalPort: maybe(portRange),
-        remoteIp: maybe(range),
-        sourcePort: maybe(portRange),
-        encapsulation: fc.constantFrom('none' as const, 'ipsec' as const, undefined),
-      }),
-      { selector: r => r.number, maxLength: 4 },
-    ),
+    rules: fc.uniqueArray(firewallRule, { selector: r => r.number, maxLength: 4 }),
     tcpTimeoutSeconds: minutes,
     udpTimeoutSeconds: minutes,
     otherTimeoutSeconds: minutes,
+    icmpTimeoutSeconds: minutes,
+    ftpDataPort: fc.constantFrom('rfc' as const, 'any' as const, undefined),
+    icmpForwarding: subsetOf(ICMP_KINDS),
+    ipOptions: subsetOf(IP_OPTION_KINDS),
+    fragments: subsetOf(FRAGMENT_KINDS),
+    ping: bool,
+    isolation: bool,
+    addresses: fc.uniqueArray(range, { minLength: 1, maxLength: 3, selector: r => `${r.first}-${r.last}` }),
   })
+  .map(({ addresses, ...p }) => ({
+    ...p,
+    lists: [{ name: 'friends', addresses }],
+    dynamics: [...p.dynamics.filter(d => d.name !== 'staff'), { name: 'staff', users: [], any: false, none: false }],
+  }))
   .map(({ methods, ...p }) => ({
     ...p,
     rules: [...p.rules].sort((a, b) => a.number - b.number),
@@ -186,6 +237,9 @@ const ipsecPolicy = (bundles: readonly number[], isakmp: readonly string[]) =>
     transportProtocol: fc.oneof(fc.constantFrom('any' as const, 'opaque' as const), fc.integer({ min: 0, max: 255 })),
     localAddress: maybe(range),
     remoteAddress: maybe(range),
+    icmpTypes: maybe(fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 1, maxLength: 4 })),
+    localName: maybe(name(120).filter(text => !/^any?$/i.test(text))),
+    remoteName: maybe(name(120).filter(text => !/^any?$/i.test(text))),
     usePfsKey: bool,
     group: fc.constantFrom(0, 1, 2, 5, 14, 19, 20, undefined),
   })

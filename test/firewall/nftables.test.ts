@@ -121,7 +121,7 @@ describe('the office of the note', () => {
   test('translates between the two pairs only, clear of the ports we listen on', () => {
     const lines = chain(text, 'postrouting')
     expect(lines).toContain(
-      'iifname "lan" oifname "wan" meta nfproto ipv4 meta l4proto { 6, 17 } counter masquerade to :8192-65535',
+      'iifname "lan" oifname "wan" meta nfproto ipv4 meta l4proto { 6, 17 } counter masquerade to :8192-65535 fully-random',
     )
     expect(lines).toContain('iifname "fg0" oifname "wan" meta nfproto ipv4 counter masquerade')
   })
@@ -144,7 +144,7 @@ describe('an elaborate policy', () => {
       'iifname "wan" meta nfproto ipv4 ip daddr 203.0.113.1 meta l4proto 6 th dport 8080 counter dnat ip to 192.168.8.20:80 comment "rule 11"',
     )
     expect(chain(text, jump(text, 'wan', 'lan'))).toContain(
-      'meta nfproto ipv4 ip daddr 192.168.8.20 meta l4proto 6 th dport 80 counter accept comment "rule 11"',
+      'meta nfproto ipv4 ip daddr 192.168.8.20 meta l4proto 6 th dport 80 ct original ip daddr 203.0.113.1 ct original proto-dst 8080 counter accept comment "rule 11"',
     )
   })
 

@@ -1,7 +1,13 @@
 /** The firewall that the AR450S note builds for its office, and packets to try it with. */
 
 import { filterIn, filterOut } from '../../src/firewall/filter.ts'
-import type { Firewall, FirewallPolicy, FirewallRule } from '../../src/firewall/policy.ts'
+import {
+  FIREWALL_DEFAULTS,
+  type Firewall,
+  type FirewallPolicy,
+  type FirewallRule,
+  RULE_DEFAULTS,
+} from '../../src/firewall/policy.ts'
 import { buildRuleset, type Ruleset, type Surroundings } from '../../src/firewall/ruleset.ts'
 import { FirewallTables } from '../../src/firewall/tables.ts'
 import { Batch } from '../../src/packet/batch.ts'
@@ -21,17 +27,7 @@ export const ALICE_ROW = { session: 1, peer: 11, address: ALICE, user: 'alice', 
 export const BOB_ROW = { session: 2, peer: 12, address: BOB, user: 'Bob', mtu: 1280 }
 
 export function rule(r: Partial<FirewallRule> & Pick<FirewallRule, 'number' | 'action' | 'interface'>): FirewallRule {
-  return {
-    protocol: undefined,
-    ip: undefined,
-    port: undefined,
-    globalIp: undefined,
-    globalPort: undefined,
-    remoteIp: undefined,
-    sourcePort: undefined,
-    encapsulation: undefined,
-    ...r,
-  }
+  return { ...RULE_DEFAULTS, ...r }
 }
 
 export const one = (address: Ipv4) => ({ first: address, last: address })
@@ -66,9 +62,7 @@ export function policy(change: Partial<FirewallPolicy> = {}): FirewallPolicy {
       { kind: 'enhanced', interface: 'dyn-dynamic', ip: undefined, globalInterface: 'eth0', globalIp: undefined },
     ],
     rules: OFFICE_RULES,
-    tcpTimeoutSeconds: 3600,
-    udpTimeoutSeconds: 1200,
-    otherTimeoutSeconds: 1200,
+    ...FIREWALL_DEFAULTS,
     ...change,
   }
 }
@@ -131,6 +125,12 @@ export function udp(
 
 export const TCP = { FIN: 1, SYN: 2, RST: 4, ACK: 16 } as const
 
+export interface TcpNumbers {
+  readonly sequence: number
+  readonly acknowledgement: number
+  readonly window: number
+}
+
 export function tcp(
   source: Ipv4,
   sourcePort: number,
@@ -138,8 +138,10 @@ export function tcp(
   destinationPort: number,
   flags: number,
   options: Uint8Array = new Uint8Array(0),
+  numbers: Partial<TcpNumbers> = {},
+  data: Uint8Array = new Uint8Array(0),
 ): Uint8Array {
-  const payload = emitTcp(source, sourcePort, destination, destinationPort, flags, options)
+  const payload = emitTcp(source, sourcePort, destination, destinationPort, flags, options, data, numbers)
   return emitIpv4({ source, destination, protocol: IpProtocol.Tcp, payload })
 }
 
@@ -151,16 +153,18 @@ export function emitTcp(
   flags: number,
   options: Uint8Array = new Uint8Array(0),
   data: Uint8Array = new Uint8Array(0),
+  numbers: Partial<TcpNumbers> = {},
 ): Uint8Array {
   const header = 20 + Math.ceil(options.length / 4) * 4
   const bytes = new Uint8Array(header + data.length)
   const view = new DataView(bytes.buffer)
   view.setUint16(0, sourcePort)
   view.setUint16(2, destinationPort)
-  view.setUint32(4, 0x01020304)
+  view.setUint32(4, numbers.sequence ?? 0x01020304)
+  view.setUint32(8, numbers.acknowledgement ?? 0)
   view.setUint8(12, (header / 4) << 4)
   view.setUint8(13, flags)
-  view.setUint16(14, 0xffff)
+  view.setUint16(14, numbers.window ?? 0xffff)
   bytes.set(options, 20)
   bytes.set(data, header)
   view.setUint16(16, transportChecksum(bytes, 0, bytes.length, source, destination, IpProtocol.Tcp))

@@ -9,6 +9,7 @@ import {
   port,
   rule,
   TCP,
+  type TcpNumbers,
   tables,
   tcp,
   toClient,
@@ -21,15 +22,97 @@ const SA = TCP.SYN | TCP.ACK
 const A = TCP.ACK
 const FA = TCP.FIN | TCP.ACK
 
-/** A conversation of Alice with a host outside, by `>` (hers) and `<` (its) segments. */
+const HERS = 0xffffff00
+const ITS = 9000
+const NONE = new Uint8Array(0)
+
+/** A conversation of Alice with a host outside: `out` are her segments, `in` are its. Hers go over the end of the numbers. */
 function connection() {
   const t = tables()
+  const numbers = (flags: number, own: number, other: number) => ({
+    sequence: (own + (flags & TCP.SYN ? 0 : 1)) >>> 0,
+    acknowledgement: flags & TCP.ACK ? (other + 1) >>> 0 : 0,
+  })
   return {
     t,
-    out: (flags: number, now: number) => fromClient(t, 1, tcp(ALICE, 5000, INTERNET, 80, flags), now),
-    in: (flags: number, now: number) => toClient(t, tcp(INTERNET, 80, ALICE, 5000, flags), now),
+    out: (flags: number, now: number, more: Partial<TcpNumbers> = {}, options = NONE, data = NONE) =>
+      fromClient(
+        t,
+        1,
+        tcp(ALICE, 5000, INTERNET, 80, flags, options, { ...numbers(flags, HERS, ITS), ...more }, data),
+        now,
+      ),
+    in: (flags: number, now: number, more: Partial<TcpNumbers> = {}, options = NONE, data = NONE) =>
+      toClient(t, tcp(INTERNET, 80, ALICE, 5000, flags, options, { ...numbers(flags, ITS, HERS), ...more }, data), now),
   }
 }
+
+describe('a RST', () => {
+  const R = TCP.RST
+  /** SYN, SYN and ACK, ACK; each offers a window of 1,000. */
+  const open = (scale = NONE) => {
+    const c = connection()
+    c.out(S, 0, { window: 1000 }, scale)
+    c.in(SA, 1, { window: 1000 }, scale)
+    c.out(A, 2, { window: 1000 })
+    return c
+  }
+  const state = (c: ReturnType<typeof connection>) => c.t.flows.list(10, 9)[0]?.state
+
+  test.each([
+    ['the next byte', ITS + 1, 'Forward'],
+    ['the last of the window', ITS + 1001, 'Forward'],
+    ['what was acknowledged', ITS, 'Policy'],
+    ['behind the window', ITS + 1002, 'Policy'],
+    ['anywhere', 0x7fffffff, 'Policy'],
+  ])('from outside that speaks of %s', (_, sequence, fate) => {
+    const c = open()
+    expect(c.in(R, 3, { sequence })).toBe(fate)
+    expect(state(c)).toBe(fate === 'Forward' ? 'closing' : 'established')
+  })
+
+  test.each([
+    ['the next byte, past the end of the numbers', (HERS + 1) >>> 0, 'Forward'],
+    ['behind the window', (HERS + 1002) >>> 0, 'Policy'],
+  ])('from inside that speaks of %s', (_, sequence, fate) => {
+    expect(open().out(R, 3, { sequence })).toBe(fate)
+  })
+
+  test('the window moves with what is acknowledged, and counts by its scale where both have one', () => {
+    const scaled = open(Uint8Array.of(3, 3, 4, 1))
+    // A SYN's own window is never scaled (RFC 7323 section 2.2); the third segment's is.
+    expect(scaled.in(R, 3, { sequence: ITS + 1 + 16_000 })).toBe('Forward')
+    expect(scaled.in(R, 4, { sequence: ITS + 2 + 16_000 })).toBe('Policy')
+    const plain = open()
+    plain.in(A, 3, {}, NONE, new Uint8Array(400))
+    plain.out(A, 4, { acknowledgement: ITS + 401, window: 1000 })
+    expect(plain.in(R, 5, { sequence: ITS + 1 })).toBe('Policy')
+    expect(plain.in(R, 5, { sequence: ITS + 401 })).toBe('Forward')
+  })
+
+  test('who acknowledges what was never sent moves no window', () => {
+    const c = open()
+    c.in(A, 3, { acknowledgement: (HERS + 50_000) >>> 0, window: 60_000 })
+    expect(c.out(R, 4, { sequence: (HERS + 50_001) >>> 0 })).toBe('Policy')
+    expect(c.out(R, 4, { sequence: (HERS + 1) >>> 0 })).toBe('Forward')
+  })
+
+  test('answers a SYN by its acknowledgement', () => {
+    const refused = connection()
+    refused.out(S, 0)
+    expect(refused.in(R | A, 1, { sequence: 0, acknowledgement: HERS })).toBe('Policy')
+    expect(refused.in(R, 1, { sequence: 0 })).toBe('Policy')
+    expect(refused.in(R | A, 1, { sequence: 0 })).toBe('Forward')
+    expect(state(refused)).toBe('closing')
+  })
+
+  test('of a connection that is older than we are is taken at its word', () => {
+    const c = connection()
+    c.out(A, 0)
+    expect(c.out(R, 1)).toBe('Forward')
+    expect(state(c)).toBe('closing')
+  })
+})
 
 describe('TCP', () => {
   test('established connections live an hour, half-open ones a minute', () => {

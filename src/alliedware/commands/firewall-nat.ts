@@ -1,12 +1,8 @@
 /** NAT definitions of a firewall policy: each holds between one private and one public interface. */
 
-import type { AddressRange } from '../../firewall/policy.ts'
 import { type Arguments, act, type CommandEntry } from '../grammar.ts'
 import { addressRange, interfaceName, oneOf } from '../value.ts'
-import { change, policyName, without } from './firewall-policy.ts'
-
-const sameAddresses = (a: AddressRange | undefined, b: AddressRange | undefined) =>
-  a?.first === b?.first && a?.last === b?.last
+import { change, policyName, sameAddresses, without } from './firewall-policy.ts'
 
 const natParameters = {
   NAT: oneOf('STandard', 'ENHanced', 'REVerse'),

@@ -1,6 +1,6 @@
 /** What the firewall commands share: the names of policies, and changing one of them. */
 
-import type { FirewallPolicy } from '../../firewall/policy.ts'
+import type { AddressRange, FirewallPolicy } from '../../firewall/policy.ts'
 import { type Draft, sameName } from '../draft.ts'
 import type { Report } from '../grammar.ts'
 import { identifier, type ValueType } from '../value.ts'
@@ -13,6 +13,10 @@ export const templateName: ValueType<string> = {
 }
 
 export const inPolicy = (policy: string, key: string | number | undefined) => `${policy} ${key ?? ''}`
+
+export const sameAddresses = (a: AddressRange | undefined, b: AddressRange | undefined) =>
+  a?.first === b?.first && a?.last === b?.last
+
 /** Replaces the policy by what `change` makes of it; it changes nothing where it answers undefined. */
 export function change(
   draft: Draft,

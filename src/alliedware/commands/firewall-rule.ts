@@ -1,50 +1,11 @@
 /** The numbered rules of a firewall policy: the lowest that matches decides. */
 
-import type { FirewallRule, PortRange } from '../../firewall/policy.ts'
+import { type FirewallRule, type PortRange, RULE_DEFAULTS } from '../../firewall/policy.ts'
 import { insertBy, merge } from '../draft.ts'
 import { type Arguments, act, type CommandEntry, type Report } from '../grammar.ts'
-import { addressRange, either, interfaceName, keywordNumber, number, oneOf, text, type ValueType } from '../value.ts'
-import { change, inPolicy, policyName, without } from './firewall-policy.ts'
-
-const services: Readonly<Record<string, number>> = {
-  ftp: 21,
-  ssh: 22,
-  telnet: 23,
-  smtp: 25,
-  dns: 53,
-  domain: 53,
-  tftp: 69,
-  http: 80,
-  www: 80,
-  pop3: 110,
-  ntp: 123,
-  imap: 143,
-  snmp: 161,
-  https: 443,
-  isakmp: 500,
-  l2tp: 1701,
-  pptp: 1723,
-}
-
-const ports: ValueType<PortRange | 'all'> = {
-  expected: 'ALL, a port, a range of ports or the name of a service',
-  parse: value => {
-    const word = value.toLowerCase()
-    if (word === 'all') return 'all'
-    const service = Object.hasOwn(services, word) ? services[word] : undefined
-    if (service !== undefined) return { first: service, last: service }
-    const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(word)
-    if (!match) return undefined
-    const first = Number(match[1])
-    const last = Number(match[2] ?? match[1])
-    return first <= last && last <= 65535 ? { first, last } : undefined
-  },
-}
-
-const protocol = either(
-  oneOf('ALL'),
-  keywordNumber(255, { EGp: 8, ESp: 50, GRe: 47, ICmp: 1, OSpf: 89, SA: 50, TCp: 6, UDp: 17 }),
-)
+import { addressRange, interfaceName, name, number, oneOf, text } from '../value.ts'
+import { days, ports, protocol, timeOfDay, timeToLive } from './firewall-match.ts'
+import { change, inPolicy, policyName, templateName, without } from './firewall-policy.ts'
 
 const ruleParameters = {
   ACtion: oneOf('ALLow', 'DEny', 'NAT', 'NONat'),
@@ -57,45 +18,72 @@ const ruleParameters = {
   REMoteip: addressRange,
   SOUrceport: ports,
   ENCapsulation: oneOf('NOne', 'IPsec'),
-  // These narrow a rule; one that could not be narrowed would let more through than was asked for, so it is refused.
-  GBLREmoteip: text(1, 64),
-  LISt: text(1, 64),
-  NATType: text(1, 64),
+  GBLREmoteip: addressRange,
+  LISt: templateName,
+  NATType: oneOf('DOuble', 'ENHanced', 'REVerse', 'STandard'),
+  AFter: timeOfDay,
+  BEFore: timeOfDay,
+  DAYs: days,
+  TTL: timeToLive,
+  // Whose session it is: our extension.
+  USer: name(64),
+  GROup: templateName,
   NATMask: text(1, 64),
-  AFter: text(1, 64),
-  BEFore: text(1, 64),
-  DAYs: text(1, 64),
-  TTL: text(1, 64),
   RULe: number(1, 1000),
 } as const
-const unsupported = ['gblremoteip', 'list', 'nattype', 'natmask', 'after', 'before', 'days', 'ttl'] as const
+type RuleArguments = Arguments<typeof ruleParameters>
 
-function ruleWith(
-  before: FirewallRule,
-  args: Arguments<typeof ruleParameters>,
-  report: Report,
-): FirewallRule | undefined {
-  for (const parameter of unsupported) {
-    if (args[parameter] === undefined) continue
-    report.error(`${parameter.toUpperCase()} is not supported, and the rule would not be the same without it`)
-    return undefined
-  }
+/** What was typed upon what was there; undefined, and a complaint, where that cannot be. */
+function ruleWith(before: FirewallRule, args: RuleArguments, report: Report): FirewallRule | undefined {
   const port = (given: PortRange | 'all' | undefined, kept: PortRange | undefined) =>
     given === undefined ? kept : given === 'all' ? undefined : given
-  return {
+  const { nattype } = args
+  const rule: FirewallRule = {
     ...merge(before, {
       action: args.action,
       interface: args.interface,
       ip: args.ip,
       globalIp: args.gblip,
       remoteIp: args.remoteip,
+      globalRemoteIp: args.gblremoteip,
+      natType: nattype === 'double' ? undefined : nattype,
+      list: args.list,
+      afterMinute: args.after,
+      beforeMinute: args.before,
+      ttlSeconds: args.ttl === undefined ? undefined : args.ttl * 60,
+      user: args.user?.toLowerCase(),
+      group: args.group,
       encapsulation: args.encapsulation,
     }),
     protocol: args.protocol === undefined ? before.protocol : args.protocol === 'all' ? undefined : args.protocol,
     port: port(args.port, before.port),
     globalPort: port(args.gblport, before.globalPort),
     sourcePort: port(args.sourceport, before.sourcePort),
+    days: args.days === undefined ? before.days : args.days === 'all' ? undefined : args.days,
   }
+  const wrong = complaint(rule, args)
+  if (wrong !== undefined) report.error(wrong)
+  return wrong === undefined ? rule : undefined
+}
+
+/** A rule that could not be narrowed or translated as it asks would let more through than was meant: it is refused. */
+function complaint(rule: FirewallRule, args: RuleArguments): string | undefined {
+  if (args.natmask !== undefined) return 'NATMASK is not supported: name ranges of addresses'
+  if (args.nattype === 'double') return 'NATTYPE=DOUBLE is not supported: one rule translates one side'
+  if (rule.natType !== undefined && rule.action !== 'nat') return 'NATTYPE is for ACTION=NAT'
+  if (args.ttl === 0) return 'TTL must be longer than that'
+  if (rule.list === 'radius') return 'LIST=RADIUS is not supported'
+  const reverse = rule.natType === 'reverse'
+  if (reverse !== (rule.globalRemoteIp !== undefined)) return 'GBLREMOTEIP and NATTYPE=REVERSE need one another'
+  if (reverse && !sameSize(rule.remoteIp, rule.globalRemoteIp)) return 'REMOTEIP and GBLREMOTEIP must be as large'
+  if (rule.natType === 'standard' && !sameSize(rule.ip, rule.globalIp)) return 'IP and GBLIP must be as large'
+  return undefined
+}
+
+type Range = { readonly first: number; readonly last: number }
+
+function sameSize(a: Range | undefined, b: Range | undefined): boolean {
+  return a !== undefined && b !== undefined && a.last - a.first === b.last - b.first
 }
 
 export const ruleCommands: readonly CommandEntry[] = [
@@ -136,23 +124,8 @@ export const ruleCommands: readonly CommandEntry[] = [
           report.error(`rule ${args.rule} exists already`)
           return undefined
         }
-        const rule = ruleWith(
-          {
-            number: args.rule!,
-            action: args.action!,
-            interface: args.interface!,
-            protocol: undefined,
-            ip: undefined,
-            port: undefined,
-            globalIp: undefined,
-            globalPort: undefined,
-            remoteIp: undefined,
-            sourcePort: undefined,
-            encapsulation: undefined,
-          },
-          args,
-          report,
-        )
+        const made = { number: args.rule!, action: args.action!, interface: args.interface!, ...RULE_DEFAULTS }
+        const rule = ruleWith(made, args, report)
         if (rule === undefined) return undefined
         const rules = [...p.rules]
         insertBy(rules, rule, r => r.number)

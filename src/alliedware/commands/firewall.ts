@@ -5,7 +5,9 @@ import { merge, removeWhere, sameName } from '../draft.ts'
 import { act, type CommandEntry, hold } from '../grammar.ts'
 import { interfaceName, number, oneOf, text } from '../value.ts'
 import { dynamicCommands } from './firewall-dynamic.ts'
+import { listCommands } from './firewall-list.ts'
 import { natCommands } from './firewall-nat.ts'
+import { optionCommands } from './firewall-option.ts'
 import { change, inPolicy, policyName, without } from './firewall-policy.ts'
 import { ruleCommands } from './firewall-rule.ts'
 
@@ -60,19 +62,30 @@ const policyCommands: readonly CommandEntry[] = [
     verb: 'set',
     path: 'FIREwall POLIcy=',
     of: policyName,
-    parameters: { TCPtimeout: number(0, 43200), UDPTimeout: number(0, 43200), OTHertimeout: number(0, 43200) },
-    held: { ESPtimeout: number(0, 43200), FTPdataport: oneOf('RFc', 'ANy') },
+    parameters: {
+      TCPtimeout: number(0, 43200),
+      UDPTimeout: number(0, 43200),
+      ICMPTimeout: number(0, 43200),
+      OTHertimeout: number(0, 43200),
+      FTPdataport: oneOf('RFc', 'ANy', 'NOne'),
+    },
+    held: { ESPtimeout: number(0, 43200) },
     section: 'FIREWALL',
     kind: 'firewall policy',
     apply: (draft, policy, args, report) =>
       change(draft, policy, report, p => {
         // Given in minutes; 0 stands for half of one.
         const seconds = (minutes: number | undefined) => (minutes === undefined ? undefined : minutes * 60 || 30)
-        return merge(p, {
-          tcpTimeoutSeconds: seconds(args.tcptimeout),
-          udpTimeoutSeconds: seconds(args.udptimeout),
-          otherTimeoutSeconds: seconds(args.othertimeout),
-        })
+        const { ftpdataport } = args
+        return {
+          ...merge(p, {
+            tcpTimeoutSeconds: seconds(args.tcptimeout),
+            udpTimeoutSeconds: seconds(args.udptimeout),
+            icmpTimeoutSeconds: seconds(args.icmptimeout),
+            otherTimeoutSeconds: seconds(args.othertimeout),
+          }),
+          ftpDataPort: ftpdataport === undefined ? p.ftpDataPort : ftpdataport === 'none' ? undefined : ftpdataport,
+        }
       }),
   }),
   ...['enable', 'disable'].map(verb =>
@@ -142,7 +155,9 @@ const policyCommands: readonly CommandEntry[] = [
 export const firewallCommands: readonly CommandEntry[] = [
   ...ruleCommands,
   ...natCommands,
+  ...listCommands,
   ...dynamicCommands,
+  ...optionCommands,
   ...moduleCommands,
   ...policyCommands,
 ]

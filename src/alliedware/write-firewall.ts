@@ -1,0 +1,81 @@
+/** A firewall policy back to the commands that make it. */
+
+import { type FirewallPolicy, FRAGMENT_KINDS, ICMP_KINDS, IP_OPTION_KINDS, type PortRange } from '../firewall/policy.ts'
+import { formatDays, formatTime } from './commands/firewall-match.ts'
+import { quote } from './token.ts'
+import { formatRange } from './value.ts'
+import { line, lineIfAny, protocol, range, unless, when } from './write-line.ts'
+
+const ports = (r: PortRange | undefined) => r && (r.first === r.last ? `${r.first}` : `${r.first}-${r.last}`)
+
+/** One policy: what it consists of before what refers to that. Rules with a TTL are never saved. */
+export function writeFirewallPolicy(p: FirewallPolicy): string[] {
+  const head = `firewall policy=${p.name}`
+  const minutes = (seconds: number, usual: number) => (seconds === usual ? undefined : Math.floor(seconds / 60))
+  return [
+    `create ${head}`,
+    ...lineIfAny(`set ${head}`, {
+      tcptimeout: minutes(p.tcpTimeoutSeconds, 3600),
+      udptimeout: minutes(p.udpTimeoutSeconds, 1200),
+      othertimeout: minutes(p.otherTimeoutSeconds, 1200),
+      icmptimeout: minutes(p.icmpTimeoutSeconds, 60),
+      ftpdataport: p.ftpDataPort,
+    }),
+    ...lineIfAny(`disable ${head}`, {
+      icmp_forwarding: missing(ICMP_KINDS, p.icmpForwarding),
+      options: missing(IP_OPTION_KINDS, p.ipOptions),
+      fragment: missing(FRAGMENT_KINDS, p.fragments),
+    }),
+    ...when(p.ping, `enable ${head} ping`),
+    ...when(p.isolation, `enable ${head} isolation`),
+    ...p.lists.flatMap(l => l.addresses.map(a => `add ${head} list=${l.name} ip=${formatRange(a)}`)),
+    ...p.dynamics.flatMap(d => [
+      `create ${head} dynamic=${d.name}`,
+      ...[...when(d.any, 'ANY'), ...when(d.none, 'NONE'), ...d.users.map(quote)].map(
+        user => `add ${head} dynamic=${d.name} user=${user}`,
+      ),
+    ]),
+    ...p.interfaces.map(i =>
+      line(`add ${head}`, { interface: i.name, type: i.type, method: unless(i.method, 'dynamic') }),
+    ),
+    ...p.nats.map(n =>
+      line(`add ${head}`, {
+        nat: n.kind,
+        interface: n.interface,
+        ip: range(n.ip),
+        gblinterface: n.globalInterface,
+        gblip: range(n.globalIp),
+      }),
+    ),
+    ...p.rules
+      .filter(r => r.ttlSeconds === undefined)
+      .map(r =>
+        line(`add ${head}`, {
+          rule: r.number,
+          interface: r.interface,
+          action: r.action,
+          protocol: protocol(r.protocol) ?? 'all',
+          ip: range(r.ip),
+          port: ports(r.port),
+          gblip: range(r.globalIp),
+          gblport: ports(r.globalPort),
+          remoteip: range(r.remoteIp),
+          sourceport: ports(r.sourcePort),
+          gblremoteip: range(r.globalRemoteIp),
+          nattype: r.natType,
+          list: r.list,
+          days: formatDays(r.days),
+          after: formatTime(r.afterMinute),
+          before: formatTime(r.beforeMinute),
+          user: r.user === undefined ? undefined : quote(r.user),
+          group: r.group,
+          encapsulation: r.encapsulation,
+        }),
+      ),
+  ]
+}
+
+/** What a policy does not let pass, of all it could. */
+function missing(all: readonly string[], kept: readonly string[]): string | undefined {
+  return all.filter(kind => !kept.includes(kind)).join(',') || undefined
+}

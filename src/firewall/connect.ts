@@ -1,0 +1,234 @@
+/**
+ * Whether the policy lets one packet pass: its flow or its translated flow, or a new one where a rule or the base rule allows
+ * it; what is translated leaves with its other addresses.
+ */
+
+import type { Millis } from '../machine.ts'
+import { IpProtocol } from '../packet/ip.ts'
+import { DropReason } from '../packet/verdict.ts'
+import { IcmpType, TcpFlag } from './constants.ts'
+import type { Tuple } from './flow.ts'
+import { FlowState, Hook } from './flow-columns.ts'
+import type { Headers } from './headers.ts'
+import { chooseGlobal, nameInside, openInward, openOutward } from './nat.ts'
+import { quotedRow, rewriteError } from './nat-error.ts'
+import { reidentify, rewrite } from './rewrite.ts'
+import type { CompiledRule } from './rules.ts'
+import { Kind, kindOf, matchRule, policyOf, Zone } from './ruleset.ts'
+import type { FirewallTables } from './tables.ts'
+import { track } from './track.ts'
+
+/** The packet at hand: where it is in the tables' eyes. One for each direction, used again for every packet. */
+export interface Passage {
+  session: number
+  fromClient: boolean
+  /** Zones entered and left. */
+  from: number
+  to: number
+  /** The session that rules with USER or GROUP ask about. */
+  subject: number
+}
+
+/** Bits of ICMP_KINDS by message type. */
+const icmpBits = new Uint8Array(256)
+for (const [bit, types] of [
+  [IcmpType.ParameterProblem],
+  [IcmpType.Echo, IcmpType.EchoReply],
+  [IcmpType.SourceQuench],
+  [IcmpType.TimeExceeded],
+  [IcmpType.Timestamp, IcmpType.TimestampReply],
+  [IcmpType.DestinationUnreachable],
+].entries()) {
+  for (const type of types) icmpBits[type] = 1 << bit
+}
+
+/** Answers DropReason.None where the packet passes; its bytes may have been rewritten then. */
+export function admit(bytes: Uint8Array, tables: FirewallTables, h: Headers, p: Passage, now: Millis): DropReason {
+  const { ruleset, flows } = tables
+  if (!ruleset.enabled) return DropReason.None
+  const kind = kindOf(ruleset, p.from, p.to)
+  if (kind === Kind.None) return refuse(tables, h, p, 0, now)
+  const policy = policyOf(ruleset, p.from, p.to)
+  if (kind !== Kind.Free && !optionsPass(tables, h, policy)) return refuse(tables, h, p, 0, now)
+  if (h.fragmentOffset !== 0) return laterFragment(bytes, tables, h, kind, now)
+  if (h.isIcmpError) return error(bytes, tables, h, p, kind, now)
+
+  const hook = p.fromClient ? Hook.In : Hook.Out
+  const { source, sourcePort, originalDestination, originalPort, protocol } = h
+  const row = flows.findTranslated(hook, source, sourcePort, originalDestination, originalPort, protocol, now)
+  if (row >= 0) return goOn(bytes, tables, h, row, policy, now)
+  if (kind === Kind.Free && !isMoved(h)) return DropReason.None
+  const reason = connect(bytes, tables, h, p, kind, policy, now)
+  if (reason === DropReason.None && h.moreFragments && !tables.wasTranslated) tables.fragments.record(h, now)
+  return reason
+}
+
+/** Whether the packet already has another destination than it bears. */
+function isMoved(h: Headers): boolean {
+  return h.destination !== h.originalDestination || h.destinationPort !== h.originalPort
+}
+
+/** IP options, fragments and ICMP messages that the policy does not forward. */
+function optionsPass(tables: FirewallTables, h: Headers, policy: number): boolean {
+  const { ruleset } = tables
+  if ((h.options & ~ruleset.options[policy]!) !== 0) return false
+  if (h.moreFragments || h.fragmentOffset !== 0) {
+    const bit = h.protocol === IpProtocol.Icmp ? 1 : h.protocol === IpProtocol.Udp ? 2 : 4
+    if ((ruleset.fragments[policy]! & bit) === 0) return false
+  }
+  if (h.protocol !== IpProtocol.Icmp || h.fragmentOffset !== 0) return true
+  return (icmpBits[h.icmpType]! & ruleset.icmp[policy]!) !== 0
+}
+
+function laterFragment(bytes: Uint8Array, tables: FirewallTables, h: Headers, kind: number, now: Millis): DropReason {
+  const { fragments, tuple } = tables
+  const row = fragments.find(h, now)
+  if (row < 0) return kind === Kind.Free && !isMoved(h) ? DropReason.None : DropReason.Policy
+  if (!fragments.isTranslated(row)) return DropReason.None
+  tuple.source = fragments.toSource[row]!
+  tuple.destination = fragments.toDestination[row]!
+  rewrite(bytes, h, tuple)
+  reidentify(bytes, h, fragments.toIdentification[row]!)
+  return DropReason.None
+}
+
+/** An ICMP error passes to the host whose packet of a live flow it quotes (RFC 5508 section 4). */
+function error(
+  bytes: Uint8Array,
+  tables: FirewallTables,
+  h: Headers,
+  p: Passage,
+  kind: number,
+  now: Millis,
+): DropReason {
+  const row = quotedRow(bytes, tables, h, p.fromClient ? Hook.In : Hook.Out, now)
+  if (row >= 0) return rewriteError(bytes, tables, h, row) ? DropReason.None : DropReason.Policy
+  if (isMoved(h)) return DropReason.Policy
+  if (kind === Kind.Free) return DropReason.None
+  const q = tables.quoted
+  if (!q.readQuoted(bytes, h) || q.source !== h.destination) return DropReason.Policy
+  const known = tables.flows.find(q.source, q.sourcePort, q.destination, q.destinationPort, q.protocol, now)
+  if (known < 0) return DropReason.Policy
+  if (h.moreFragments) tables.fragments.record(h, now)
+  return DropReason.None
+}
+
+/** One more packet of a translated flow. */
+function goOn(
+  bytes: Uint8Array,
+  tables: FirewallTables,
+  h: Headers,
+  row: number,
+  policy: number,
+  now: Millis,
+): DropReason {
+  const { flows } = tables
+  const reversed = flows.isAnswer[row] === 1
+  const first = reversed ? flows.mate[row]! : row
+  // The far end of a connection that is over asks for a new one by the same ports: that is no answer.
+  if (reversed && h.protocol === IpProtocol.Tcp && h.opensTcp && flows.state[first] === FlowState.Closing)
+    return DropReason.Policy
+  if (!track(flows, first, reversed, bytes, h, tables.ruleset, policy, now)) return DropReason.Policy
+  leaveTranslated(bytes, tables, h, row, now)
+  return DropReason.None
+}
+
+/** Gives the packet the addresses that its flow has on the other side. */
+function leaveTranslated(bytes: Uint8Array, tables: FirewallTables, h: Headers, row: number, now: Millis): void {
+  const { flows, fragments, tuple } = tables
+  reverseOf(tables, flows.mate[row]!, tuple)
+  rewrite(bytes, h, tuple)
+  if (!h.moreFragments) return
+  const identification = tables.draws.next()
+  fragments.translate(fragments.record(h, now), tuple, identification)
+  reidentify(bytes, h, identification)
+}
+
+function reverseOf(tables: FirewallTables, row: number, out: Tuple): void {
+  const { flows } = tables
+  out.source = flows.destination[row]!
+  out.sourcePort = flows.destinationPort[row]!
+  out.destination = flows.source[row]!
+  out.destinationPort = flows.sourcePort[row]!
+}
+
+/** Finds the packet's flow, or makes one where a rule or the base rule allows it. */
+function connect(
+  bytes: Uint8Array,
+  tables: FirewallTables,
+  h: Headers,
+  p: Passage,
+  kind: number,
+  policy: number,
+  now: Millis,
+): DropReason {
+  const { flows, ruleset } = tables
+  tables.wasTranslated = false
+  const moved = isMoved(h)
+  const known = moved ? -1 : flows.find(h.source, h.sourcePort, h.destination, h.destinationPort, h.protocol, now)
+  if (known >= 0) {
+    const reversed = flows.reversed
+    // The far end of a connection that is over asks for a new one by the same ports: that is no answer.
+    const reopened = reversed && h.protocol === IpProtocol.Tcp && h.opensTcp && flows.state[known] === FlowState.Closing
+    if (!reopened) {
+      return track(flows, known, reversed, bytes, h, ruleset, policy, now) ? DropReason.None : DropReason.Policy
+    }
+    flows.remove(known)
+  }
+
+  const rule = kind === Kind.Free ? undefined : matchRule(ruleset, policy, p.from, h, p.subject, tables.members)
+  if (rule !== undefined) tables.hits[rule.slot]!++
+  const number = rule ? rule.number : 0
+  if (!isAllowed(tables, h, rule, kind, policy, p.to)) return refuse(tables, h, p, number, now)
+  // Answers without a question, redirects and the like.
+  if (h.protocol === IpProtocol.Icmp && !h.isIcmpQuery) return refuse(tables, h, p, number, now)
+
+  let row: number
+  const other = p.fromClient
+    ? kind === Kind.Free
+      ? 0
+      : chooseGlobal(tables, h, rule, p.from, p.to, p.session)
+    : ruleset.nat.reverses
+      ? nameInside(tables, h, rule, p.to)
+      : h.source
+  const translated = moved || (p.fromClient ? other !== 0 : other !== h.source)
+  if (h.protocol === IpProtocol.Tcp && !h.opensTcp) {
+    // Outward, a connection may be older than we are; but the far end never knew it by an address that is only drawn now.
+    if (kind !== Kind.Outward || translated) return refuse(tables, h, p, number, now)
+    // What only ends one needs no flow.
+    if ((h.tcpFlags & (TcpFlag.Ack | TcpFlag.Rst | TcpFlag.Fin | TcpFlag.Syn)) !== TcpFlag.Ack) return DropReason.None
+  }
+  if (!translated) {
+    row = flows.insert(h.source, h.sourcePort, h.destination, h.destinationPort, h.protocol, p.session, now)
+  } else if (p.fromClient) {
+    row = other === -1 ? -1 : openOutward(tables, h, p.session, other, now)
+  } else {
+    row = openInward(tables, h, p.session, other, now)
+  }
+  if (row < 0) return DropReason.FlowTableFull
+  track(flows, row, false, bytes, h, ruleset, policy, now)
+  tables.events.record(h, p.session, p.fromClient, true, number, now)
+  if (translated) {
+    leaveTranslated(bytes, tables, h, row, now)
+    tables.wasTranslated = true
+  }
+  return DropReason.None
+}
+
+function isAllowed(
+  tables: FirewallTables,
+  h: Headers,
+  rule: CompiledRule | undefined,
+  kind: number,
+  policy: number,
+  to: number,
+): boolean {
+  if (rule !== undefined) return rule.allow
+  if (kind !== Kind.Inward) return true
+  return to === Zone.Self && tables.ruleset.ping[policy] === 1 && h.protocol === IpProtocol.Icmp && h.isIcmpQuery
+}
+
+export function refuse(tables: FirewallTables, h: Headers, p: Passage, rule: number, now: Millis): DropReason {
+  tables.events.record(h, p.session, p.fromClient, false, rule, now)
+  return DropReason.Policy
+}
