@@ -109,6 +109,12 @@ export function unheardAnswer(length: number): Pick<Failure, 'detail' | 'remedy'
 export function silence(phase1: Phase1): Failure {
   const who = `${placeText(phase1.place)} (${phase1.start.client})`
   if (phase1.hearsay !== undefined) return clientRefused(phase1.place, `${phase1.hearsay} (told in clear, so unproven)`)
+  if (phase1.postponed > 0 && phase1.state.name === 'SASENT')
+    return {
+      cause: 'limit',
+      detail: `${who} found no time left for its key exchange, ${phase1.postponed} times: too many are asked for, from its network or from everywhere`,
+      remedy: 'look at "show counter ike" (key-exchange-postponed), and block whoever floods this gateway',
+    }
   if (phase1.state.name === 'SASENT')
     return {
       cause: 'no-reply',

@@ -6,6 +6,7 @@ import type { Ipv4 } from '../packet/ip.ts'
 import { certificateFailure } from './certificate-failures.ts'
 import { Notify } from './constants.ts'
 import type { Context, Failure } from './context.ts'
+import { Effort } from './effort.ts'
 import { IkeError } from './error.ts'
 import {
   badIdentity,
@@ -56,6 +57,7 @@ export class MainModes {
   private readonly unproven = new HalfOpen()
   private readonly proven = new HalfOpen()
   private readonly refusals = new Map<string, Millis>()
+  private readonly effort = new Effort()
   private readonly context: Context
   private readonly peers: Peers
 
@@ -100,6 +102,7 @@ export class MainModes {
       reported: false,
       fragments: false,
       incomplete: false,
+      postponed: 0,
       hearsay: undefined,
       timer: undefined,
     }
@@ -154,6 +157,12 @@ export class MainModes {
     // The policy, and so the key, hangs on the address; the port may change with a NAT's mood.
     if (place.remote.address !== phase1.place.remote.address) throw new IkeError('moved-too-early')
     const message = parseMessage(bytes)
+    if (!this.effort.take(place.remote.address, phase1.start.suite.group, context.now)) {
+      // It says it again in a second or two.
+      phase1.postponed++
+      this.arm(phase1)
+      return context.count('key-exchange-postponed')
+    }
     try {
       const { keys, trials, reply } = answerKeyExchange(message, phase1.start, place, context.config, context.dice)
       const key = firstKey(phase1.start.initiatorCookie, phase1.place)
@@ -202,6 +211,7 @@ export class MainModes {
     }
     const restarted = answer.initialContact || (start.initialContact && peers.provesRestart(peer))
     this.leaveHalfOpen(half)
+    this.effort.commend(place.remote.address, context.now)
     const phase1 = Object.assign(half, {
       start,
       state: {

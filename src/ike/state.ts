@@ -112,6 +112,8 @@ export interface Phase1 {
   fragments: boolean
   /** Whether a message has come in part only: pieces of it are missing. */
   incomplete: boolean
+  /** How often its third message found no time for our Diffie-Hellman. */
+  postponed: number
   /** What the peer, or someone who saw its cookies, told in clear of why it ends this: believed in no state. */
   hearsay: string | undefined
   timer: Timer | undefined
