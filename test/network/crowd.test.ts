@@ -17,6 +17,7 @@ function crowd(plan: Plan): Plan {
     address: ipv4('192.168.1.2'),
     nat: 0,
     sameTunnelId: true,
+    deletes: 'each' as const,
     quality: PERFECT,
   }))
   const users = houses.map(h => `add user=${h.user} password=${h.password} login=no`).join('\n')
@@ -28,6 +29,7 @@ function crowd(plan: Plan): Plan {
     serverBehindNat: false,
     forceEncapsulation: false,
     marathon: false,
+    partings: false,
     script: plan.script
       .replace(/^add user=.*$/gm, '')
       .replace('set system name=Gate', `set system name=Gate\n${users}`)

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Configuration } from '../../src/alliedware/config.ts'
+import type { Engine } from '../../src/esp/engine.ts'
 import { SecretStore } from '../../src/gateway/secret-store.ts'
 import type { Millis } from '../../src/machine.ts'
 import { Secret } from '../../src/packet/bytes.ts'
@@ -13,6 +14,8 @@ import { type GatewaySurroundings, MemoryGateway } from '../support/memory-gatew
 import type { Agenda } from './agenda.ts'
 
 export const PRESHARED_KEY = 'roam-free-2005'
+/** How long a gateway that shuts down gives its last words. */
+const FAREWELL_MILLIS = 200
 /** What a socket holds while nobody reads it. */
 const SOCKET_BUFFER = 200
 
@@ -26,6 +29,7 @@ export interface GatewayHostOptions {
   readonly forceEncapsulation: boolean
   readonly later: (deed: () => void) => void
   readonly log: (line: string) => void
+  readonly engine: (() => Engine) | undefined
   readonly toClient: GatewaySurroundings['toClient']
   readonly toLan: GatewaySurroundings['toLan']
   readonly posted: NonNullable<GatewaySurroundings['posted']>
@@ -37,6 +41,8 @@ export class GatewayHost {
   wallOffset: Millis = 0
   private readonly o: GatewayHostOptions
   private readonly secrets = officeSecrets()
+  /** It is shutting down. */
+  leaving = false
   private incarnation = 0
   private frozen = false
   private backlog: (() => void)[] = []
@@ -69,6 +75,7 @@ export class GatewayHost {
       secrets: this.secrets,
       log: o.log,
       later: deed => o.later(() => alive() && deed()),
+      ...(o.engine ? { engine: o.engine } : {}),
       toClient: o.toClient,
       toLan: o.toLan,
       posted: o.posted,
@@ -78,14 +85,17 @@ export class GatewayHost {
   /** Power fails: whatever it knew is gone, and nobody is told. */
   kill(): void {
     this.gateway = undefined
+    this.leaving = false
     this.incarnation++
     this.backlog = []
   }
 
-  /** It says good-bye to everybody first. */
+  /** It says good-bye to everybody first, and is gone when that is on its way. */
   shutDown(): void {
+    const incarnation = this.incarnation
+    this.leaving = true
     this.run(() => this.gateway?.control.shutdown())
-    this.o.later(() => this.kill())
+    this.o.agenda.in(FAREWELL_MILLIS, () => incarnation === this.incarnation && this.kill())
   }
 
   /** The process stands still, as in a paused virtual machine; time does not. */

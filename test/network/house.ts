@@ -5,6 +5,7 @@ import { Batch } from '../../src/packet/batch.ts'
 import type { Ipv4 } from '../../src/packet/ip.ts'
 import type { Rng } from '../fuzz/random.ts'
 import { seededDice } from '../support/dice.ts'
+import type { DeleteForm } from '../support/ike-client.ts'
 import type { VpnProfile } from '../support/profiles.ts'
 import { VpnClient } from '../support/vpn-client.ts'
 import type { VpnClientEffect, VpnClientInput } from '../support/vpn-contract.ts'
@@ -35,6 +36,8 @@ export interface HouseOptions {
   /** As the computer knows itself, and without a NAT the Internet as well. */
   readonly address: Ipv4
   readonly server: Ipv4
+  /** How it tells at the end that its SAs are over. */
+  readonly deletes: DeleteForm
   /** Whether its tunnels all have ID 1; otherwise it counts. */
   readonly sameTunnelId: boolean
   readonly link: Link
@@ -95,6 +98,7 @@ export class House {
       password: o.password,
       computerName: `PC${o.index}`,
       tunnelId: o.sameTunnelId ? 1 : this.dials,
+      deletes: o.deletes,
       batch,
       peer: 1,
     })

@@ -3,6 +3,7 @@
 import type { Millis } from '../../src/machine.ts'
 import { formatIpv4, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import type { Rng } from '../fuzz/random.ts'
+import type { DeleteForm } from '../support/ike-client.ts'
 import { SERVICES } from '../support/memory-gateway.ts'
 import { profiles, type VpnProfile } from '../support/profiles.ts'
 import { anyQuality, type LinkQuality, PERFECT } from './link.ts'
@@ -12,6 +13,8 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 /** The longest that a client without keepalives of its own is silent. */
 const SILENCE_MILLIS = MINUTE
+
+const ORDERLY: readonly DeleteForm[] = ['each', 'together']
 
 export interface PlannedHouse {
   readonly profile: VpnProfile
@@ -23,6 +26,7 @@ export interface PlannedHouse {
   /** Index of its NAT, or undefined for none. */
   readonly nat: number | undefined
   readonly sameTunnelId: boolean
+  readonly deletes: DeleteForm
   readonly quality: LinkQuality
 }
 
@@ -42,6 +46,8 @@ export interface Plan {
   readonly calmMillis: Millis
   /** Whether everybody stays for a day. */
   readonly marathon: boolean
+  /** Whether in the end the operator, the clients and the gateway itself hang up in order, and each has to hear of it. */
+  readonly partings: boolean
 }
 
 export function planOf(rng: Rng): Plan {
@@ -64,6 +70,7 @@ export function planOf(rng: Rng): Plan {
       address: nat === undefined ? ipv4('198.51.100.10') + i : ipv4('192.168.1.2') + (rng.chance(50) ? 0 : i),
       nat,
       sameTunnelId: rng.chance(60),
+      deletes: rng.pick(quiet ? ORDERLY : [...ORDERLY, 'isakmpFirst', 'none']),
       quality: quiet || rng.chance(20) ? PERFECT : anyQuality(rng),
     }
   })
@@ -74,11 +81,12 @@ export function planOf(rng: Rng): Plan {
     workers: 1 + rng.below(3),
     serverBehindNat: rng.chance(20) && houses.every(h => h.profile.natTraversal),
     forceEncapsulation: rng.chance(15) && houses.every(h => h.profile.natTraversal),
-    script: script(houses, fixed, count + rng.below(3)),
+    script: script(houses, fixed, count + rng.below(3), rng),
     roughMillis: rng.chance(15) ? rng.below(3 * HOUR) : MINUTE + rng.below(10 * MINUTE),
     gapMillis: 2000 + rng.below(40_000),
     quiet,
     marathon: rng.chance(5),
+    partings: true,
     calmMillis: rng.chance(15) ? 2 * HOUR + rng.below(HOUR) : MINUTE,
   }
 }
@@ -99,8 +107,19 @@ export function brief(plan: Plan): Plan {
   }
 }
 
+/** What some offices set: short lives of SAs, in seconds and in kilobytes, and no DELETEs. */
+function limits(rng: Rng): string {
+  const lines = []
+  if (rng.chance(15)) lines.push(`set ipsec bundlespecification=1 expirykbytes=${rng.pick([60, 300, 2000])}`)
+  if (rng.chance(15)) lines.push(`set ipsec bundlespecification=1 expiryseconds=${rng.pick([300, 900, 2400])}`)
+  // Not both: whoever asks by a phase 1 whether the gateway is there has to hear that it cut its life.
+  if (rng.chance(15)) lines.push(`set isakmp policy=roaming1 expiryseconds=${rng.pick([600, 1200, 3600])}`)
+  else if (rng.chance(10)) lines.push('set isakmp policy=roaming1 senddeletes=false')
+  return lines.map(line => `${line}\n`).join('')
+}
+
 /** An office gateway with these users, some of them with an address of their own, and a pool for the others. */
-function script(houses: readonly PlannedHouse[], fixed: ReadonlySet<number>, pool: number): string {
+function script(houses: readonly PlannedHouse[], fixed: ReadonlySet<number>, pool: number, rng: Rng): string {
   const users = houses.map(({ user, password }, i) => {
     const address = fixed.has(i) ? ` ipaddress=${formatIpv4(ipv4('192.168.8.50') + i)}` : ''
     return `add user=${user} password=${password} login=no${address}`
@@ -109,6 +128,6 @@ function script(houses: readonly PlannedHouse[], fixed: ReadonlySet<number>, poo
 set system name=Gate
 ${users.join('\n')}
 create ip pool=callers ip=192.168.8.100-${formatIpv4(ipv4('192.168.8.100') + pool - 1)}
-create ppp template=1 ippool=callers authentication=chap echo=30
-${SERVICES}`
+create ppp template=1 ippool=callers authentication=${rng.pick(['chap', 'either'])} echo=30
+${SERVICES}${limits(rng)}`
 }

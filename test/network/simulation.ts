@@ -4,20 +4,24 @@
  * may be left.
  */
 
+import type { Engine } from '../../src/esp/engine.ts'
 import type { Millis } from '../../src/machine.ts'
 import { equal } from '../../src/packet/bytes.ts'
 import { type Endpoint, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
-import { mutate, Rng } from '../fuzz/random.ts'
+import { Rng } from '../fuzz/random.ts'
 import { configurationOf } from '../support/memory-gateway.ts'
 import { Agenda } from './agenda.ts'
+import { Attacker, isAttackers } from './attacker.ts'
+import { Books } from './books.ts'
 import { Explored } from './explored.ts'
+import { fault } from './fault.ts'
 import { GatewayHost } from './gateway-host.ts'
 import { House } from './house.ts'
 import { anyQuality, Link, PERFECT } from './link.ts'
 import { Nat } from './nat.ts'
 import { numberedPing } from './pings.ts'
 import { mayLiveBehind, type Plan, planOf } from './plan.ts'
-import { ATTACKER_NET, fault, userOf, Watch } from './watch.ts'
+import { userOf, Watch } from './watch.ts'
 
 const SERVER = ipv4('203.0.113.1')
 /** Where it really is, when a NAT hides it. */
@@ -34,13 +38,17 @@ const HOUR = 60 * MINUTE
 const RECOVERY_MILLIS = 6 * MINUTE
 /** Phase 1 lives for eight hours, and with it the peer of a client that vanished. */
 const ALL_LIFETIMES = 9 * HOUR
-/** How many of the packets that came by the attacker can repeat. */
-const REMEMBERED = 60
+/** The shortest that a configuration makes a phase 1 live. */
+const SHORTEST_PHASE1 = 10 * MINUTE
+/** The longest that those who are told of an end may take to act on it: a link's delay, and a second for each answer missed. */
+const PARTING_MILLIS = 5000
 
-interface Overheard {
-  readonly port: 0 | 500 | 4500
-  readonly remote: Endpoint
-  readonly bytes: Uint8Array
+export interface SimulationOptions {
+  readonly trace?: (line: string) => void
+  /** Changes what the seed stands for. */
+  readonly plan?: (drawn: Plan) => Plan
+  /** The gateway's ESP engine; absent: the reference. */
+  readonly engine?: () => Engine
 }
 
 export class Simulation {
@@ -52,20 +60,17 @@ export class Simulation {
   readonly host: GatewayHost
   readonly plan: Plan
   private readonly rng: Rng
+  private readonly attacker: Attacker
+  private readonly books = new Books()
   private readonly trace: (text: string) => void
   private readonly began: Millis
   private rough = true
-  private readonly overheard: Overheard[] = []
-  /** ESP that the attacker took away, so that it never came. */
-  private readonly withheld: Overheard[] = []
-  /** By SPI the highest sequence number that the gateway has seen. */
-  private readonly newest = new Map<number, number>()
   /** The last lines of the gateway's log, for when something is wrong. */
   private readonly lastLines: string[] = []
   private readonly wire: (() => void)[] = []
   private delivering = false
 
-  constructor(seed: number, options: { trace?: (line: string) => void; plan?: (drawn: Plan) => Plan } = {}) {
+  constructor(seed: number, options: SimulationOptions = {}) {
     this.rng = new Rng(seed)
     this.began = this.agenda.now
     this.trace = text => options.trace?.(`${((this.agenda.now - this.began) / 1000).toFixed(3).padStart(10)} ${text}`)
@@ -97,6 +102,7 @@ export class Simulation {
       local: plan.serverBehindNat ? SERVER_BEHIND_NAT : SERVER,
       publicAddress: plan.serverBehindNat ? SERVER : undefined,
       forceEncapsulation: plan.forceEncapsulation,
+      engine: options.engine,
       later: deed => this.later(deed),
       log: line => this.note(line),
       toClient: (remote, from, bytes) => this.fromGateway(remote, from, bytes),
@@ -106,6 +112,7 @@ export class Simulation {
         this.watch.posted(message)
       },
     })
+    this.attacker = new Attacker({ rng, host: this.host, explored: this.explored })
   }
 
   /** Plays the three acts. Throws with what did not hold. */
@@ -114,6 +121,7 @@ export class Simulation {
       this.roughTimes()
       this.calm()
       if (this.plan.marathon) this.marathon()
+      if (this.plan.partings) this.partings()
       this.end()
     } catch (e) {
       const at = ((this.agenda.now - this.began) / 1000).toFixed(3)
@@ -147,7 +155,7 @@ export class Simulation {
           this.advance(15_000)
         }
       } else this.act(() => this.happening())
-      if (rng.chance(10) && this.host.gateway) this.lookAround()
+      this.lookAround()
     }
   }
 
@@ -165,44 +173,80 @@ export class Simulation {
     for (const house of this.houses) if (!house.wanted) this.act(() => house.want())
     this.advance(this.plan.quiet ? MINUTE : 2 * MINUTE + RECOVERY_MILLIS)
     this.everybodyIsIn()
+    const { connects } = this.explored
     const end = agenda.now + this.plan.calmMillis
-    while (agenda.now < end) {
-      const pings = this.houses
-        .filter(h => h.o.welcome && this.mayRekey(h))
-        .flatMap(house => [this.ping(house), this.pingFromLan(house)])
-      this.settle()
-      this.advance(1 + rng.below(this.plan.calmMillis > 10 * MINUTE ? MINUTE : 10_000) + 1000)
-      for (const [number, way] of pings.map((p, i) => [p, i] as const))
-        if (number === undefined || !this.watch.hasArrived(number))
-          fault(`in calm, a ping was lost: number ${number}, ${way % 2 === 0 ? 'to' : 'from'} the LAN`)
-    }
-    this.everybodyIsBack()
+    while (agenda.now < end) this.everybodyPings(1001 + rng.below(this.plan.calmMillis > 10 * MINUTE ? MINUTE : 10_000))
     this.everybodyIsIn()
+    if (this.explored.connects !== connects) fault('in calm, somebody had to connect again')
   }
 
-  /** All day long, and past the end of phase 1: whoever it cuts off is back by itself. */
+  /** Everybody sends one ping each way, which has to arrive within that time. */
+  private everybodyPings(duration: Millis): void {
+    const pings = this.houses.filter(h => h.o.welcome).map(h => [h.name, this.ping(h), this.pingFromLan(h)] as const)
+    this.settle()
+    this.advance(duration)
+    for (const [name, there, back] of pings) {
+      if (!this.arrived(there)) fault(`in calm, ping ${there} from ${name} was lost`)
+      if (!this.arrived(back)) fault(`in calm, ping ${back} to ${name} was lost`)
+    }
+    this.lookAround()
+  }
+
+  private arrived(number: number | undefined): boolean {
+    return number !== undefined && this.watch.hasArrived(number)
+  }
+
+  /** All day long, and past the end of phase 1: nobody notices. */
   private marathon(): void {
     this.trace('--- marathon')
-    this.advance(8 * HOUR + this.rng.below(8 * HOUR))
-    this.everybodyIsBack()
+    const { connects } = this.explored
+    const end = this.agenda.now + 8 * HOUR + this.rng.below(8 * HOUR)
+    while (this.agenda.now < end) this.everybodyPings(1 + this.rng.below(HOUR))
+    this.everybodyIsIn()
+    if (this.explored.connects !== connects) fault('in the course of a day, somebody had to connect again')
   }
 
-  /** These clients make no second phase 1: when theirs has run out, so do their SAs, and they dial again. */
-  private everybodyIsBack(): void {
-    const end = this.agenda.now + RECOVERY_MILLIS
-    const away = () => this.houses.filter(h => h.o.welcome && !h.connected)
-    while (away().length > 0 && this.agenda.now < end) this.advance(1000)
-    for (const house of away()) fault(`after a long calm, ${house.name} is not connected`)
-  }
+  /** Whoever is told that it is over acts on it at once, not when his own timers run out. */
+  private partings(): void {
+    this.trace('--- partings')
+    const { rng, host } = this
+    const inside = this.houses.filter(h => h.connected)
+    if (inside.length === 0) return
+    const sessionOf = (house: House) =>
+      [...host.gateway!.control.sessions.all.values()].find(
+        s => s.admission?.kind === 'accepted' && s.admission.user === house.name,
+      )
+    const rings = (house: House, deed: () => void, by: string) => {
+      const { dials } = house
+      this.act(() => host.run(deed))
+      this.advance(PARTING_MILLIS)
+      if (house.dials === dials && house.connected) fault(`${by} hung up, and ${house.name} does not know`)
+    }
+    const first = rng.pick(inside)
+    const { control } = host.gateway!
+    const { ids } = sessionOf(first)!
+    this.explored.hungUpByUs++
+    rings(first, () => control.closeSession(ids.session, 'reset by the operator'), 'the operator')
+    this.advance(2 * MINUTE)
+    this.everybodyIsIn()
 
-  /** Whether new SAs can take the place of the old ones unnoticed: while there is a phase 1 to protect Quick Mode. */
-  private mayRekey(house: House): boolean {
-    if (this.plan.calmMillis < 10 * MINUTE) return true
-    const { ike, sessions } = this.host.gateway!.control
-    const session = [...sessions.all.values()].find(
-      s => s.admission?.kind === 'accepted' && s.admission.user === house.name,
-    )
-    return house.connected && ike.snapshot().sas.some(sa => sa.peer === session?.ids.peer)
+    const second = rng.pick(inside)
+    this.explored.hangUps++
+    this.act(() => second.hangUp(MINUTE))
+    this.advance(PARTING_MILLIS)
+    if (sessionOf(second)) fault(`${second.name} hung up, and the gateway does not know`)
+    this.advance(2 * MINUTE)
+    this.everybodyIsIn()
+
+    this.explored.gatewayRestarts++
+    const before = inside.map(h => h.dials)
+    this.act(() => host.shutDown())
+    this.agenda.in(PARTING_MILLIS, () => host.start())
+    this.advance(PARTING_MILLIS - 1)
+    for (const [i, house] of inside.entries())
+      if (house.connected && house.dials === before[i]) fault(`the gateway shut down, and ${house.name} does not know`)
+    this.advance(3 * MINUTE)
+    this.everybodyIsIn()
   }
 
   private end(): void {
@@ -211,9 +255,14 @@ export class Simulation {
       this.act(() => (this.plan.quiet || this.rng.chance(50) ? house.hangUp(undefined) : house.crash(undefined)))
     for (const house of this.houses) house.wanted = false
     // In quiet times nobody is left to wait for, unless a DELETE had no phase 1 left to protect it.
-    const brief = this.plan.quiet && !this.plan.marathon && this.plan.calmMillis < 10 * MINUTE
+    const brief = this.plan.quiet && this.agenda.now - this.began < SHORTEST_PHASE1
     this.advance(brief ? 3 * MINUTE : ALL_LIFETIMES)
+    this.lookAround()
     this.watch.floor(this.host.gateway!)
+    for (const [place, got] of this.attacker.got) {
+      const sent = this.attacker.sent.get(place) ?? 0
+      if (got > sent) fault(`the attacker at ${place} sent ${sent} bytes and got ${got}`)
+    }
   }
 
   private everybodyIsIn(): void {
@@ -229,9 +278,9 @@ export class Simulation {
 
   /** What is dear to look at. */
   private lookAround(): void {
-    const { control } = this.host.gateway!
-    for (const t of control.l2tp.snapshot().tunnels)
-      if (!control.peers.all.has(t.peer)) fault(`tunnel ${t.localTunnelId} belongs to peer ${t.peer}, who is gone`)
+    const { gateway } = this.host
+    if (!gateway) this.books.forget()
+    else if (!this.host.leaving) this.books.look(gateway)
   }
 
   // ------------------------------------------------------------------------------------------------------------- happenings
@@ -241,7 +290,7 @@ export class Simulation {
     const house = rng.pick(this.houses)
     const nat = rng.pick(this.nats)
     const say = (text: string) => this.trace(`* ${text}`)
-    switch (rng.below(24)) {
+    switch (rng.below(25)) {
       case 0:
         explored.natEvents++
         say('a NAT forgets every mapping')
@@ -291,6 +340,7 @@ export class Simulation {
         explored.gatewayRestarts++
         say('the gateway is killed')
         host.kill()
+        this.books.forget()
         this.agenda.in(rng.below(MINUTE), () => host.start())
         return
       case 14:
@@ -302,7 +352,7 @@ export class Simulation {
       case 15:
         explored.gatewayFreezes++
         say('the gateway stands still')
-        return host.freeze(rng.below(rng.chance(20) ? 2 * HOUR : 40_000))
+        return host.freeze(rng.below(rng.chance(20) ? 20 * MINUTE : 40_000))
       case 16:
         explored.clockJumps++
         say('the wall clock jumps')
@@ -332,7 +382,10 @@ export class Simulation {
         return host.run(() => host.gateway?.control.configure(configurationOf(this.plan.script)))
       case 21:
       case 22:
-        return this.attack()
+        return this.attacker.attack()
+      case 23:
+        say(`${house.name} makes a new phase 1`)
+        return house.handle({ kind: 'renewPhase1' })
       default:
         return
     }
@@ -345,37 +398,6 @@ export class Simulation {
     this.trace(`* ${house.name} moves to another NAT`)
     house.nat.forget(house)
     house.nat = other
-  }
-
-  /** Somebody who has overheard everything repeats it from elsewhere, or sends it damaged, or just noise. */
-  private attack(): void {
-    const { rng, host } = this
-    for (let n = 1 + rng.below(8); n > 0; n--) {
-      const heard = rng.chance(85) ? this.anyOf(this.overheard) : undefined
-      const attacker = {
-        address: ATTACKER_NET + 1 + rng.below(3),
-        port: rng.pick([500, 4500, 1024 + rng.below(60_000)]),
-      }
-      this.explored.replayed++
-      // What is authentic but older than the newest must not draw the gateway after it.
-      const held = rng.chance(30) ? this.anyOf(this.withheld.filter(w => this.isOld(w.bytes))) : undefined
-      if (held) {
-        this.explored.withheld++
-        host.receive(held.port, { ...attacker, port: held.port === 0 ? 0 : attacker.port }, held.bytes.slice())
-        continue
-      }
-      if (!heard) {
-        host.receive(rng.pick([0, 500, 4500] as const), attacker, rng.bytes(rng.below(300)))
-        continue
-      }
-      const damaged = rng.chance(30)
-      const remote = rng.chance(damaged ? 40 : 10) ? heard.remote : attacker
-      host.receive(heard.port, remote, damaged ? mutate(rng, heard.bytes).slice(0, 1900) : heard.bytes.slice())
-    }
-  }
-
-  private isOld(esp: Uint8Array): boolean {
-    return readIpv4(esp, 4) < (this.newest.get(readIpv4(esp)) ?? 0)
   }
 
   // ----------------------------------------------------------------------------------------------------------- user traffic
@@ -441,19 +463,20 @@ export class Simulation {
       if (port === 0 && (nat || this.plan.serverBehindNat)) return
       const remote = nat ? nat.out(house, port, port) : { address: house.o.address, port }
       if (!remote) return
-      remember(this.overheard, { port, remote, bytes: arrived.slice() })
-      if (isEsp && this.host.serves && equal(arrived, bytes)) {
-        const spi = readIpv4(bytes)
-        this.newest.set(spi, Math.max(this.newest.get(spi) ?? 0, readIpv4(bytes, 4)))
-      }
+      this.attacker.overhear(port, remote, arrived)
+      if (isEsp && this.host.serves && equal(arrived, bytes)) this.attacker.passed(bytes)
       this.host.receive(port, remote, arrived)
     }
-    const withhold = () => remember(this.withheld, { port, remote: { address: 0, port: 0 }, bytes })
-    house.o.link.carry(bytes, arrive, isEsp ? withhold : undefined)
+    house.o.link.carry(bytes, arrive, () => this.attacker.withhold(port, bytes, isEsp))
   }
 
   private fromGateway(remote: Endpoint, from: 0 | 500 | 4500, bytes: Uint8Array): void {
-    if (from === 0 || (from === 4500 && bytes.length > 8 && readIpv4(bytes) !== 0)) this.watch.sealedByGateway(bytes)
+    const isEsp = from === 0 || (from === 4500 && bytes.length > 8 && readIpv4(bytes) !== 0)
+    if (isEsp) this.watch.sealedByGateway(bytes)
+    if (isAttackers(remote)) {
+      if (isEsp) fault('the gateway sent ESP to the attacker')
+      this.attacker.received(remote, bytes)
+    }
     const found = this.behind(remote, from)
     found?.house.o.link.carry(bytes, arrived => this.later(() => found.house.receive(found.port, arrived)))
   }
@@ -515,11 +538,6 @@ export class Simulation {
     const all = [...(items ?? [])]
     return all.length === 0 ? undefined : this.rng.pick(all)
   }
-}
-
-function remember(list: Overheard[], packet: Overheard): void {
-  list.push(packet)
-  if (list.length > REMEMBERED) list.shift()
 }
 
 function describe(h: Plan['houses'][number]) {

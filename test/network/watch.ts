@@ -1,13 +1,13 @@
 /** What must hold whatever happens: looked at behind every event, and at the end. */
 
+import { ReferenceEngine } from '../../src/esp/reference.ts'
 import type { ToWorker } from '../../src/gateway/messages.ts'
 import { equal, toHex } from '../../src/packet/bytes.ts'
 import { formatIpv4, type Ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import type { MemoryGateway } from '../support/memory-gateway.ts'
+import { isAttackers } from './attacker.ts'
+import { fault } from './fault.ts'
 import { numberOf } from './pings.ts'
-
-/** Where only the attacker is. */
-export const ATTACKER_NET = 0xc0000200
 
 interface Sent {
   readonly bytes: Uint8Array
@@ -124,15 +124,16 @@ export class Watch {
     let sas = 0
     for (const p of control.peers.all.values()) {
       sas += p.sas.size
-      if ((p.remote.address & 0xffffff00) >>> 0 === ATTACKER_NET) fault(`peer ${p.peer} followed the attacker`)
+      if (isAttackers(p.remote)) fault(`peer ${p.peer} followed the attacker`)
     }
     let opened = 0
     for (const { forwarder, engine } of gateway.workers) {
-      opened += engine['inbound'].size
+      if (engine instanceof ReferenceEngine) opened += engine['inbound'].size
       const rows = forwarder.firewall.sessions.count
       if (rows !== up) fault(`a worker has ${rows} sessions where ${up} are up`)
     }
-    if (opened !== sas) fault(`the engines have ${opened} inbound SAs, control ${sas}`)
+    if (gateway.workers[0]!.engine instanceof ReferenceEngine && opened !== sas)
+      fault(`the engines have ${opened} inbound SAs, control ${sas}`)
   }
 
   /** Everybody has left, and every lifetime has run out: nothing must be left of them. */
@@ -147,6 +148,8 @@ export class Watch {
       exchanges: ike.exchanges.length,
       'phase 1s': control.ike['context'].phase1s.size,
       'peers of IKE': control.ike['peers'].byId.size,
+      'places of peers': control.ike['peers']['byPlace'].size,
+      'half-open exchanges': [...control.ike['mainModes'].halfOpen()].length,
       'timers of IKE': control.ike['context'].timers.size,
       tunnels: control.l2tp.snapshot().tunnels.length,
       'peers of L2TP': control.l2tp['peers'].size,
@@ -163,6 +166,7 @@ export class Watch {
       left[`rows of worker ${n} in PPP`] = forwarder.ppp.flags.filter(f => f !== 0).length
       left[`rows of worker ${n} in the firewall`] = forwarder.firewall.sessions.count
       left[`flows of worker ${n}`] = forwarder.firewall.flows.size
+      if (!(engine instanceof ReferenceEngine)) return
       left[`inbound SAs of worker ${n}`] = engine['inbound'].size
       left[`peers of worker ${n}`] = engine['peers'].size
     })
@@ -180,8 +184,4 @@ export function userOf(gateway: MemoryGateway, address: Ipv4): string | undefine
 
 function source(packet: Uint8Array): string {
   return formatIpv4(readIpv4(packet, 12))
-}
-
-export function fault(text: string): never {
-  throw new Error(text)
 }

@@ -9,7 +9,8 @@ import type { InitiatorPair } from './initiator.ts'
 
 const L2TP_PORT = 1701
 const UDP_HEADER = 8
-const NO_LIMITS = { softBytes: 0, hardBytes: 0 }
+/** Share of a byte limit after which it is time for new SAs. */
+const SOFT_SHARE = 0.75
 
 export interface ClientEspOptions {
   /** May serve many clients, each by its own row. */
@@ -29,6 +30,9 @@ export interface ClientEspOptions {
 export class ClientEsp {
   /** What did not open, or was not L2TP with a right checksum. */
   dropped = 0
+  /** The newest pair has carried nearly as much as it may. */
+  nearsLimit = false
+  private newest: InitiatorPair | undefined
   private readonly o: ClientEspOptions
   private readonly batch: Batch
   private readonly scratch = new Uint8Array(2048)
@@ -48,7 +52,11 @@ export class ClientEsp {
     this.port = pair.udpEncapsulated ? 4500 : 0
     this.cuts = this.o.cutsSha256 === true && pair.suite.integrity === 'sha256'
     engine.setPath({ peer, local: address, remote: server, port: this.port })
-    const common = { peer, suite: pair.suite, limits: NO_LIMITS }
+    this.newest = pair
+    this.nearsLimit = false
+    const hardBytes = (pair.lifetime.kilobytes ?? 0) * 1024
+    const limits = { softBytes: Math.floor(hardBytes * SOFT_SHARE), hardBytes }
+    const common = { peer, suite: pair.suite, limits }
     engine.installInbound({ ...common, spi: pair.inboundSpi, keys: secret(pair.inboundKeys), replayWindow: 64 })
     engine.installOutbound({ ...common, spi: pair.outboundSpi, keys: secret(pair.outboundKeys) })
   }
@@ -79,7 +87,7 @@ export class ClientEsp {
     const row = batch.push(scratch.subarray(0, length))
     batch.peer[row] = o.peer
     batch.protocol[row] = IpProtocol.Udp
-    if (o.engine.seal(batch) > 0) o.engine.takeEvents()
+    if (o.engine.seal(batch) > 0) this.look()
     if (batch.verdict[row] !== Verdict.Forward) return undefined
     const packet = batch.packet(row)
     // The engine cuts by itself once the server has; whole packets are told by their length.
@@ -95,7 +103,7 @@ export class ClientEsp {
     batch.address[row] = o.server
     batch.local[row] = o.address
     batch.port[row] = this.port
-    if (o.engine.open(batch) > 0) o.engine.takeEvents()
+    if (o.engine.open(batch) > 0) this.look()
     if (batch.verdict[row] !== Verdict.Forward || batch.peer[row] !== o.peer) return this.drop()
     const udp = batch.packet(row)
     if (batch.protocol[row] !== IpProtocol.Udp || udp.length < UDP_HEADER || read16(udp, 4) !== udp.length) {
@@ -106,6 +114,13 @@ export class ClientEsp {
     const wrong =
       read16(udp, 6) !== 0 && transportChecksum(udp, 0, udp.length, o.server, o.address, IpProtocol.Udp) !== 0
     return wrong ? this.drop() : udp.subarray(UDP_HEADER)
+  }
+
+  private look(): void {
+    for (const e of this.o.engine.takeEvents()) {
+      const current = 'spi' in e && (e.spi === this.newest?.inboundSpi || e.spi === this.newest?.outboundSpi)
+      if (e.kind === 'soft' && current) this.nearsLimit = true
+    }
   }
 
   private drop(): undefined {

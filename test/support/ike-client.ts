@@ -16,18 +16,33 @@ import { Initiator, type InitiatorPair } from './initiator.ts'
 import type { VpnProfile } from './profiles.ts'
 
 export type IkeClientInput =
-  | { readonly kind: 'start' }
+  /** `alone`: no Quick Mode follows; it is to take the place of a phase 1 that runs out. */
+  | { readonly kind: 'start'; readonly alone?: boolean }
   /** An ISAKMP message of the server's, without a marker. */
   | { readonly kind: 'message'; readonly bytes: Uint8Array }
   /** Asks for a new pair of SAs. */
   | { readonly kind: 'quickMode' }
   /** Tells the server that these SAs, by what we receive on, and then the phase 1, are over. */
-  | { readonly kind: 'delete'; readonly inboundSpis: readonly number[]; readonly isakmp: boolean }
+  | {
+      readonly kind: 'delete'
+      readonly inboundSpis: readonly number[]
+      readonly isakmp: boolean
+      readonly form?: DeleteForm
+    }
+  /** Asks the server whether it is there (RFC 3706). */
+  | { readonly kind: 'areYouThere' }
+
+/** A message for each SA, one for all of them, the phase 1's before the others' (which it then protects no more), or none. */
+export type DeleteForm = 'each' | 'together' | 'isakmpFirst' | 'none'
 
 export type IkeClientEffect =
   /** To be sent from this port, to the same one of the server; without a marker. */
   | { readonly kind: 'send'; readonly port: 500 | 4500; readonly bytes: Uint8Array }
   | { readonly kind: 'step'; readonly text: string }
+  /** The phase 1 is complete. */
+  | { readonly kind: 'phase1Up' }
+  /** The server answered our last question. */
+  | { readonly kind: 'alive' }
   /** Both directions of a new pair are to be used from now on. */
   | { readonly kind: 'pairUp'; readonly pair: InitiatorPair }
   /** The server has forgotten this SA, by what it received on. */
@@ -68,6 +83,9 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
   /** The Quick Mode under way, and the last one that came to its end with what we said at last. */
   private quick: number | undefined
   private lastQuick: { readonly messageId: number; readonly bytes: Uint8Array } | undefined
+  private alone = false
+  /** The sequence number of our last question whether the server is there. */
+  private question: number | undefined
   /** Messages that made no sense. */
   dropped = 0
 
@@ -89,12 +107,23 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
     return this.pending?.at
   }
 
+  /** Whether its phase 1 can protect anything. */
+  get up(): boolean {
+    return this.state === 'up'
+  }
+
+  /** Whether it waits for the server. */
+  get busy(): boolean {
+    return this.pending !== undefined
+  }
+
   handle(input: IkeClientInput | DeadlineInput, now: Millis, effects: IkeClientEffect[]): void {
     switch (input.kind) {
       case 'start': {
         const { profile } = this.o
         const bytes = this.initiator.message1()
         this.state = 'message2'
+        this.alone = input.alone ?? false
         const offers = profile.ike.offers.map(describePhase1).join(', ')
         effects.push(say(`-> IKE Main Mode 1: ${profile.name} offers ${offers}`))
         this.ask('Main Mode 1', bytes, now, effects)
@@ -112,7 +141,13 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
         if (this.state === 'up' && this.quick === undefined) this.startQuickMode(now, effects)
         return
       case 'delete':
-        this.delete(input.inboundSpis, input.isakmp, effects)
+        this.delete(input.inboundSpis, input.isakmp, input.form ?? 'each', effects)
+        return
+      case 'areYouThere':
+        if (this.state !== 'up') return
+        // Its first number may be anything but very large (RFC 3706 section 6.2).
+        this.question = this.question === undefined ? readIpv4(this.o.dice(4)) >>> 1 : this.question + 1
+        this.send(this.initiator.areYouThere(this.question), effects)
         return
       case 'deadline':
         this.retransmit(now, effects)
@@ -160,7 +195,8 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
         this.taken(bytes, 'up')
         const identity = formatIdentity(parseIdentification(initiator.serverIdentity!))
         effects.push(say(`<- IKE Main Mode 6: the server is ${identity} and knows the pre-shared key`))
-        this.startQuickMode(now, effects)
+        effects.push({ kind: 'phase1Up' })
+        if (!this.alone) this.startQuickMode(now, effects)
         return
       }
       default:
@@ -206,6 +242,7 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
         const deletion = parseDeletion(body)
         if (deletion.spiSize === 16) {
           effects.push(say('<- IKE Delete: the ISAKMP SA'), { kind: 'isakmpDeleted' })
+          this.end()
           continue
         }
         for (const spi of deletion.spis) {
@@ -214,8 +251,11 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
           effects.push({ kind: 'pairDeleted', outboundSpi })
         }
       } else if (type === PayloadType.Notification) {
-        const { type: notify } = parseNotification(body)
+        const { type: notify, data } = parseNotification(body)
         effects.push(say(`<- IKE notify ${notifyName(notify)}`))
+        if (known && notify === Notify.DpdRUThere) this.send(this.initiator.iAmHere(data), effects)
+        const answered = notify === Notify.DpdRUThereAck && data.length === 4 && readIpv4(data) === this.question
+        if (known && answered) effects.push({ kind: 'alive' })
         // Notifies below 16384 are errors (RFC 2408 section 3.14.1).
         if (notify < Notify.Connected && (!known || this.quick !== undefined)) {
           this.fail(`the server refused: ${notifyName(notify)}`, effects)
@@ -224,17 +264,33 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
     }
   }
 
-  private delete(inboundSpis: readonly number[], isakmp: boolean, effects: IkeClientEffect[]): void {
+  private delete(inboundSpis: readonly number[], isakmp: boolean, form: DeleteForm, effects: IkeClientEffect[]): void {
     if (this.state !== 'up') return
-    for (const spi of inboundSpis) {
-      effects.push(say(`-> IKE Delete: ESP SPI ${spi.toString(16).padStart(8, '0')}`))
-      this.send(this.initiator.deleteEsp(spi), effects)
+    const { initiator } = this
+    const esp = () => {
+      for (const spi of inboundSpis) {
+        effects.push(say(`-> IKE Delete: ESP SPI ${spi.toString(16).padStart(8, '0')}`))
+        this.send(initiator.deleteEsp(spi), effects)
+      }
     }
-    if (!isakmp) return
-    effects.push(say('-> IKE Delete: the ISAKMP SA'))
-    this.send(this.initiator.deleteIsakmp(), effects)
+    if (!isakmp) return form === 'none' ? undefined : esp()
+    if (form === 'together' && inboundSpis.length > 0) {
+      effects.push(say('-> IKE Delete: every SA'))
+      this.send(initiator.deleteAll(inboundSpis), effects)
+    } else if (form !== 'none') {
+      if (form !== 'isakmpFirst') esp()
+      effects.push(say('-> IKE Delete: the ISAKMP SA'))
+      this.send(initiator.deleteIsakmp(), effects)
+      if (form === 'isakmpFirst') esp()
+    }
+    this.end()
+  }
+
+  /** This phase 1 is over. A Quick Mode under way under it comes to nothing. */
+  private end(): void {
     this.state = 'over'
     this.pending = undefined
+    this.quick = undefined
   }
 
   private taken(bytes: Uint8Array, state: State): void {
@@ -252,17 +308,18 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
     const { pending } = this
     if (pending === undefined || now < pending.at) return
     const wait = this.o.intervals[pending.tries++]
-    if (wait === undefined) return this.fail(`no answer to ${pending.what}`, effects)
+    if (wait === undefined) return this.fail(`no answer to ${pending.what}`, effects, true)
     pending.at = now + wait
     effects.push(say(`-> IKE ${pending.what} again`))
     this.send(pending.bytes, effects)
   }
 
-  private fail(reason: string, effects: IkeClientEffect[]): void {
+  private fail(reason: string, effects: IkeClientEffect[], unanswered = false): void {
     const phase = this.state === 'up' ? 2 : 1
+    // A server that answers no Quick Mode has no such phase 1 any more.
+    if (phase === 1 || unanswered) this.end()
     this.pending = undefined
     this.quick = undefined
-    if (phase === 1) this.state = 'over'
     effects.push({ kind: 'failed', phase, reason })
   }
 

@@ -47,6 +47,7 @@ import {
   emitNotification,
   type Identification,
   notification,
+  parseNotification,
 } from '../../src/ike/payload.ts'
 import type { Group, Phase1Suite, Phase2Suite } from '../../src/ike/policy.ts'
 import { emitAttributes, emitSa, type Proposal, parseSa } from '../../src/ike/proposal.ts'
@@ -56,7 +57,15 @@ import type { Dice } from '../../src/machine.ts'
 import { encodeText, equal } from '../../src/packet/bytes.ts'
 import { type Endpoint, type Ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { concat } from '../../src/packet/writer.ts'
-import { type AttributeStyle, espProposal, type Phase1Offer, phase1Attributes, readEsp } from './offers.ts'
+import {
+  type AttributeStyle,
+  espProposal,
+  type Lifetime,
+  type Phase1Offer,
+  phase1Attributes,
+  readEsp,
+  readLifetime,
+} from './offers.ts'
 
 export interface InitiatorOptions {
   readonly dice: Dice
@@ -124,6 +133,8 @@ export interface InitiatorPair {
   readonly inboundKeys: { encryption: Uint8Array; integrity: Uint8Array }
   readonly outboundKeys: { encryption: Uint8Array; integrity: Uint8Array }
   readonly udpEncapsulated: boolean
+  /** As offered, or as the responder cut it. */
+  readonly lifetime: Lifetime
 }
 
 interface QuickUnderWay {
@@ -348,6 +359,7 @@ export class Initiator {
       udpEncapsulated,
       inboundSpi: readIpv4(quick.spi),
       outboundSpi: readIpv4(proposal.spi),
+      lifetime: { ...readLifetime(proposal.transforms[0]!.attributes), ...responderLifetime(payloads) },
       inboundKeys: espKeys({ ...input, spi: quick.spi }, suite),
       outboundKeys: espKeys({ ...input, spi: proposal.spi }, suite),
     }
@@ -360,25 +372,47 @@ export class Initiator {
     return this.protectExchange(Exchange.Informational, messageId, payloads).bytes
   }
 
+  /** What we would receive on after each Quick Mode that is under way. */
+  get pendingSpis(): number[] {
+    return [...this.quicks.values()].map(q => readIpv4(q.spi))
+  }
+
   deleteEsp(...inboundSpis: number[]): Uint8Array {
-    const deletion = { doi: DOI_IPSEC, protocol: Protocol.Esp, spiSize: 4, spis: inboundSpis.map(messageIdBytes) }
-    return this.informational({ type: PayloadType.Delete, body: emitDeletion(deletion) })
+    return this.informational(this.espDeletion(inboundSpis))
   }
 
   deleteIsakmp(): Uint8Array {
+    return this.informational(this.isakmpDeletion())
+  }
+
+  /** Both in one message. */
+  deleteAll(inboundSpis: readonly number[]): Uint8Array {
+    return this.informational(this.espDeletion(inboundSpis), this.isakmpDeletion())
+  }
+
+  private espDeletion(inboundSpis: readonly number[]): Payload {
+    const deletion = { doi: DOI_IPSEC, protocol: Protocol.Esp, spiSize: 4, spis: inboundSpis.map(messageIdBytes) }
+    return { type: PayloadType.Delete, body: emitDeletion(deletion) }
+  }
+
+  private isakmpDeletion(): Payload {
     const spis = [concat(this.cookie, this.responderCookie)]
     const deletion = { doi: DOI_IPSEC, protocol: Protocol.Isakmp, spiSize: 16, spis }
-    return this.informational({ type: PayloadType.Delete, body: emitDeletion(deletion) })
+    return { type: PayloadType.Delete, body: emitDeletion(deletion) }
   }
 
   /** RFC 3706: asks whether the server lives. */
   areYouThere(sequence: number): Uint8Array {
-    const n = notification(
-      Notify.DpdRUThere,
-      Protocol.Isakmp,
-      concat(this.cookie, this.responderCookie),
-      messageIdBytes(sequence),
-    )
+    return this.livenessNotify(Notify.DpdRUThere, messageIdBytes(sequence))
+  }
+
+  /** The answer to the server's own question, whose data it repeats. */
+  iAmHere(data: Uint8Array): Uint8Array {
+    return this.livenessNotify(Notify.DpdRUThereAck, data)
+  }
+
+  private livenessNotify(type: number, data: Uint8Array): Uint8Array {
+    const n = notification(type, Protocol.Isakmp, concat(this.cookie, this.responderCookie), data)
     return this.informational({ type: PayloadType.Notification, body: emitNotification(n) })
   }
 
@@ -476,6 +510,12 @@ export class Initiator {
   private randomMessageId(): number {
     return readIpv4(this.o.dice(4)) || 1
   }
+}
+
+/** What the responder said of the lifetime that it keeps to, where it is not the one that was offered. */
+function responderLifetime(payloads: readonly Payload[]): Lifetime {
+  const notifications = bodies(payloads, PayloadType.Notification).map(parseNotification)
+  return readLifetime(notifications.find(n => n.type === Notify.ResponderLifetime)?.data ?? new Uint8Array(0))
 }
 
 /** An initiator takes an answer only that is one of its offers as a whole: a bundle with both halves, all attributes as sent. */

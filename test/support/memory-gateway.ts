@@ -87,7 +87,7 @@ export function configurationOf(script: string): Configuration {
 
 /** One data-path thread as it is, but for the thread and the sockets. */
 export class MemoryWorker implements Wires {
-  readonly engine = new ReferenceEngine(seededDice('worker'))
+  readonly engine: Engine
   readonly forwarder: Forwarder
   /** What lies in its sockets and in its TUN queue. */
   readonly arrived: { readonly remote: Endpoint; readonly bytes: Uint8Array }[] = []
@@ -100,11 +100,12 @@ export class MemoryWorker implements Wires {
   }
 
   constructor(worker: number, local: Ipv4, stats: Stats, out: MemoryWorker['out'], engine?: Engine) {
+    this.engine = engine ?? new ReferenceEngine(seededDice('worker'))
     this.local = local
     this.out = out
     this.forwarder = new Forwarder({
       worker,
-      engine: engine ?? this.engine,
+      engine: this.engine,
       wires: this,
       stats,
       seed: 1,

@@ -157,6 +157,24 @@ function lives(mode: number, lifetimeSeconds: number): Attribute[] {
   ]
 }
 
+/** A lifetime of an SA, as the attributes of an offer or of RESPONDER-LIFETIME state it (RFC 2407 sections 4.5 and 4.6.3.1). */
+export interface Lifetime {
+  readonly seconds?: number
+  readonly kilobytes?: number
+}
+
+/** Each life type governs the duration behind it. */
+export function readLifetime(attributes: Uint8Array): Lifetime {
+  let type: number = LifeType.Seconds
+  const life: { seconds?: number; kilobytes?: number } = {}
+  for (const a of parseAttributes(attributes)) {
+    if (a.type === Phase2Attribute.LifeType) type = a.value ?? 0
+    else if (a.type === Phase2Attribute.LifeDuration)
+      life[type === LifeType.Kilobytes ? 'kilobytes' : 'seconds'] = a.value ?? 0
+  }
+  return life
+}
+
 /** The suite of an accepted proposal. */
 export function readEsp(proposal: Proposal): { suite: Phase2Suite; udpEncapsulated: boolean } {
   const { id, attributes } = proposal.transforms[0]!

@@ -45,6 +45,10 @@ export interface VpnProfile {
   readonly intervals: readonly Millis[]
   /** Time between NAT keepalives; absent: it sends none. */
   readonly keepaliveMillis: Millis | undefined
+  /** It makes its next phase 1 before the one that there is runs out; absent: when it needs one. */
+  readonly renewsPhase1Early?: boolean
+  /** After such a silence it asks the gateway whether it is there (RFC 3706); absent: never. */
+  readonly deadPeerMillis?: Millis
   readonly lac: LacProfile
   readonly ppp: PppFlavour
   /** Its registry's default: it hears nothing from a server that it sees behind a NAT. */

@@ -74,13 +74,15 @@ export const iphone: VpnProfile = {
   quickProposals: together(product(['aes256', 'aes128', '3des'], ['sha1', 'md5']), 3600, 'racoon'),
   intervals: racoonIntervals,
   keepaliveMillis: 20_000,
+  deadPeerMillis: 30_000,
   lac: appleLac,
   ppp: 'plain',
 }
 
 /** Mac OS X 10.3 and 10.4: Apple's own payload numbers, and its own NAT-D first. */
+const { deadPeerMillis: _, ...iphoneWithoutDpd } = iphone
 export const tiger: VpnProfile = {
-  ...iphone,
+  ...iphoneWithoutDpd,
   name: 'Mac OS X 10.4',
   marks: { ...iphone.marks, phase1: 'S', phase2: 'I', timers: 'R' },
   ike: {
@@ -165,6 +167,8 @@ export const strongSwan: VpnProfile = {
   quickProposals: together(networkManagerEsp, 3600, 'windows'),
   intervals: [4000, 7200, 12_960, 23_328, 41_990, 75_582],
   keepaliveMillis: 20_000,
+  renewsPhase1Early: true,
+  deadPeerMillis: 30_000,
   lac: xl2tpd,
   ppp: 'plain',
 }

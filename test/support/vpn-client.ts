@@ -16,6 +16,7 @@ import type { InitiatorPair } from './initiator.ts'
 import { Lac, type LacEffect, type LacInput } from './lac.ts'
 import { describeL2tp, describePpp } from './narrate.ts'
 import { PppClient } from './ppp-client.ts'
+import type { VpnProfile } from './profiles.ts'
 import type { Stage, VpnClientEffect, VpnClientInput, VpnClientOptions } from './vpn-contract.ts'
 
 const MARKER = new Uint8Array(4)
@@ -24,6 +25,15 @@ const PPP_IPV4 = Uint8Array.of(0xff, 0x03, 0x00, 0x21)
 const EPHEMERAL_PORTS = 49152
 /** How long the replaced pair still opens what was under way. */
 const OVERLAP_MILLIS = 10_000
+/** Share of the life of an SA, or of a phase 1, after which the next is made. */
+const RENEWAL_SHARE = 0.9
+/** After a renewal that came to nothing, and after the phase 1 that was to protect it went away. */
+const RETRY_MILLIS = 30_000
+const ANEW_MILLIS = 1_000
+const PHASE1_SECONDS = 28_800
+/** RFC 3706: so many questions, so far apart, before the server is dead. */
+const MAX_QUESTIONS = 5
+const QUESTION_MILLIS = 5_000
 /** How long to wait for each answer when leaving, and for the gateway to hang up after a refusal. */
 const FAREWELL_MILLIS = 1_000
 const REFUSED_MILLIS = 3_000
@@ -34,11 +44,17 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
   phase: Phase = 'idle'
   /** The inner address, once there is one. */
   address: Ipv4 = 0
-  readonly ike: IkeClient
+  /** Its phase 1; a later one takes its place. */
+  ike: IkeClient
   readonly lac: Lac
   readonly ppp: PppClient
   readonly esp: ClientEsp
   private readonly o: VpnClientOptions
+  private readonly computerName: string
+  private readonly port: number | undefined
+  /** The phase 1 in the making that is to take the place of `ike`, and whether a Quick Mode waits for it. */
+  private successor: IkeClient | undefined
+  private wantsPair = false
   private pair: InitiatorPair | undefined
   private replaced: { pair: InitiatorPair; at: Millis } | undefined
   private sessionId = 0
@@ -49,23 +65,23 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
   private keepaliveAt: Millis | undefined
   private helloAt: Millis | undefined
   private rekeyAt: Millis | undefined
+  private pairEndsAt: Millis | undefined
+  private renewAt: Millis | undefined
+  private phase1EndsAt: Millis | undefined
+  /** When the server was heard last, how often it was asked since, and when to look again. */
+  private heardAt: Millis = 0
+  private questions = 0
+  private lookAt: Millis | undefined
   private farewellAt: Millis | undefined
 
   constructor(o: VpnClientOptions) {
-    const computerName = o.computerName ?? 'XPCLIENT'
-    const { randomPort, intervals } = o.profile
+    const { randomPort } = o.profile
     const port = randomPort === undefined ? undefined : EPHEMERAL_PORTS + (readIpv4(o.dice(4)) & 0x3fff)
+    const computerName = o.computerName ?? 'XPCLIENT'
     this.o = o
-    this.ike = new IkeClient({
-      profile: o.profile,
-      dice: o.dice,
-      presharedKey: o.presharedKey,
-      address: o.address,
-      server: o.server,
-      computerName,
-      intervals: o.ikeIntervals ?? intervals,
-      ...(randomPort === 'told' && port !== undefined ? { clientPort: port } : {}),
-    })
+    this.computerName = computerName
+    this.port = port
+    this.ike = this.newIke(o.profile)
     this.esp = new ClientEsp({
       engine: o.engine ?? new ReferenceEngine(o.dice),
       peer: o.peer ?? 0,
@@ -93,12 +109,17 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
     }
     if (this.phase === 'idle' || this.phase === 'down') return undefined
     consider(this.ike.deadline)
+    consider(this.successor?.deadline)
     consider(this.lac.deadline)
     consider(this.pppRuns ? this.ppp.deadline : undefined)
     consider(this.patienceAt)
     consider(this.keepaliveAt)
     consider(this.helloAt)
     consider(this.rekeyAt)
+    consider(this.pairEndsAt)
+    consider(this.renewAt)
+    consider(this.phase1EndsAt)
+    consider(this.lookAt)
     consider(this.farewellAt)
     consider(this.replaced?.at)
     return earliest
@@ -120,7 +141,10 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
         if (this.phase === 'up') this.sendIp(input.bytes, effects)
         return
       case 'rekey':
-        if (this.phase === 'up') this.toIke({ kind: 'quickMode' }, now, effects)
+        if (this.phase === 'up') this.renewPair(now, effects)
+        return
+      case 'renewPhase1':
+        if (this.phase === 'up') this.renewPhase1(now, effects)
         return
       case 'disconnect':
         if (this.phase !== 'leavingPpp' && this.phase !== 'leavingL2tp') this.leave(undefined, 'hung up', now, effects)
@@ -142,7 +166,9 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
   private openEsp(packet: Uint8Array, now: Millis, effects: VpnClientEffect[]): void {
     if (this.o.profile.refusesServerBehindNat && this.ike.initiator.nat.server) return
     const l2tp = this.esp.open(packet)
+    if (this.esp.nearsLimit) this.rekeyAt = now
     if (l2tp === undefined || l2tp.length < 6) return
+    this.heard(now)
     if (l2tp[0]! & 0x80) {
       this.say('<-', () => describeL2tp(l2tp), effects)
       // The packet lies in a batch that our own answers go through.
@@ -171,14 +197,38 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
 
   // ------------------------------------------------------------------------------------------------------------- IKE
 
-  private toIke(input: IkeClientInput | DeadlineInput, now: Millis, effects: VpnClientEffect[]): void {
-    const told: IkeClientEffect[] = []
-    this.ike.handle(input, now, told)
-    for (const effect of told) this.fromIke(effect, now, effects)
+  private newIke(profile: VpnProfile): IkeClient {
+    const { o, port } = this
+    return new IkeClient({
+      profile,
+      dice: o.dice,
+      presharedKey: o.presharedKey,
+      address: o.address,
+      server: o.server,
+      computerName: this.computerName,
+      intervals: o.ikeIntervals ?? profile.intervals,
+      ...(profile.randomPort === 'told' && port !== undefined ? { clientPort: port } : {}),
+    })
   }
 
-  private fromIke(effect: IkeClientEffect, now: Millis, effects: VpnClientEffect[]): void {
+  /** To the phase 1 that there is, and what the server says to the one in the making as well: each knows its cookies. */
+  private toIke(input: IkeClientInput | DeadlineInput, now: Millis, effects: VpnClientEffect[]): void {
+    const both = input.kind === 'message' || input.kind === 'deadline'
+    for (const ike of both ? [this.ike, this.successor] : [this.ike]) if (ike) this.give(ike, input, now, effects)
+  }
+
+  private give(ike: IkeClient, input: IkeClientInput | DeadlineInput, now: Millis, effects: VpnClientEffect[]): void {
+    const told: IkeClientEffect[] = []
+    ike.handle(input, now, told)
+    for (const effect of told) this.fromIke(ike, effect, now, effects)
+  }
+
+  private fromIke(ike: IkeClient, effect: IkeClientEffect, now: Millis, effects: VpnClientEffect[]): void {
     switch (effect.kind) {
+      case 'phase1Up':
+        return this.phase1Up(ike, now, effects)
+      case 'alive':
+        return this.heard(now)
       case 'send':
         effects.push({
           kind: 'send',
@@ -193,17 +243,82 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
         return this.pairUp(effect.pair, now, effects)
       case 'pairDeleted':
         if (this.replaced?.pair.outboundSpi === effect.outboundSpi) this.retire(this.replaced.pair)
-        else if (this.pair?.outboundSpi === effect.outboundSpi) this.pairLost(this.pair, effects)
+        else if (this.pair?.outboundSpi === effect.outboundSpi)
+          this.pairLost(this.pair, 'the server deleted the security associations', effects)
         return
       case 'isakmpDeleted':
         // The ESP SAs outlive the phase 1 that made them.
+        if (this.pair) this.phase1Over(now)
+        else if (ike === this.ike) this.finish('IKE', 'the server ended phase 1', effects)
         return
       case 'failed':
+        if (ike === this.successor) this.successorFailed(now)
         // While the old pair lives, a Quick Mode that came to nothing is tried again.
-        if (this.pair) this.rekeyAt = now + 30_000
+        else if (this.pair) this.rekeyAt = now + RETRY_MILLIS
         else this.finish(effect.phase === 1 ? 'IKE' : 'IPsec', effect.reason, effects)
         return
     }
+  }
+
+  /** New SAs, under a new phase 1 where the old one is no more. */
+  private renewPair(now: Millis, effects: VpnClientEffect[]): void {
+    if (!this.successor && this.ike.up) return this.toIke({ kind: 'quickMode' }, now, effects)
+    this.wantsPair = true
+    this.renewPhase1(now, effects)
+  }
+
+  private renewPhase1(now: Millis, effects: VpnClientEffect[]): void {
+    if (this.successor) return
+    // It did not start anew: INITIAL-CONTACT would be a lie.
+    const { profile } = this.o
+    this.successor = this.newIke({ ...profile, ike: { ...profile.ike, initialContact: false } })
+    this.give(this.successor, { kind: 'start', alone: true }, now, effects)
+  }
+
+  private successorFailed(now: Millis): void {
+    this.successor = undefined
+    if (this.wantsPair) this.rekeyAt = now + RETRY_MILLIS
+    else this.renewAt = now + RETRY_MILLIS
+    this.wantsPair = false
+  }
+
+  private phase1Up(ike: IkeClient, now: Millis, effects: VpnClientEffect[]): void {
+    const life = 1000 * (this.o.profile.ike.lifetimeSeconds ?? PHASE1_SECONDS)
+    this.phase1EndsAt = now + life
+    this.renewAt = this.o.profile.renewsPhase1Early ? now + life * RENEWAL_SHARE : undefined
+    if (ike !== this.successor) return
+    const old = this.ike
+    this.ike = ike
+    this.successor = undefined
+    this.give(old, { kind: 'delete', inboundSpis: [], isakmp: true }, now, effects)
+    if (this.wantsPair || this.rekeyAt === undefined) this.toIke({ kind: 'quickMode' }, now, effects)
+    this.wantsPair = false
+  }
+
+  /** The phase 1 is no more; what was under way under it begins anew. */
+  private phase1Over(now: Millis): void {
+    this.phase1EndsAt = this.renewAt = undefined
+    this.rekeyAt ??= now + ANEW_MILLIS
+  }
+
+  private heard(now: Millis): void {
+    this.heardAt = now
+    this.questions = 0
+  }
+
+  /** RFC 3706, of those who do it: is the server still there? */
+  private look(now: Millis, effects: VpnClientEffect[]): void {
+    const silence = this.o.profile.deadPeerMillis!
+    this.lookAt = now + silence
+    if (this.phase !== 'up' || !this.ike.up) return
+    if (this.questions === 0 && now < this.heardAt + silence) {
+      this.lookAt = this.heardAt + silence
+      return
+    }
+    if (this.questions >= MAX_QUESTIONS) return this.finish('connected', 'the server answers no question', effects)
+    this.questions++
+    this.lookAt = now + QUESTION_MILLIS
+    this.toIke({ kind: 'areYouThere' }, now, effects)
   }
 
   private pairUp(pair: InitiatorPair, now: Millis, effects: VpnClientEffect[]): void {
@@ -211,8 +326,11 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
     if (this.pair) this.replaced = { pair: this.pair, at: now + OVERLAP_MILLIS }
     this.pair = pair
     this.esp.install(pair)
-    this.rekeyAt = now + (this.o.rekeyMillis ?? 3_300_000)
-    const { keepaliveMillis } = this.o.profile
+    const life = 1000 * (pair.lifetime.seconds ?? PHASE1_SECONDS)
+    this.rekeyAt = now + (this.o.rekeyMillis ?? life * RENEWAL_SHARE)
+    this.pairEndsAt = now + life
+    const { keepaliveMillis, deadPeerMillis } = this.o.profile
+    if (deadPeerMillis !== undefined) this.lookAt ??= now + deadPeerMillis
     if (pair.udpEncapsulated && keepaliveMillis !== undefined) this.keepaliveAt = now + keepaliveMillis
     if (this.phase !== 'ike') return
     this.phase = 'l2tp'
@@ -220,12 +338,12 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
     this.toLac({ kind: 'call' }, now, effects)
   }
 
-  private pairLost(pair: InitiatorPair, effects: VpnClientEffect[]): void {
+  private pairLost(pair: InitiatorPair, reason: string, effects: VpnClientEffect[]): void {
     this.esp.remove(pair)
     this.pair = undefined
     if (this.phase === 'leavingPpp' || this.phase === 'leavingL2tp') return this.close(effects)
     const stage = this.phase === 'up' ? 'connected' : 'L2TP'
-    this.finish(stage, 'the server deleted the security associations', effects)
+    this.finish(stage, reason, effects)
   }
 
   private retire(pair: InitiatorPair): void {
@@ -272,6 +390,8 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
 
   private sendL2tp(effects: VpnClientEffect[], ...pieces: readonly Uint8Array[]): void {
     const bytes = this.esp.seal(...pieces)
+    // Due at once.
+    if (this.esp.nearsLimit) this.rekeyAt = 0
     if (bytes === undefined) return
     effects.push(this.pair?.udpEncapsulated ? { kind: 'send', port: 4500, bytes } : { kind: 'sendEsp', bytes })
   }
@@ -328,8 +448,8 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
   private leave(failed: Stage | undefined, reason: string, now: Millis, effects: VpnClientEffect[]): void {
     const connected = this.pppRuns && this.ppp.ended === undefined
     this.ending = { failed, reason }
-    this.patienceAt = this.helloAt = this.rekeyAt = undefined
-    if (!this.pair) return this.finish(failed, reason, effects)
+    this.patienceAt = this.helloAt = this.rekeyAt = this.renewAt = this.lookAt = undefined
+    if (!this.pair) return this.close(effects)
     if (!connected || this.lac.calls.size === 0) return this.leaveL2tp(now, effects)
     const frames = this.ppp.hangUp(now)
     this.phase = 'leavingPpp'
@@ -352,8 +472,12 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
   /** L2TP is done: IKE tells that the SAs are over. */
   private close(effects: VpnClientEffect[]): void {
     const pairs = [this.replaced?.pair, this.pair].filter(p => p !== undefined)
+    // What a Quick Mode under way would have made is over too.
+    const inboundSpis = [...pairs.map(p => p.inboundSpi), ...this.ike.initiator.pendingSpis]
     this.phase = 'down'
-    this.toIke({ kind: 'delete', inboundSpis: pairs.map(p => p.inboundSpi), isakmp: true }, 0, effects)
+    const form = this.o.deletes ?? 'each'
+    if (this.successor?.up) this.give(this.successor, { kind: 'delete', inboundSpis: [], isakmp: true }, 0, effects)
+    this.toIke({ kind: 'delete', inboundSpis, isakmp: true, form }, 0, effects)
     this.finish(this.ending.failed, this.ending.reason, effects)
   }
 
@@ -379,7 +503,7 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
       if (this.phase === 'ppp' && !this.ppp.authenticated)
         this.leave('authentication', this.ppp.chapMessage, now, effects)
     }
-    if (due(this.ike.deadline)) this.toIke({ kind: 'deadline' }, now, effects)
+    if (due(this.ike.deadline) || due(this.successor?.deadline)) this.toIke({ kind: 'deadline' }, now, effects)
     if (due(this.lac.deadline)) this.toLac({ kind: 'deadline' }, now, effects)
     if (this.pppRuns && due(this.ppp.deadline)) this.fromPpp(this.ppp.expire(now), now, effects)
     if (due(this.keepaliveAt)) {
@@ -392,7 +516,21 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
     }
     if (due(this.rekeyAt)) {
       this.rekeyAt = undefined
-      this.toIke({ kind: 'quickMode' }, now, effects)
+      this.esp.nearsLimit = false
+      this.renewPair(now, effects)
+    }
+    if (due(this.renewAt)) {
+      this.renewAt = undefined
+      this.renewPhase1(now, effects)
+    }
+    if (due(this.phase1EndsAt)) {
+      this.toIke({ kind: 'delete', inboundSpis: [], isakmp: true }, now, effects)
+      this.phase1Over(now)
+    }
+    if (due(this.lookAt)) this.look(now, effects)
+    if (this.pair && due(this.pairEndsAt)) {
+      this.pairEndsAt = undefined
+      return this.pairLost(this.pair, 'the security associations ran out', effects)
     }
     if (this.replaced && due(this.replaced.at)) {
       this.toIke({ kind: 'delete', inboundSpis: [this.replaced.pair.inboundSpi], isakmp: false }, now, effects)

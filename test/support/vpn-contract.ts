@@ -4,6 +4,7 @@ import type { Engine } from '../../src/esp/engine.ts'
 import type { Dice, Millis } from '../../src/machine.ts'
 import type { Batch } from '../../src/packet/batch.ts'
 import type { Ipv4 } from '../../src/packet/ip.ts'
+import type { DeleteForm } from './ike-client.ts'
 import type { VpnProfile } from './profiles.ts'
 
 export interface VpnClientOptions {
@@ -28,8 +29,10 @@ export interface VpnClientOptions {
   readonly ikeIntervals?: readonly Millis[]
   /** How long connecting may take in all. */
   readonly patienceMillis?: Millis
-  /** When a pair of SAs is replaced, after it came up. */
+  /** When a pair of SAs is replaced, after it came up; absent: when nine tenths of its life are over. */
   readonly rekeyMillis?: Millis
+  /** How it tells at the end that its SAs are over; absent: a message for each. */
+  readonly deletes?: DeleteForm
 }
 
 export type VpnClientInput =
@@ -42,6 +45,8 @@ export type VpnClientInput =
   | { readonly kind: 'ipPacket'; readonly bytes: Uint8Array }
   /** Asks for new SAs now. */
   | { readonly kind: 'rekey' }
+  /** Asks for a new phase 1 now, to take the place of the one there is. */
+  | { readonly kind: 'renewPhase1' }
   | { readonly kind: 'disconnect' }
 
 export type Stage = 'IKE' | 'IPsec' | 'L2TP' | 'PPP' | 'authentication' | 'connected'

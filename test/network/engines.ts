@@ -1,0 +1,18 @@
+/** The ESP engines that a simulated gateway can have. Clients always have the reference, so that each is held against the other. */
+
+import type { Engine } from '../../src/esp/engine.ts'
+import { loadNative } from '../../src/gateway/native.ts'
+import { NativeEngine } from '../../src/gateway/native-engine.ts'
+
+/** Options for a simulation. */
+export const engines = {
+  reference: () => ({}),
+  native: () => {
+    const native = loadNative()
+    return { engine: (): Engine => new NativeEngine(native) }
+  },
+} as const
+
+export function isEngineName(name: string): name is keyof typeof engines {
+  return Object.hasOwn(engines, name)
+}

@@ -1,0 +1,4 @@
+/** What must hold did not. */
+export function fault(text: string): never {
+  throw new Error(text)
+}
