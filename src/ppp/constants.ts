@@ -105,5 +105,9 @@ export const MAX_MISSED_ECHOES = 4
 export const REJECT_BURST = 16
 export const REJECT_REFILL_MILLIS = 1000
 
+/** Echo-Requests of the peer that are answered: so many at once, and one more every `ECHO_REFILL_MILLIS`. */
+export const ECHO_BURST = 32
+export const ECHO_REFILL_MILLIS = 100
+
 /** Identification texts that are kept of a peer. */
 export const MAX_IDENTIFICATIONS = 8

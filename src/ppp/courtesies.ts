@@ -6,7 +6,14 @@
 import { printable, toHex } from '../packet/bytes.ts'
 import { concat } from '../packet/writer.ts'
 import { Allowance } from './allowance.ts'
-import { Code, MAX_IDENTIFICATIONS, REJECT_BURST, REJECT_REFILL_MILLIS } from './constants.ts'
+import {
+  Code,
+  ECHO_BURST,
+  ECHO_REFILL_MILLIS,
+  MAX_IDENTIFICATIONS,
+  REJECT_BURST,
+  REJECT_REFILL_MILLIS,
+} from './constants.ts'
 import type { ControlPacket } from './frame.ts'
 import type { Turn } from './negotiation.ts'
 import type { PppCounters } from './snapshot.ts'
@@ -29,6 +36,9 @@ export class Courtesies {
   private readonly link: Surroundings
   private readonly counters: PppCounters
   private readonly allowance = new Allowance(REJECT_BURST, REJECT_REFILL_MILLIS)
+
+  /** One who asks without end gets no more of our time for it. */
+  private readonly echoes = new Allowance(ECHO_BURST, ECHO_REFILL_MILLIS)
 
   constructor(link: Surroundings, counters: PppCounters) {
     this.link = link
@@ -71,7 +81,7 @@ export class Courtesies {
 
   private echoRequested(packet: ControlPacket, turn: Turn): void {
     this.counters.echoRequestsIn++
-    if (!this.link.opened() || packet.data.length < 4) return
+    if (!this.link.opened() || packet.data.length < 4 || !this.echoes.take(turn.now)) return
     const data = concat(this.magicBytes(), packet.data.subarray(4)).subarray(0, this.link.peerMru() - 4)
     this.link.send({ code: Code.EchoReply, id: packet.id, data }, turn)
   }

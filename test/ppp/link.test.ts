@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromHex, toHex } from '../../src/packet/bytes.ts'
-import { MAX_ROUNDS, REJECT_BURST } from '../../src/ppp/constants.ts'
+import { ipv4 } from '../../src/packet/ip.ts'
+import { ECHO_BURST, MAX_ROUNDS, REJECT_BURST } from '../../src/ppp/constants.ts'
 import type { PppEffect, PppInput } from '../../src/ppp/effects.ts'
 import { emitFrame, emitPacket } from '../../src/ppp/frame.ts'
 import { PppLink } from '../../src/ppp/link.ts'
@@ -57,6 +58,29 @@ describe('what is refused once LCP is open', () => {
     expect(sent(pair.input(frame('8057 01010004')))).toHaveLength(1)
   })
 
+  it('a flood of Echo-Requests, but for a few a second; no answer is longer than the question', () => {
+    const pair = up()
+    const ask = (times: number) => {
+      let replies = 0
+      for (let i = 0; i < times; i++)
+        for (const reply of sent(pair.input(lcp(9, i & 255, '12345678 6162636465')))) {
+          expect(reply).toMatch(/^ff03c0210a..000d[0-9a-f]{8}6162636465$/)
+          replies++
+        }
+      return replies
+    }
+    expect(ask(1000)).toBe(ECHO_BURST)
+    pair.run(1000)
+    expect(ask(1000)).toBe(10)
+    expect(pair.link.snapshot().counters.echoRequestsIn).toBe(2000)
+    expect(pair.link.snapshot().phase).toBe('network')
+    // Those who ask each second always have their answer.
+    for (let i = 0; i < 60; i++) {
+      pair.run(1000)
+      expect(ask(1)).toBe(1)
+    }
+  })
+
   it('a reject is cut to the MRU', () => {
     const bytes = new Uint8Array(1700)
     bytes.set(fromHex('ff038057'))
@@ -98,6 +122,43 @@ describe('what is swallowed', () => {
     handle(lcp(2, 1, '01040578'))
     handle(lcp(4, 1, '0d0306'))
     expect(link.snapshot().lcp).toBe('Req-Sent')
+  })
+})
+
+describe('a client with wishes of its own', () => {
+  it('Multilink, its endpoint and a callback: one Reject, and the next request is taken', () => {
+    const { link, handle } = begun()
+    const wanted = '01040578 0506deadbeef 0702 0802 0d0306 1104064e 1308010203040506 17040001'
+    const [reject, ...more] = sent(handle(lcp(1, 0, wanted)))
+    expect(more).toEqual([])
+    expect(reject).toMatch(/^ff03c021040000170d03061104064e130801020304050617040001$/)
+    const [ack] = sent(handle(lcp(1, 1, '01040578 0506deadbeef 0702 0802')))
+    expect(ack).toBe('ff03c02102010012010405780506deadbeef07020802')
+    expect(link.snapshot().lcp).toBe('Ack-Sent')
+  })
+
+  it('no address in IPCP: it is told one five times, then let be, and has it all the same', () => {
+    const pair = new Pair({ client: { flavour: 'plain' } }).start().run(1000)
+    pair.effects.length = 0
+    const answers: string[] = []
+    for (let id = 100; id < 106; id++) {
+      const bytes = emitFrame(0x8021, emitPacket({ code: 1, id, data: new Uint8Array(0) }))
+      for (const text of sent(pair.input({ kind: 'frame', bytes })))
+        if (text.startsWith('8021', 4) && ['02', '03', '04'].includes(text.slice(8, 10)))
+          answers.push(text.slice(8, 10))
+    }
+    expect(answers).toEqual(['03', '03', '03', '03', '03', '02'])
+    pair.run(5000)
+    expect(pair.all('networkUp').at(-1)).toMatchObject({ address: ipv4('192.168.8.50') })
+    expect(pair.all('down')).toEqual([])
+  })
+
+  it('a smaller MRU than ours: what we send is held to it, and we ask for no less on our side', () => {
+    const { handle } = begun()
+    expect(sent(handle(lcp(1, 0, '01040240 0506deadbeef')))[0]).toMatch(/^ff03c0210200/)
+    const small = new Pair({ template: { mru: 576 } }).start().run(1000)
+    expect(small.all('networkUp')[0]!.peerMru).toBe(576)
+    expect(small.client.serverMru).toBe(576)
   })
 })
 
