@@ -1,59 +1,10 @@
 /** A VPN client in a guest: what it is told to offer, and what it did. */
+import { dirname } from 'node:path'
 import type { Cipher, Integrity } from '../../src/esp/sa.ts'
-import { gatewayPublic, lanHost, preSharedKey } from '../support/plan.ts'
-import type { EspKey, IkeKey } from '../support/tshark.ts'
+import { gatewayPublic, lanHost } from '../support/plan.ts'
+import type { EspKey } from '../support/tshark.ts'
 import type { Guest } from './guest.ts'
-
-export interface Account {
-  readonly user: string
-  readonly password: string
-}
-
-/** What a client proves itself with instead of a pre-shared key, as PEM. */
-export interface Certificate {
-  readonly authority: string
-  readonly own: string
-  readonly key: string
-}
-
-export interface Settings {
-  /** Phase 1 and phase 2 as strongSwan writes them. */
-  readonly ike: string
-  readonly esp: string
-  readonly preSharedKey: string
-  readonly certificate?: Certificate
-  readonly account: Account
-  /** Quick mode's lifetime and when the client asks for a new one. */
-  readonly lifeSeconds: number
-  readonly rekeySeconds: number
-  /** When the client makes a new ISAKMP SA in main mode. */
-  readonly reauthSeconds: number
-  /** How long it keeps the old one then, before it deletes it. */
-  readonly overSeconds: number
-  /** How the client proves its password: as it is asked, or in MS-CHAPv2 alone. */
-  readonly passwordProof: 'as asked' | 'mschap-v2'
-  /** How long the client waits for IKE, and then for PPP. */
-  readonly ikePatienceSeconds: number
-  readonly pppPatienceSeconds: number
-  /** Writes IKE's keys to the client's log. */
-  readonly revealKeys: boolean
-}
-
-export const tripleDes = { ike: '3des-sha1-modp1024', esp: '3des-sha1' }
-export const aes128 = { ike: 'aes128-sha1-modp1024', esp: 'aes128-sha1' }
-
-const usual: Omit<Settings, 'account'> = {
-  ...tripleDes,
-  preSharedKey,
-  lifeSeconds: 3600,
-  rekeySeconds: 3000,
-  reauthSeconds: 7 * 3600,
-  overSeconds: 3600,
-  passwordProof: 'as asked',
-  ikePatienceSeconds: 20,
-  pppPatienceSeconds: 30,
-  revealKeys: false,
-}
+import { type Account, type IkeDaemon, type Settings, usualSettings } from './settings.ts'
 
 export interface Connection {
   readonly seconds: number
@@ -91,10 +42,12 @@ export interface Pings {
 export class Client {
   readonly guest: Guest
   readonly account: Account
+  readonly daemon: IkeDaemon
 
-  constructor(guest: Guest, account: Account) {
+  constructor(guest: Guest, account: Account, daemon: IkeDaemon) {
     this.guest = guest
     this.account = account
+    this.daemon = daemon
   }
 
   get name(): string {
@@ -103,14 +56,15 @@ export class Client {
 
   /** Connects or throws `NoConnection`. */
   async connect(wanted: Partial<Settings> = {}): Promise<Connection> {
-    const settings = { ...usual, account: this.account, ...wanted }
+    const settings = { ...usualSettings, account: this.account, ...wanted }
     const { ikePatienceSeconds, pppPatienceSeconds } = settings
     // One by one: the serial line takes some 4 KiB at a time.
-    for (const [path, text] of Object.entries(certificateFiles(settings.certificate))) {
-      await this.must(`mkdir -p $(dirname ${path}); cat >${path} <<'END OF FILE'\n${text}\nEND OF FILE`)
+    const { certificate } = settings
+    if (certificate !== undefined) {
+      for (const file of Object.entries(this.daemon.certificateFiles(certificate))) await this.must(write(file))
     }
     const script = [
-      ...Object.entries(files(settings)).map(([path, text]) => `cat >${path} <<'END OF FILE'\n${text}\nEND OF FILE`),
+      ...Object.entries({ ...this.daemon.files(settings), ...linkFiles(settings) }).map(write),
       `exec bash /floatgate/client up ${ikePatienceSeconds} ${pppPatienceSeconds}`,
     ].join('\n')
     const { output } = await this.guest.run(script, (ikePatienceSeconds + pppPatienceSeconds + 30) * 1000)
@@ -168,27 +122,16 @@ export class Client {
     return output
   }
 
-  /** What the client's programs wrote, for a failed scenario. */
-  async logs(): Promise<string> {
-    const script =
-      'tail -n 300 /run/vpn/charon.log /run/vpn/xl2tpd.log /run/vpn/pppd.log; bash /floatgate/client state; ip route'
-    return (await this.guest.run(script)).output
+  /** How many lines of its IKE daemon's log since the last `connect` match an extended regular expression. */
+  async logged(pattern: string): Promise<number> {
+    const since = 'tail -n +$(($(cat /run/vpn/ike.lines) + 1))'
+    return Number(await this.must(`${since} ${this.daemon.log} | grep -c -E '${pattern}' || true`))
   }
 
-  /** The keys of IKE's encryption, by initiator cookie; needs `revealKeys`. */
-  async ikeKeys(): Promise<readonly IkeKey[]> {
-    const log = await this.must('cat /run/vpn/charon.log')
-    const cookies = await this.must('swanctl --list-sas --ike l2tp')
-    const cookie = /([0-9a-f]{16})_i/.exec(cookies)?.[1]
-    const dump = log.slice(log.lastIndexOf('encryption key Ka')).split('\n')
-    const bytes = Number(/=> (\d+) bytes/.exec(dump[0] ?? '')?.[1] ?? 0)
-    const key = dump
-      .slice(1, 1 + Math.ceil(bytes / 16))
-      .map(line => /\d+: ((?:[0-9A-F]{2} )+)/.exec(line)?.[1]?.replaceAll(' ', '') ?? '')
-      .join('')
-      .slice(0, bytes * 2)
-    if (!cookie || key.length === 0) throw new Error(`${this.name}: charon told no IKE key`)
-    return [{ cookie, key: key.toLowerCase() }]
+  /** What the client's programs wrote, for a failed scenario. */
+  async logs(): Promise<string> {
+    const files = `${this.daemon.log} /run/vpn/xl2tpd.log /run/vpn/pppd.log`
+    return (await this.guest.run(`tail -n 300 ${files}; bash /floatgate/client state; ip route`)).output
   }
 }
 
@@ -217,74 +160,13 @@ function parseStates(output: string): EspKey[] {
     })
 }
 
-function certificateFiles(certificate: Certificate | undefined): Record<string, string> {
-  if (certificate === undefined) return {}
-  return {
-    '/etc/swanctl/x509ca/authority.pem': certificate.authority,
-    '/etc/swanctl/x509/own.pem': certificate.own,
-    '/etc/swanctl/private/own.pem': certificate.key,
-  }
-}
+/** The command that writes a file in the guest. */
+const write = ([path, text]: [string, string]): string =>
+  `mkdir -p ${dirname(path)}; cat >${path} <<'END OF FILE'\n${text}\nEND OF FILE`
 
-/** Every configuration file of the client. */
-function files(settings: Settings): Record<string, string> {
-  const { account, certificate } = settings
-  const auth = certificate === undefined ? 'psk' : 'pubkey'
-  const readers = certificate === undefined ? '' : ' pem pkcs1 pkcs8 x509 pubkey'
+/** What xl2tpd and pppd are told. */
+export function linkFiles({ account, passwordProof }: Settings): Record<string, string> {
   return {
-    '/etc/strongswan.conf': `charon {
-  load = random nonce aes md5 sha1 sha2 hmac kdf gmp openssl kernel-netlink socket-default vici${readers}
-  retransmit_tries = 4
-  retransmit_timeout = 2.0
-  filelog {
-    log {
-      path = /run/vpn/charon.log
-      append = no
-      flush_line = yes
-      default = 1
-      ike = ${settings.revealKeys ? 4 : 1}
-    }
-  }
-}
-swanctl {
-  load = random openssl${readers}
-}`,
-    '/etc/swanctl/swanctl.conf': `connections {
-  l2tp {
-    version = 1
-    remote_addrs = ${gatewayPublic}
-    proposals = ${settings.ike}
-    rekey_time = 0
-    reauth_time = ${settings.reauthSeconds}
-    rand_time = 0
-    over_time = ${settings.overSeconds}
-    dpd_delay = 0
-    mobike = no
-    local {
-      auth = ${auth}${certificate === undefined ? '' : '\n      certs = own.pem'}
-    }
-    remote {
-      auth = ${auth}
-      id = %any
-    }
-    children {
-      l2tp {
-        mode = transport
-        local_ts = dynamic[17/1701]
-        remote_ts = dynamic[17/1701]
-        esp_proposals = ${settings.esp}
-        life_time = ${settings.lifeSeconds}
-        rekey_time = ${settings.rekeySeconds}
-        rand_time = 0
-      }
-    }
-  }
-}
-secrets {
-  ike-gateway {
-    secret = "${settings.preSharedKey}"
-  }
-}`,
     '/run/vpn/xl2tpd.conf': `[global]
 access control = yes
 [lac l2tp]
@@ -298,7 +180,7 @@ noipdefault
 nodefaultroute
 usepeerdns
 noauth
-refuse-eap${settings.passwordProof === 'mschap-v2' ? '\nrefuse-pap\nrefuse-chap\nrefuse-mschap' : ''}
+refuse-eap${passwordProof === 'mschap-v2' ? '\nrefuse-pap\nrefuse-chap\nrefuse-mschap' : ''}
 name "${account.user}"
 password "${account.password}"
 mru 1400

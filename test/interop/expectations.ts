@@ -5,8 +5,9 @@ import type { Cipher } from '../../src/esp/sa.ts'
 import { until } from '../support/command.ts'
 import { pattern } from '../support/pattern.ts'
 import { lanHost } from '../support/plan.ts'
-import { type Client, type Connection, NoConnection, type Settings } from './client.ts'
+import { type Client, type Connection, NoConnection } from './client.ts'
 import type { Gateway, Variant } from './gateway.ts'
+import type { IkeDaemon, Settings } from './settings.ts'
 import type { World } from './world.ts'
 
 export interface Stage {
@@ -25,6 +26,12 @@ export interface Scenario {
   readonly name: string
   readonly about: string
   readonly play: (stage: Stage) => Promise<string>
+  /** Names that choose it together with others. */
+  readonly groups?: readonly string[]
+  /** The daemon of c1 and c3, where that is not strongSwan. */
+  readonly daemon?: IkeDaemon
+  /** Only played when named: it takes minutes. */
+  readonly long?: boolean
   /** The gateway it takes, where that is not the usual one. */
   readonly variant?: Variant
   /** Why the reference gateway cannot pass it, where that is known. */

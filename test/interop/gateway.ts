@@ -17,6 +17,8 @@ export interface Gateway {
   readonly alive: boolean
   start(variant?: Variant): Promise<void>
   stop(): Promise<void>
+  /** Ends it without a word to anyone. */
+  cutPower(): Promise<void>
   /** Everything it logged since its start. */
   log(): Promise<string>
   /** Has it answer a command in the router's language; absent where the gateway has no such thing. */
@@ -46,6 +48,10 @@ export class Floatgate implements Gateway {
 
   async stop(): Promise<void> {
     await this.#daemon?.stop(5000)
+  }
+
+  async cutPower(): Promise<void> {
+    await this.#daemon?.stop()
   }
 
   async log(): Promise<string> {

@@ -5,13 +5,17 @@
  *   c1 down             leaves
  *   c1 cut              pulls the plug and boots the guest again
  *   c1 COMMAND...       anything else runs in the guest
+ *                       c2 and c3 likewise; l1 and l3, which have libreswan, are booted when first named
  *   gw show session     a command of the router's language for the gateway
  */
 import { createInterface } from 'node:readline'
-import { aes128, type Client, type Settings, tripleDes } from './client.ts'
-import type { Stage } from './expectations.ts'
+import type { Cast } from './cast.ts'
+import type { Client } from './client.ts'
+import { libreswan } from './libreswan.ts'
+import { aes128, type Settings, tripleDes } from './settings.ts'
 
-export async function hold(stage: Stage): Promise<void> {
+export async function hold(cast: Cast): Promise<void> {
+  const stage = await cast.stage()
   const print = (text: string) => process.stdout.write(`${text.trimEnd()}\n`)
   await stage.gateway.start()
   print(`ready: ${stage.gateway.name}; namespaces ${stage.world.network.id}-*, files ${stage.world.network.directory}`)
@@ -21,7 +25,9 @@ export async function hold(stage: Stage): Promise<void> {
       if (!name) continue
       if (name === 'gw') print((await stage.gateway.command?.(...words)) ?? 'it takes no commands')
       else if (name === 'c1' || name === 'c2' || name === 'c3') print(await order(stage[name], words))
-      else print('c1, c2, c3 or gw?')
+      else if (name === 'l1') print(await order((await cast.stage(libreswan)).c1, words))
+      else if (name === 'l3') print(await order((await cast.stage(libreswan)).c3, words))
+      else print('c1, c2, c3, l1, l3 or gw?')
     } catch (error) {
       print(String(error))
     }

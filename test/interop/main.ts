@@ -1,8 +1,9 @@
 /**
- * Runs the gateway against real clients: strongSwan, xl2tpd and pppd on Linux kernels of their own.
+ * Runs the gateway against real clients: strongSwan or libreswan, xl2tpd and pppd on Linux kernels of their own.
  *
- *   npm run interop                      every scenario
+ *   npm run interop                      every scenario but the long ones
  *   npm run interop -- NAME...           some of them
+ *   npm run interop -- --all             the long ones too
  *   npm run interop -- --list            what there is
  *   npm run interop -- --reference ...   against strongSwan and xl2tpd in the gateway's place, to test the lab itself
  *   npm run interop -- --report [FILE.md] ...   the results as a Markdown table, in a file or on standard output
@@ -13,15 +14,15 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { accounts } from '../support/plan.ts'
-import { Client } from './client.ts'
+import { Cast } from './cast.ts'
 import type { Scenario, Stage } from './expectations.ts'
 import { Floatgate, type Gateway, type Variant } from './gateway.ts'
 import { hold } from './hold.ts'
 import { Reference } from './reference.ts'
-import { clientPrograms, markdown, type Result } from './report.ts'
+import { markdown, type Result } from './report.ts'
 import { requireHost, requireProgram, requireRootfs, Unavailable } from './rootfs.ts'
 import { scenarios } from './scenarios.ts'
+import { strongSwan } from './strongswan.ts'
 import { World } from './world.ts'
 
 let progress: NodeJS.WritableStream = process.stdout
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
   const { values, positionals: words } = parseArgs({
     allowPositionals: true,
     options: {
+      all: { type: 'boolean' },
       list: { type: 'boolean' },
       reference: { type: 'boolean' },
       report: { type: 'boolean' },
@@ -42,7 +44,9 @@ async function main(): Promise<number> {
   const reportFile = values.report ? words.find(word => word.endsWith('.md')) : undefined
   const positionals = words.filter(word => word !== reportFile)
   if (values.list) {
-    for (const { name, about } of scenarios) process.stdout.write(`${name.padEnd(20)} ${about}\n`)
+    for (const { name, about, long } of scenarios) {
+      process.stdout.write(`${name.padEnd(24)} ${about}${long ? ' (long: when named, or with --all)' : ''}\n`)
+    }
     return 0
   }
   const unknown = positionals.filter(name => !scenarios.some(scenario => scenario.name === name))
@@ -50,7 +54,9 @@ async function main(): Promise<number> {
     process.stderr.write(`interop: no such scenario: ${unknown.join(', ')} (see --list)\n`)
     return 2
   }
-  const chosen = scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+  const chosen = scenarios.filter(({ name, long }) =>
+    positionals.length === 0 ? values.all || !long : positionals.includes(name),
+  )
 
   let world: World | undefined
   let leaving = false
@@ -69,7 +75,7 @@ async function main(): Promise<number> {
     requireHost()
     await requireProgram('ip', 'iproute2', say)
     await requireProgram('nft', 'nftables', say)
-    world = new World(await requireRootfs(say))
+    world = new World(await requireRootfs(strongSwan, say))
     const played = await playAll(world, values.hold ? [] : chosen, values.reference === true, values.hold === true)
     results = played.results
     report = played.report
@@ -97,48 +103,30 @@ async function playAll(
 ): Promise<{ results: Result[]; report: string }> {
   const gateway: Gateway = reference ? new Reference(world) : new Floatgate(world)
   await world.raise()
-  const [c1, c2, c3] = [await world.addClient('c1'), await world.addClient('c2'), await world.addClient('c3')]
-  const stage: Stage = {
-    world,
-    gateway,
-    c1: new Client(c1, accounts.dialin1),
-    c2: new Client(c2, accounts.dialin2),
-    c3: new Client(c3, accounts.dialin1),
-    crowd: [],
-  }
-  const begin = Date.now()
-  try {
-    await Promise.all([c1, c2, c3].map(guest => guest.boot()))
-  } catch (error) {
-    throw new Unavailable((error as Error).message)
-  }
-  const { status, output } = await c1.run('ping -n -c 2 -i 0.2 -W 3 203.0.113.50')
-  if (status !== 0) throw new Error(`the lab's own wires do not work: ${output}`)
-  say(`three guests booted in ${((Date.now() - begin) / 1000).toFixed(1)} s; against ${gateway.name}`)
+  const cast = new Cast(world, gateway, say)
+  await cast.stage()
+  say(`against ${gateway.name}`)
 
-  if (byHand) await hold(stage)
+  if (byHand) await hold(cast)
   const results: Result[] = []
-  const programs = await clientPrograms(stage)
   let variant: Variant | undefined
   for (const scenario of chosen) {
     if (reference && scenario.beyondReference !== undefined) {
-      const { name, about, beyondReference: text } = scenario
-      results.push({ name, about, outcome: 'skipped', seconds: 0, text })
+      results.push({ scenario, outcome: 'skipped', seconds: 0, text: scenario.beyondReference })
     } else {
       if (variant !== scenario.variant) await gateway.stop()
       variant = scenario.variant
-      results.push(await play(scenario, stage))
+      results.push(await play(scenario, await cast.stage(scenario.daemon)))
     }
-    const { name, outcome, seconds, text } = results.at(-1)!
-    say(`${outcome} ${name} (${seconds.toFixed(1)} s) ${text.split('\n')[0]}`)
+    const { outcome, seconds, text } = results.at(-1)!
+    say(`${outcome} ${scenario.name} (${seconds.toFixed(1)} s) ${text.split('\n')[0]}`)
   }
   await gateway.stop()
-  return { results, report: markdown(results, gateway.name, programs, new Date()) }
+  return { results, report: markdown(results, gateway.name, await cast.programs(), new Date()) }
 }
 
 async function play(scenario: Scenario, stage: Stage): Promise<Result> {
   const { gateway } = stage
-  const { name, about } = scenario
   const begin = Date.now()
   const elapsed = () => (Date.now() - begin) / 1000
   let mark = 0
@@ -147,13 +135,13 @@ async function play(scenario: Scenario, stage: Stage): Promise<Result> {
     mark = (await gateway.log()).length
     const text = await scenario.play(stage)
     if (!gateway.alive) throw new Error('the gateway ended')
-    return { name, about, outcome: 'passed', seconds: elapsed(), text }
+    return { scenario, outcome: 'passed', seconds: elapsed(), text }
   } catch (error) {
     const seconds = elapsed()
     const kept = await keepLogs(scenario, stage, mark)
     await tidyUp(stage)
     const text = error instanceof Error ? error.message : String(error)
-    return { name, about, outcome: 'failed', seconds, text: `${text}\nlogs: ${kept}` }
+    return { scenario, outcome: 'failed', seconds, text: `${text}\nlogs: ${kept}` }
   }
 }
 
@@ -189,10 +177,10 @@ async function tidyUp({ c1, c2, c3, crowd }: Stage): Promise<void> {
 
 function summarize(results: readonly Result[]): number {
   progress.write('\n')
-  for (const { name, outcome, seconds, text } of results) {
+  for (const { scenario, outcome, seconds, text } of results) {
     const [first, ...more] = text.split('\n')
-    progress.write(`${outcome.padEnd(8)}${name.padEnd(20)}${seconds.toFixed(1).padStart(6)} s  ${first}\n`)
-    for (const line of more) progress.write(`${' '.repeat(38)}${line}\n`)
+    progress.write(`${outcome.padEnd(8)}${scenario.name.padEnd(24)}${seconds.toFixed(1).padStart(6)} s  ${first}\n`)
+    for (const line of more) progress.write(`${' '.repeat(42)}${line}\n`)
   }
   const count = (outcome: Result['outcome']) => results.filter(result => result.outcome === outcome).length
   const skipped = count('skipped') > 0 ? `, ${count('skipped')} skipped` : ''

@@ -1,6 +1,7 @@
 /** Scenarios with the gateway behind a NAT of its own that forwards UDP 500 and 4500. */
-import { aes128, tripleDes } from './client.ts'
+
 import { expectPings, type Scenario, type Stage, visit } from './expectations.ts'
+import { aes128, tripleDes } from './settings.ts'
 
 /** A client behind its NAT, then one that has none, which the gateway has to make use UDP all the same. */
 async function natInFront(stage: Stage): Promise<string> {

@@ -1,6 +1,5 @@
 /** Scenarios of logins with MS-CHAPv2, the only proof that Windows offers as it comes. */
 import { accounts, officeScript } from '../support/plan.ts'
-import type { Settings } from './client.ts'
 import {
   expect,
   expectPings,
@@ -12,6 +11,7 @@ import {
   type Stage,
   up,
 } from './expectations.ts'
+import type { Settings } from './settings.ts'
 
 const mschap: Partial<Settings> = { passwordProof: 'mschap-v2' }
 

@@ -30,6 +30,10 @@ export class Reference implements Gateway {
   }
 
   async stop(): Promise<void> {
+    await this.cutPower()
+  }
+
+  async cutPower(): Promise<void> {
     await this.#guest?.cutPower()
   }
 

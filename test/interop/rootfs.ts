@@ -1,19 +1,17 @@
-/** The guests' root file system: Debian packages unpacked once by debootstrap and kept for later runs. */
+/** The guests' root file systems: Debian packages unpacked once by debootstrap and kept for later runs. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { must, run, which } from '../support/command.ts'
+import type { IkeDaemon } from './settings.ts'
 
 /** The lab cannot be built on this host; the message says why. Not a fault of the gateway. */
 export class Unavailable extends Error {}
 
-const cache = '/var/cache/floatgate-interop'
+const cache = process.env['INTEROP_CACHE'] ?? '/var/cache/floatgate-interop'
 
-/** What a guest needs on top of Debian's minimal base: its kernel, and the client's three programs. */
-const packages = [
+/** What a guest needs on top of Debian's minimal base, beside an IKE daemon: its kernel and the client's other programs. */
+const common = [
   'user-mode-linux',
-  'strongswan-charon',
-  'strongswan-swanctl',
-  'libstrongswan-standard-plugins',
   'xl2tpd',
   'ppp',
   'iproute2',
@@ -69,8 +67,12 @@ async function proxy(): Promise<Record<string, string>> {
   return url && !process.env['http_proxy'] ? { http_proxy: url } : {}
 }
 
-/** Returns the directory of the root file system, building it first where it is missing (about a minute). */
-export async function requireRootfs(say: (line: string) => void): Promise<string> {
+/**
+ * Returns the directory of the root file system with one IKE daemon, building it first where it is missing (about a
+ * minute): Debian's daemons do not go together into one.
+ */
+export async function requireRootfs(daemon: IkeDaemon, say: (line: string) => void): Promise<string> {
+  const packages = [...common, ...daemon.packages]
   const version = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 12)
   const directory = `${cache}/rootfs-${version}`
   if (existsSync(directory)) return directory
@@ -79,7 +81,7 @@ export async function requireRootfs(say: (line: string) => void): Promise<string
   const { mirror, suite } = await debianSource()
   const unfinished = `${directory}.${process.pid}`
   mkdirSync(cache, { recursive: true })
-  say(`unpacking Debian ${suite} from ${mirror} into ${directory} (once, about a minute)`)
+  say(`unpacking Debian ${suite} with ${daemon.name} from ${mirror} into ${directory} (once, about a minute)`)
   const argv = ['debootstrap', '--variant=minbase', `--include=${packages.join(',')}`, suite, unfinished, mirror]
   const { status, output } = await run(argv, { timeoutMillis: 900_000, environment: await proxy() })
   try {

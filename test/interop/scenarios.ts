@@ -1,11 +1,9 @@
 /** The scenarios. Each starts with every client disconnected; what it returns is printed beside its name. */
-import type { IsakmpSaState } from '../../src/alliedware/show/state.ts'
 import { sleep } from '../support/command.ts'
 import { accounts, gatewayPublic, lanHost, preSharedKey } from '../support/plan.ts'
 import type { Reading } from '../support/tshark.ts'
 import { Capture } from './capture.ts'
 import { certificateScenarios } from './certificates.ts'
-import { aes128, type Settings, tripleDes } from './client.ts'
 import {
   download,
   expect,
@@ -22,9 +20,15 @@ import {
   upload,
   visit,
 } from './expectations.ts'
+import { libreswan } from './libreswan.ts'
+import { livenessScenarios } from './liveness.ts'
 import { manyScenarios } from './many.ts'
 import { natInFrontScenarios } from './nat-in-front.ts'
 import { passwordScenarios } from './passwords.ts'
+import { pathScenarios } from './paths.ts'
+import { renewalScenarios } from './renewals.ts'
+import { aes128, type Settings, tripleDes } from './settings.ts'
+import { charonKeys } from './strongswan.ts'
 
 /** One client behind NAT with Windows XP's usual proposal: ESP in UDP 4500. */
 async function natTripleDes(stage: Stage): Promise<string> {
@@ -120,41 +124,6 @@ async function powerCut(stage: Stage): Promise<string> {
   return `first ${first.seconds} s, after the cut ${second.seconds} s`
 }
 
-/** The client renews quick mode while it pings: hardly a ping is lost. */
-async function rekey(stage: Stage): Promise<string> {
-  const { c1, gateway } = stage
-  const connection = await c1.connect({ lifeSeconds: 24, rekeySeconds: 10 })
-  const { sent, received } = await c1.ping(150)
-  const log = await c1.must('grep -E "CHILD_SA l2tp.* established" /run/vpn/charon.log')
-  const quickModes = log.trim().split('\n').length
-  await expectPings(c1, 3)
-  await expectSessions(gateway, 'dialin1')
-  expect(await c1.disconnect(), 'the client could not leave cleanly')
-  await expectSessions(gateway)
-  expect(quickModes >= 3, `only ${quickModes} quick modes took place`)
-  expect(sent - received <= 2, `${sent - received} of ${sent} pings were lost`)
-  return `${up(connection)}, ${quickModes} quick modes, ${sent - received} of ${sent} pings lost`
-}
-
-/** The client renews main mode while it pings and deletes the old ISAKMP SA: what hung on it stays, no ping is lost. */
-async function mainModeRekey(stage: Stage): Promise<string> {
-  const { c1, gateway } = stage
-  const connection = await c1.connect({ reauthSeconds: 9, overSeconds: 3, rekeySeconds: 14, lifeSeconds: 40 })
-  const { sent, received } = await c1.ping(150)
-  const count = async (what: string) => Number(await c1.must(`grep -c -E '${what}' /run/vpn/charon.log || true`))
-  const mainModes = await count('IKE_SA l2tp.* established')
-  const quickModes = await count('CHILD_SA l2tp.* established')
-  await expectSessions(gateway, 'dialin1')
-  const after = await gateway.show?.<IsakmpSaState>('isakmp sa')
-  expect(await c1.disconnect(), 'the client could not leave cleanly')
-  await expectSessions(gateway)
-  expect(mainModes >= 3, `only ${mainModes} main modes took place`)
-  expect(quickModes >= 2, `only ${quickModes} quick modes took place`)
-  expect(sent === received, `${sent - received} of ${sent} pings were lost`)
-  expect(after === undefined || after.length <= 2, `${after?.length} ISAKMP SAs for one client`)
-  return `${up(connection)}, ${mainModes} main and ${quickModes} quick modes, no ping lost of ${sent}`
-}
-
 /** The largest packet that fits unfragmented, and one that has to be fragmented on its way in and out. */
 async function largePings(stage: Stage): Promise<string> {
   const { c1 } = stage
@@ -200,7 +169,7 @@ async function captured({ world, c1 }: Stage, settings: Partial<Settings>): Prom
     const connection = await c1.connect({ ...settings, revealKeys: true })
     await expectPings(c1)
     await c1.must(`curl -sS -m 10 http://${lanHost}/20000 -o /dev/null`, 15_000)
-    const keys = { ike: await c1.ikeKeys(), esp: connection.espKeys }
+    const keys = { ike: await charonKeys(c1), esp: connection.espKeys }
     await c1.disconnect()
     await sleep(500)
     await capture.stop()
@@ -273,8 +242,6 @@ const basicScenarios: readonly Scenario[] = [
     play: powerCut,
     beyondReference: 'it waits for the lost session to time out',
   },
-  { name: 'rekey', about: 'quick mode renewed by the client under a running ping', play: rekey },
-  { name: 'main-mode-rekey', about: 'main mode renewed by the client under a running ping', play: mainModeRekey },
   { name: 'large-pings', about: '1372 bytes unfragmented, 4000 bytes in fragments', play: largePings },
   { name: 'transfer', about: 'megabytes both ways, compared by SHA-256', play: transfer },
   { name: 'wireshark', about: 'tshark decrypts the whole session, nothing malformed', play: wireshark },
@@ -286,11 +253,33 @@ const basicScenarios: readonly Scenario[] = [
   },
 ]
 
+/** What libreswan plays as well. */
+const forLibreswan = new Set([
+  ...['nat-3des', 'nat-aes', 'bare-3des', 'two-behind-one-nat', 'wrong-key', 'reconnect', 'power-cut', 'rekey'],
+  ...[
+    'main-mode-rekey',
+    'minutes',
+    'dead-peer',
+    'mschap-v2',
+    'certificate',
+    'long-messages',
+    'nat-in-front',
+    'connect-fifty',
+  ],
+])
+
 /** In an order in which the gateway is seldom started anew. */
 export const scenarios: readonly Scenario[] = [
   ...basicScenarios,
+  ...renewalScenarios,
+  ...livenessScenarios,
+  ...pathScenarios,
   ...manyScenarios,
   ...passwordScenarios,
   ...certificateScenarios,
   ...natInFrontScenarios,
-]
+].flatMap(scenario =>
+  forLibreswan.has(scenario.name)
+    ? [scenario, { ...scenario, name: `libreswan-${scenario.name}`, daemon: libreswan }]
+    : [scenario],
+)

@@ -28,6 +28,7 @@ table ip filter {
 
 export class World {
   readonly office: Office
+  /** The root file system of most guests. */
   readonly rootfs: string
   readonly #guests: Guest[] = []
   #natInFront = false
@@ -46,26 +47,20 @@ export class World {
     await this.office.raise([])
     // Else the bridge takes another address when a port is added, and guests keep the one they know.
     await this.network.ip('nat', 'link set br0 address 02:00:00:00:00:01')
-    const { directory, id } = this.network
+    const { directory } = this.network
     mkdirSync(`${directory}/uml`)
     cpSync(`${project}/test/interop/guest`, `${directory}/guest`, { recursive: true })
-    // Written beside and renamed: guests of another run may be booting from it.
-    const init = `${this.rootfs}/sbin/floatgate-init`
-    copyFileSync(`${directory}/guest/init`, `${init}.${id}`)
-    chmodSync(`${init}.${id}`, 0o755)
-    renameSync(`${init}.${id}`, init)
   }
 
   /** A guest in a client's place; the caller boots it. */
   async addClient(place: Place): Promise<Guest> {
     const { address, segment } = places[place]
-    return await this.#addGuest(place, segment, [{ tap: place, address: `${address}/24`, bridge: 'br0' }])
+    return await this.addGuest(place, segment, address)
   }
 
-  /** Another guest behind the NAT, numbered from 4 on: c4 is 10.1.0.14; the caller boots it. */
-  async addClientBehindNat(number: number): Promise<Guest> {
-    const name = `c${number}`
-    return await this.#addGuest(name, 'nat', [{ tap: name, address: `10.1.0.${10 + number}/24`, bridge: 'br0' }])
+  /** Another guest behind the NAT or on the public segment; the caller boots it. */
+  async addGuest(name: string, segment: 'nat' | 'pub', address: string, rootfs = this.rootfs): Promise<Guest> {
+    return await this.#addGuest(name, segment, [{ tap: name, address: `${address}/24`, bridge: 'br0' }], rootfs)
   }
 
   /**
@@ -124,7 +119,8 @@ export class World {
     await this.office.remove()
   }
 
-  async #addGuest(name: string, segment: string, plugs: readonly Plug[]): Promise<Guest> {
+  async #addGuest(name: string, segment: string, plugs: readonly Plug[], rootfs = this.rootfs): Promise<Guest> {
+    this.#putInit(rootfs)
     for (const { tap, bridge } of plugs) {
       await this.network.ip(segment, `tuntap add dev ${tap} mode tap vnet_hdr`)
       await this.#withoutOffloads(segment, tap)
@@ -136,13 +132,22 @@ export class World {
       within: this.network.inside(segment),
       cards: plugs,
       ...(segment === 'nat' ? { router: natInside } : {}),
-      rootfs: this.rootfs,
+      rootfs,
       scripts: `${directory}/guest`,
       directory,
       number: this.#guests.length + 1,
     })
     this.#guests.push(guest)
     return guest
+  }
+
+  /** Written beside and renamed: guests of another run may be booting from it. */
+  #putInit(rootfs: string): void {
+    const { directory, id } = this.network
+    const init = `${rootfs}/sbin/floatgate-init`
+    copyFileSync(`${directory}/guest/init`, `${init}.${id}`)
+    chmodSync(`${init}.${id}`, 0o755)
+    renameSync(`${init}.${id}`, init)
   }
 
   /** What crosses a cable is then what would cross a real one: whole frames with checksums, none above the MTU. */
