@@ -12,6 +12,7 @@ import type { Headers } from './headers.ts'
 import { quotedRow } from './nat-error.ts'
 import type { CompiledPair } from './nat-plan.ts'
 import { type CompiledRule, isForwardedBy, matches, RuleNat } from './rules.ts'
+import { zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 
 /** Whether the workers own an address (signed, as in Headers). */
@@ -42,7 +43,11 @@ export function resolve(bytes: Uint8Array, tables: FirewallTables, h: Headers, f
     if (!h.isIcmpError) h.destinationPort = flows.sourcePort[flows.mate[known]!]!
     return true
   }
-  return !h.isIcmpError && (forward(tables, h, from) || toOneToOne(tables, h))
+  if (h.isIcmpError) return false
+  if (forward(tables, h, from) || toOneToOne(tables, h)) return true
+  // A client that calls a service by its global address is served like those outside.
+  const outside = zoneOfAddress(tables.ruleset, h.destination)
+  return outside !== from && forward(tables, h, outside)
 }
 
 /** By a rule for the packet's global values, in the order of their numbers. */
@@ -145,7 +150,7 @@ export function chooseGlobal(
 ): number {
   const source = h.source >>> 0
   tables.keepsPort = false
-  if (rule !== undefined && (rule.nat === RuleNat.Never || (rule.nat !== RuleNat.Unsaid && rule.globalCount === 0))) {
+  if (rule !== undefined && rule.globalCount === 0 && rule.nat !== RuleNat.Unsaid && rule.nat !== RuleNat.Reverse) {
     // Not at all, or by nftables.
     return 0
   }
