@@ -108,7 +108,7 @@ describe('imports', () => {
       to: 'src/esp/rules.ts',
       typeOnly: false,
     })
-    expect(all.some(i => i.from === 'src/vpnctl/main.ts' && i.typeOnly)).toBe(true)
+    expect(all.some(i => i.from === 'src/vpnctl/ask.ts' && i.typeOnly)).toBe(true)
   })
 
   it('go from right to left, and never across', () => {

@@ -79,6 +79,13 @@ function textOf(token: Token): string {
   return (token.value ?? []).map(part => ('text' in part ? part.text : `<${part.placeholder}>`)).join('')
 }
 
+/** What a line is about, as far as it can be told of one that may be wrong: the first word of its object. */
+export function objectOf(line: string): string | undefined {
+  const { tokens } = tokenize(line)
+  const verb = resolveVerb(tokens[0]?.key ?? '')
+  return verb === undefined ? undefined : resolve(tokens[1]?.key ?? '', pathOptions(entriesOf(verb), 0))?.name
+}
+
 /** The entries that the words lead to, and how many of the words are of their path. */
 function follow(verb: string, tokens: readonly Token[]): { entries: readonly CommandEntry[]; depth: number } {
   let entries = entriesOf(verb)

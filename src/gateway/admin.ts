@@ -3,7 +3,9 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { serveTerminal } from './admin-terminal.ts'
 import type { Native } from './native.ts'
+import type { TerminalEnd, Wire } from './terminals.ts'
 
 export interface AdminRequest {
   readonly command: string
@@ -22,9 +24,21 @@ export interface AdminAnswer {
 export interface Caller {
   readonly uid: number
   readonly pid: number
+  /** The account that logged in, where one did. */
+  readonly user?: string
+  /** Where from, as the log tells it. */
+  readonly from?: string
 }
 
 export type AdminHandler = (request: AdminRequest, caller: Caller) => Promise<AdminAnswer> | AdminAnswer
+
+/** A terminal instead of a request: `{"terminal":{"columns":80,"rows":24}}`. */
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+export type TerminalHandler = (wire: Wire, size: TerminalSize, caller: Caller) => TerminalEnd | undefined
 
 /** The longest request: a command line is far shorter. */
 const MAX_REQUEST = 16_384
@@ -35,12 +49,14 @@ export class AdminSocket {
   private readonly path: string
   private readonly native: Native
   private readonly handler: AdminHandler
+  private readonly terminal: TerminalHandler | undefined
   private readonly open = new Set<Socket>()
 
-  constructor(path: string, native: Native, handler: AdminHandler) {
+  constructor(path: string, native: Native, handler: AdminHandler, terminal?: TerminalHandler) {
     this.path = path
     this.native = native
     this.handler = handler
+    this.terminal = terminal
     this.server = createServer({ allowHalfOpen: true }, socket => this.serve(socket))
   }
 
@@ -91,6 +107,12 @@ export class AdminSocket {
       if (end < 0) return
       // One request a connection: what follows it is not heard.
       socket.off('data', receive)
+      const size = this.terminal && terminalSize(buffered.slice(0, end))
+      if (size) {
+        socket.setTimeout(0)
+        serveTerminal(socket, buffered.slice(end + 1), wire => this.terminal?.(wire, size, caller))
+        return
+      }
       void this.answer(buffered.slice(0, end), caller).then(a => socket.end(`${JSON.stringify(a)}\n`))
     }
     socket.on('data', receive)
@@ -116,6 +138,16 @@ export class AdminSocket {
     const { fd } = (socket as unknown as { _handle: { fd: number } })._handle
     const { uid, pid } = this.native.peerCredentials(fd)
     return { uid, pid }
+  }
+}
+
+function terminalSize(line: string): TerminalSize | undefined {
+  try {
+    const { terminal } = JSON.parse(line) as { terminal?: { columns?: unknown; rows?: unknown } }
+    if (typeof terminal?.columns !== 'number' || typeof terminal.rows !== 'number') return undefined
+    return { columns: terminal.columns, rows: terminal.rows }
+  } catch {
+    return undefined
   }
 }
 

@@ -75,7 +75,7 @@ async function carryOut(
     severity: Severity.Notice,
     module: 'CH',
     text: `Certificates changed: ${command.verb} ${command.object.join(' ')}${typeof user === 'string' ? ` user=${user}` : ''}`,
-    fields: { uid: caller.uid, pid: caller.pid },
+    fields: { ...caller },
   })
   return { exit: 0, text: [...lines, ...pki.warnings.map(t => `Warning: ${t}`), 'Operation successful.'].join('\n') }
 }

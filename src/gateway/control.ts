@@ -246,7 +246,7 @@ export class Control {
     const { secrets, publicAddress, forceEncapsulation, credentials } = this.world
     return ikeConfig(
       this.current,
-      id => secrets.key(id),
+      id => secrets.sharedKey(id),
       publicAddress(),
       forceEncapsulation?.(),
       credentials?.(),

@@ -68,10 +68,23 @@ export function onPath(program: string): boolean {
 
 /** Who holds a UDP port, as "name (pid N)", or undefined where it cannot be told. */
 export function udpPortHolder(port: number): string | undefined {
+  return portHolder(port, ['/proc/net/udp', '/proc/net/udp6'])
+}
+
+/** Who listens on a TCP port, in the same words. */
+export function tcpPortHolder(port: number): string | undefined {
+  return portHolder(port, ['/proc/net/tcp', '/proc/net/tcp6'], TCP_LISTEN)
+}
+
+/** In /proc/net/tcp. */
+const TCP_LISTEN = '0A'
+
+function portHolder(port: number, files: readonly string[], state?: string): string | undefined {
   const inodes = new Set<string>()
-  for (const file of ['/proc/net/udp', '/proc/net/udp6']) {
+  for (const file of files) {
     for (const line of readLines(file).slice(1)) {
       const fields = line.trim().split(/\s+/)
+      if (state !== undefined && fields[3] !== state) continue
       if (Number.parseInt(fields[1]?.split(':')[1] ?? '', 16) === port && fields[9]) inodes.add(`socket:[${fields[9]}]`)
     }
   }

@@ -194,8 +194,10 @@ export class LineEditor {
   private enter(): EditorEvent {
     const text = this.chars.join('')
     if (!this.secret) {
-      this.cursor = this.chars.length
-      this.draw()
+      if (this.cursor < this.chars.length || this.left > 0) {
+        this.cursor = this.chars.length
+        this.draw()
+      }
       if (text.trim() !== '' && text !== this.history.at(-1)) this.history.push(text)
       if (this.history.length > HISTORY) this.history.shift()
     }

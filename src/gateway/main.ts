@@ -8,12 +8,12 @@ import { maskSecrets } from '../alliedware/parse.ts'
 import { readScript } from '../alliedware/script.ts'
 import type { SystemState } from '../alliedware/show/state.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
-import { AdminSocket } from './admin.ts'
-import { carryOut } from './commands.ts'
 import { Daemon } from './daemon.ts'
+import { systemClock } from './deadlines.ts'
 import { clientInstructions, makeFirstSecrets } from './first-start.ts'
 import { defaultRoute, deviceAddresses, hostLacks } from './host.ts'
 import { Log, Severity } from './log.ts'
+import { Management } from './management.ts'
 import { loadNative } from './native.ts'
 import { type Options, parseOptions, USAGE } from './options.ts'
 import { Pki } from './pki.ts'
@@ -159,27 +159,30 @@ async function serve(o: Options): Promise<number> {
     ...hostLacks(configuration.firewall.enabled ? ['nft'] : []),
   ]
   const started = Date.now()
-  const admin = new AdminSocket(o.socket, loadNative(), (request, caller) =>
-    carryOut(
-      {
-        control: daemon.control,
-        secrets,
-        pki,
-        serverAddress: () => {
-          const address = ownAddress(daemon.current.site)
-          return address === undefined ? undefined : formatIpv4(address)
-        },
-        log,
-        system: () => system(daemon, started, warnings),
-        moreCounters: () => daemon.counters(),
-        configure: c => daemon.configure(c),
+  const management = new Management({
+    socket: o.socket,
+    native: loadNative(),
+    commands: {
+      control: daemon.control,
+      secrets,
+      pki,
+      serverAddress: () => {
+        const address = ownAddress(daemon.current.site)
+        return address === undefined ? undefined : formatIpv4(address)
       },
-      request.command,
-      caller,
-    ),
-  )
+      log,
+      system: () => system(daemon, started, warnings),
+      moreCounters: () => daemon.counters(),
+      hostCounters: () => daemon.hostCounters(),
+      configure: c => daemon.configure(c),
+    },
+    now: () => systemClock.now(),
+    wall: () => new Date(),
+    uid: process.getuid?.() ?? 0,
+    current: () => daemon.current,
+  })
   try {
-    await admin.listen()
+    warnings.push(...(await management.start()))
   } catch (e) {
     stderr(`floatgate: the control socket cannot be made: ${(e as Error).message}`)
     await daemon.stop()
@@ -191,19 +194,26 @@ async function serve(o: Options): Promise<number> {
   )
   log.add({ severity: Severity.Notice, module: 'SYS', text: `Gateway started, version ${version()}` })
   let ending = false
-  process.on('SIGHUP', () => ending || void reload(o, daemon, secrets, pki, log))
+  process.on('SIGHUP', () => ending || void reload(o, daemon, management, secrets, pki, log))
   stderr('floatgate: ready')
 
   const broken = await Promise.race([asked, daemon.broken])
   if (broken !== undefined) stderr(`floatgate: ${broken}; ending, so that a supervisor can start it anew`)
   ending = true
-  admin.close()
+  management.stop()
   await daemon.stop()
   return broken === undefined ? 0 : EXIT_BROKEN
 }
 
 /** Reads everything again; a configuration with faults changes nothing. */
-async function reload(o: Options, daemon: Daemon, secrets: SecretStore, pki: Pki, log: Log): Promise<void> {
+async function reload(
+  o: Options,
+  daemon: Daemon,
+  management: Management,
+  secrets: SecretStore,
+  pki: Pki,
+  log: Log,
+): Promise<void> {
   const loaded = load(
     o,
     secrets.keyIds().map(k => k.id),
@@ -215,7 +225,8 @@ async function reload(o: Options, daemon: Daemon, secrets: SecretStore, pki: Pki
   }
   pki.load()
   const changed = await daemon.configure(storeKeys(loaded.configuration, secrets), loaded.site)
-  const warnings = [...changed, ...pki.oddities(loaded.configuration)]
+  const ssh = await management.configured(loaded.configuration)
+  const warnings = [...changed, ...ssh, ...pki.oddities(loaded.configuration)]
   for (const w of warnings) stderr(`floatgate: warning: ${w}`)
   log.add({ severity: Severity.Notice, module: 'SYS', text: 'Configuration reloaded' })
 }

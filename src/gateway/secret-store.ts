@@ -1,12 +1,13 @@
 /**
- * Secrets that live outside the script: ENCO keys and users made at run time, in one file of mode 0600 under the state
- * directory, replaced as a whole so that a crash leaves the old one or the new one.
+ * What lives outside the script: ENCO keys, users made at run time and security mode, in one file of mode 0600 under the
+ * state directory, replaced as a whole so that a crash leaves the old one or the new one.
  */
 
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4, parseIpv4 } from '../packet/ip.ts'
+import { publicRsaKey } from './rsa-key.ts'
 
 export interface StoredUser {
   readonly name: string
@@ -17,12 +18,14 @@ export interface StoredUser {
 interface StoreFile {
   keys: Record<string, { type: string; value: string }>
   users: { name: string; password: string; ip?: string }[]
+  security?: boolean
 }
 
 export class SecretStore {
   readonly path: string
   private readonly keys = new Map<number, { type: string; value: Secret }>()
   private readonly users = new Map<string, StoredUser>()
+  private security = false
   /** What was odd about the file, for the log. */
   readonly warnings: string[] = []
 
@@ -45,6 +48,7 @@ export class SecretStore {
     for (const [id, key] of Object.entries(file.keys ?? {})) {
       this.keys.set(Number(id), { type: key.type, value: new Secret(new Uint8Array(Buffer.from(key.value, 'base64'))) })
     }
+    this.security = file.security === true
     for (const u of file.users ?? []) {
       this.users.set(u.name.toLowerCase(), {
         name: u.name,
@@ -58,8 +62,29 @@ export class SecretStore {
     return this.keys.get(id)?.value
   }
 
+  /** A pre-shared key: one that is no RSA key. */
+  sharedKey(id: number): Secret | undefined {
+    return this.keyType(id) === 'rsa' ? undefined : this.key(id)
+  }
+
+  keyType(id: number): string | undefined {
+    return this.keys.get(id)?.type
+  }
+
+  /** Lengths are bytes, or bits of an RSA key. */
   keyIds(): { id: number; type: string; length: number }[] {
-    return [...this.keys].map(([id, k]) => ({ id, type: k.type, length: k.value.reveal().length }))
+    const length = (type: string, value: Uint8Array) =>
+      type === 'rsa' ? (publicRsaKey(value)?.bits ?? 0) : value.length
+    return [...this.keys].map(([id, k]) => ({ id, type: k.type, length: length(k.type, k.value.reveal()) }))
+  }
+
+  get securityMode(): boolean {
+    return this.security
+  }
+
+  set securityMode(on: boolean) {
+    this.security = on
+    this.save()
   }
 
   setKey(id: number, type: string, value: Secret): void {
@@ -89,7 +114,7 @@ export class SecretStore {
   }
 
   private save(): void {
-    const file: StoreFile = { keys: {}, users: [] }
+    const file: StoreFile = { keys: {}, users: [], ...(this.security && { security: true }) }
     for (const [id, k] of this.keys) {
       file.keys[id] = { type: k.type, value: Buffer.from(k.value.reveal()).toString('base64') }
     }

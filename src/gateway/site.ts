@@ -19,6 +19,9 @@ export interface Site {
   readonly routes: readonly DhcpRoute[]
   /** Data-path threads; undefined: one less than the processors. */
   readonly workers: number | undefined
+  /** Where the SSH server is heard; undefined: port 22, of this host itself and of its private side. */
+  readonly sshPort: number | undefined
+  readonly sshAddresses: readonly string[] | undefined
 }
 
 export const EMPTY_SITE: Site = {
@@ -29,6 +32,8 @@ export const EMPTY_SITE: Site = {
   dnsSuffix: undefined,
   routes: [],
   workers: undefined,
+  sshPort: undefined,
+  sshAddresses: undefined,
 }
 
 export const siteSchema = {
@@ -47,6 +52,8 @@ export const siteSchema = {
     // One DHCP option holds them: 255 bytes, at most nine a route.
     routes: { type: 'array', maxItems: 28, items: { type: 'string', format: 'ipv4-network' } },
     workers: { type: 'integer', minimum: 1, maximum: 64 },
+    sshPort: { type: 'integer', minimum: 1, maximum: 65535 },
+    sshAddresses: { type: 'array', minItems: 1, maxItems: 16, items: { type: 'string', format: 'ipv4' } },
   },
 } as const
 
@@ -58,6 +65,8 @@ interface SiteFile {
   dnsSuffix?: string
   routes?: string[]
   workers?: number
+  sshPort?: number
+  sshAddresses?: string[]
 }
 
 const ajv = new Ajv({ allErrors: true })
@@ -83,6 +92,8 @@ export function parseSite(text: string): { site: Site; faults: string[] } {
       dnsSuffix: parsed.dnsSuffix,
       routes: (parsed.routes ?? []).map(text => parseNetwork(text)!),
       workers: parsed.workers,
+      sshPort: parsed.sshPort,
+      sshAddresses: parsed.sshAddresses,
     },
     faults: [],
   }

@@ -405,10 +405,10 @@ describe('SHOW ENCO KEY', () => {
       lines(
         'ENCO Keys',
         '',
-        'ID      Type          Length (bytes)',
+        'ID      Type          Length',
         RULE,
-        '1       GENERAL       16',
-        '3       RSA           128',
+        '1       GENERAL       16 bytes',
+        '3       RSA           128 bits',
       ),
     )
     expect(printEncoKeys([])).toBe('No keys.')

@@ -41,7 +41,7 @@ describe('a site file', () => {
 
   it('says which key it does not know, and which it does', () => {
     expect(faults({ interface: {} })).toEqual([
-      'the file: unknown key "interface" (known: interfaces, values, publicAddress, forceEncapsulation, dnsSuffix, routes, workers)',
+      'the file: unknown key "interface" (known: interfaces, values, publicAddress, forceEncapsulation, dnsSuffix, routes, workers, sshPort, sshAddresses)',
     ])
   })
 

@@ -17,8 +17,18 @@ interface Outcome {
 
 /** Runs vpnctl as a user would. */
 function vpnctl(...args: string[]): Promise<Outcome> {
+  return vpnctlWith({}, '', ...args)
+}
+
+/** The same, with an environment and standard input. */
+function vpnctlWith(env: NodeJS.ProcessEnv, input: string, ...args: string[]): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [main, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    })
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(input)
     let out = ''
     let err = ''
     child.stdout.on('data', data => {
@@ -91,10 +101,43 @@ describe('vpnctl', () => {
     expect(err.trim().split('\n').length).toBe(1)
   })
 
-  it.each([[[]], [['--nonsense']], [['--socket']]])('exits with 2 on %j', async args => {
+  it.each([[['--nonsense']], [['--socket']]])('exits with 2 on %j', async args => {
     const { status, err } = await vpnctl(...args)
     expect(status).toBe(2)
     expect(err).not.toBe('')
+  })
+
+  it('carries out a script line by line, tells each error with its line, and exits with the worst', async () => {
+    const heard: string[] = []
+    const path = await gateway(r => {
+      heard.push(r.command)
+      return r.command.startsWith('bad') ? { exit: 2, text: 'Error: no' } : { exit: 0, text: `done ${r.command}` }
+    })
+    const script = '# a comment\n\nadd x\r\nbad one\n  *# a note\nadd y'
+    expect(await vpnctlWith({}, script, '--socket', path)).toEqual({
+      status: 2,
+      out: 'done add x\ndone add y\n',
+      err: 'line 4: Error: no\n',
+    })
+    expect(heard).toEqual(['add x', 'bad one', 'add y'])
+    expect((await vpnctlWith({}, 'add x\n', '--socket', path)).status).toBe(0)
+  })
+
+  it('ends a script where the gateway is gone', async () => {
+    const path = join(temporaryDirectory(), 'ctl.sock')
+    const { status, err } = await vpnctlWith({}, 'a\nb\nc\n', '--socket', path)
+    expect(status).toBe(3)
+    expect(err.trim().split('\n').length).toBe(1)
+  })
+
+  it('takes the command that an SSH client asked for, where it is the forced one', async () => {
+    const path = await gateway(r => ({ exit: 0, text: r.command, data: { asked: r.command } }))
+    const forced = { SSH_ORIGINAL_COMMAND: 'show session' }
+    expect((await vpnctlWith(forced, '', '--socket', path)).out).toBe('show session\n')
+    const json = await vpnctlWith({ SSH_ORIGINAL_COMMAND: 'show session --json' }, '', '--socket', path)
+    expect(JSON.parse(json.out)).toEqual({ asked: 'show session' })
+    // What stands in the forced command itself goes first.
+    expect((await vpnctlWith(forced, '', '--socket', path, 'show', 'log')).out).toBe('show log\n')
   })
 
   it('explains itself', async () => {

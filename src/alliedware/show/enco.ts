@@ -1,18 +1,25 @@
 /** SHOW ENCO KEY: which keys the store holds. Their values are shown nowhere. */
 
-import { type Column, list } from './layout.ts'
+import { type Column, leaders, list, page } from './layout.ts'
 
 export interface EncoKeyState {
   readonly id: number
   readonly type: string
-  /** Bytes. */
+  /** Bytes; bits of an RSA key. */
   readonly length: number
+}
+
+export interface RsaKeyState extends EncoKeyState {
+  /** Whether the private key is here, too. */
+  readonly private: boolean
+  readonly fingerprint: string
+  readonly publicKey: string
 }
 
 const columns: readonly Column<EncoKeyState>[] = [
   { head: 'ID', width: 8, text: k => k.id },
   { head: 'Type', width: 14, text: k => k.type.toUpperCase() },
-  { head: 'Length (bytes)', width: 14, text: k => k.length },
+  { head: 'Length', width: 14, text: k => `${k.length} ${k.type === 'rsa' ? 'bits' : 'bytes'}` },
 ]
 
 export function printEncoKeys(keys: readonly EncoKeyState[]): string {
@@ -22,4 +29,15 @@ export function printEncoKeys(keys: readonly EncoKeyState[]): string {
     keys.toSorted((a, b) => a.id - b.id),
     'No keys.',
   )
+}
+
+/** What everybody may know of an RSA key. The public key stands on a line of its own, to be copied. */
+export function printRsaKey(k: RsaKeyState): string {
+  const rows = leaders([
+    ['ENCO Key', k.id],
+    ['Type', k.private ? 'RSA, with the private key' : 'RSA, the public key'],
+    ['Length', `${k.length} bits`],
+    ['Fingerprint', k.fingerprint],
+  ])
+  return page(rows, '', k.publicKey)
 }

@@ -1,0 +1,121 @@
+/** How the gateway is managed: the control socket, the prompts on terminals, and the SSH server, over one set of operators. */
+
+import type { Configuration } from '../alliedware/config.ts'
+import type { Millis } from '../machine.ts'
+import { formatIpv4 } from '../packet/ip.ts'
+import { type AdminAnswer, AdminSocket, type Caller } from './admin.ts'
+import type { CommandWorld } from './commands.ts'
+import { Access } from './login.ts'
+import type { Native } from './native.ts'
+import { Operator } from './operator.ts'
+import { type OperatorWorld, perform, understood } from './operator-commands.ts'
+import type { Site } from './site.ts'
+import type { Devices } from './site-devices.ts'
+import { type SshPlace, SshServer } from './ssh-server.ts'
+import { Terminals } from './terminals.ts'
+
+export interface ManagementOptions {
+  readonly socket: string
+  readonly native: Native
+  readonly commands: CommandWorld
+  readonly now: () => Millis
+  readonly wall: () => Date
+  /** Who counts as root: the one whom the process runs as, too. */
+  readonly uid: number
+  readonly current: () => { readonly devices: Devices; readonly site: Site }
+}
+
+const SSH_PORT = 22
+
+export class Management {
+  readonly terminals: Terminals
+  private readonly o: ManagementOptions
+  private readonly access: Access
+  private readonly world: OperatorWorld
+  private readonly admin: AdminSocket
+  private readonly ssh: SshServer
+
+  constructor(o: ManagementOptions) {
+    this.o = o
+    const configuration = () => o.commands.control.configuration
+    this.access = new Access({ configuration, mode: o.commands.secrets, now: o.now, log: o.commands.log })
+    this.world = {
+      ...o.commands,
+      configure: async c => [...(await o.commands.configure(c)), ...(await this.configured(c))],
+      access: this.access,
+      operators: () => this.terminals.operators(),
+      sshState: () => this.ssh.state,
+      keysChanged: () => this.configured(configuration()),
+    }
+    const carryOut = (operator: Operator, text: string) => perform(this.world, operator, text)
+    this.terminals = new Terminals({
+      access: this.access,
+      configuration,
+      now: o.now,
+      understood: text => understood(this.world, text),
+      perform: carryOut,
+    })
+    this.ssh = new SshServer({
+      access: this.access,
+      secrets: o.commands.secrets,
+      terminals: this.terminals,
+      perform: carryOut,
+      operator: (user, place) => this.operator(place, { uid: o.uid, pid: process.pid }, { account: user }),
+    })
+    this.admin = new AdminSocket(
+      o.socket,
+      o.native,
+      (request, caller) => this.command(request.command, caller),
+      (wire, size, caller) => this.terminals.start(this.local(caller), wire, size.columns, size.rows),
+    )
+  }
+
+  /** Throws where the control socket cannot be made; answers what else stands in the way. */
+  async start(): Promise<string[]> {
+    await this.admin.listen()
+    return this.configured(this.o.commands.control.configuration)
+  }
+
+  /** After another configuration came into use. */
+  configured(c: Configuration): Promise<string[]> {
+    return this.ssh.configure(c.ssh, sshPlace(this.o.current()))
+  }
+
+  stop(): void {
+    this.ssh.close()
+    this.terminals.close(() => true)
+    this.admin.close()
+  }
+
+  private command(text: string, caller: Caller): Promise<AdminAnswer> {
+    return perform(this.world, this.local(caller), text)
+  }
+
+  private local(caller: Caller): Operator {
+    const trusted = caller.uid === 0 || caller.uid === this.o.uid
+    return this.operator(`vpnctl (uid ${caller.uid})`, caller, { trusted })
+  }
+
+  private operator(place: string, source: Caller, who: { trusted?: boolean; account?: string }): Operator {
+    const { uid, pid } = source
+    return new Operator({
+      access: this.access,
+      place,
+      since: this.o.wall(),
+      now: this.o.now(),
+      source: { uid, pid },
+      ...who,
+    })
+  }
+}
+
+/** Where SSH is heard: as the site file says, or this host itself and the addresses of the private side. */
+export function sshPlace({ devices, site }: { readonly devices: Devices; readonly site: Site }): SshPlace {
+  const inside = devices.addresses
+    .filter(a => devices.privateDevices.includes(a.device))
+    .map(a => formatIpv4(a.address))
+  return {
+    port: site.sshPort ?? SSH_PORT,
+    addresses: site.sshAddresses ?? [...new Set(['127.0.0.1', ...inside])],
+  }
+}

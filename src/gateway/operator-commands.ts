@@ -1,0 +1,221 @@
+/** One command of one operator: may they, the commands about operators themselves, and the answer in the router's frame. */
+
+import { applyCommand, expandAlias } from '../alliedware/apply.ts'
+import { helpText, objectOf } from '../alliedware/help.ts'
+import { frameMessages, messageNumbers } from '../alliedware/message.ts'
+import { type Command, parseCommand } from '../alliedware/parse.ts'
+import { covers, privilegeFor } from '../alliedware/privilege.ts'
+import { printAliases, printOperators, printSsh, printSshUsers } from '../alliedware/show/access.ts'
+import { printRsaKey } from '../alliedware/show/enco.ts'
+import { Secret } from '../packet/bytes.ts'
+import { formatIpv4 } from '../packet/ip.ts'
+import type { AdminAnswer } from './admin.ts'
+import { type CommandWorld, carryOut } from './commands.ts'
+import { Severity } from './log.ts'
+import { type Access, someoneGoverns } from './login.ts'
+import type { Operator } from './operator.ts'
+import { makeRsaKey, publicRsaKey, SHORTEST_RSA_BITS, USUAL_RSA_BITS } from './rsa-key.ts'
+
+export interface OperatorWorld extends CommandWorld {
+  readonly access: Access
+  /** Those who have a prompt now. */
+  readonly operators: () => readonly Operator[]
+  /** Where the SSH server listens, or why it does not. */
+  readonly sshState: () => string
+  /** The SSH server takes a key that has changed. */
+  readonly keysChanged: () => Promise<string[]>
+}
+
+const DONE = 'Operation successful.'
+
+/** The command as the table reads it, aliases expanded; undefined where it cannot. */
+export function understood(w: Pick<OperatorWorld, 'control'>, text: string): Command | undefined {
+  const parsed = parseCommand(expandAlias(w.control.configuration, text))
+  return parsed.kind === 'command' ? parsed.command : undefined
+}
+
+/** Carries out one command for the operator, who must have confirmed it where SECUREDELAY asks for that. */
+export async function perform(w: OperatorWorld, operator: Operator, text: string): Promise<AdminAnswer> {
+  const command = understood(w, text)
+  const object = objectOf(expandAlias(w.control.configuration, text))
+  try {
+    const answer = (await answerFor(w, operator, command, text)) ?? (await carryOut(w, text, operator.caller))
+    const number = answer.exit === 2 ? messageNumbers.notUnderstood : messageNumbers.refused
+    return framed(answer, object, /^Error: unknown command/.test(answer.text) ? messageNumbers.unknownCommand : number)
+  } catch (e) {
+    const what = e instanceof Error ? e.message : String(e)
+    w.log.add({ severity: Severity.Urgent, module: 'SYS', text: `A command failed: ${what}` })
+    return framed({ exit: 1, text: `Error: internal error: ${what}` }, object, messageNumbers.internal)
+  }
+}
+
+/** The answer of this file, or undefined where the command is the gateway's. */
+async function answerFor(
+  w: OperatorWorld,
+  operator: Operator,
+  command: Command | undefined,
+  text: string,
+): Promise<AdminAnswer | undefined> {
+  const { privilege } = operator
+  if (privilege === undefined) return notLoggedIn()
+  if (command === undefined) return undefined
+  const needed = privilegeFor(command, w.access.mode.securityMode)
+  if (!covers(privilege, needed)) {
+    const who = needed === 'securityofficer' ? 'a security officer' : 'a manager'
+    return framed(refusal(`only ${who} may do this: LOGIN as one`), command.object[0], messageNumbers.privilege)
+  }
+  if (command.placeholders.length > 0) return undefined
+  if (command.verb !== 'show' && locksOut(w, operator, command, text)) {
+    return refusal('nobody who can log in could undo this: add another account first')
+  }
+  return await own(w, operator, command)
+}
+
+function notLoggedIn(): AdminAnswer {
+  return framed(refusal('log in first: run vpnctl without a command, or as root'), undefined, messageNumbers.privilege)
+}
+
+function framed(answer: AdminAnswer, object: string | undefined, number: number): AdminAnswer {
+  return { ...answer, text: frameMessages(answer.text, object, number) }
+}
+
+function refusal(text: string): AdminAnswer {
+  return { exit: 1, text: `Error: ${text}` }
+}
+
+/** Root on the host can mend everything; others must not take away the last account like theirs. */
+function locksOut(w: OperatorWorld, operator: Operator, command: Command, text: string): boolean {
+  if (operator.isTrusted || command.object[0] !== 'user') return false
+  const { securityMode } = w.access.mode
+  const before = w.control.configuration
+  return someoneGoverns(before, securityMode) && !someoneGoverns(applyCommand(before, text).configuration, securityMode)
+}
+
+async function own(w: OperatorWorld, operator: Operator, command: Command): Promise<AdminAnswer | undefined> {
+  const { configuration } = w.control
+  switch ([command.verb, ...command.object].join(' ')) {
+    case 'help':
+      return { exit: 0, text: helpText(command.typed.trim().replace(/^\S+/, ''), 79) }
+    case 'login':
+    case 'logoff':
+    case 'set asyn':
+      return refusal('this is for the prompt: run vpnctl without a command')
+    case 'enable system security':
+      return enableSecurity(w, operator)
+    case 'disable system security':
+      return setSecurity(w, operator, false)
+    case 'create enco key':
+      return command.args['type'] === 'rsa' && command.args['value'] === undefined
+        ? await createRsaKey(w, operator, command)
+        : undefined
+    case 'show enco key':
+      return showRsaKey(w, command)
+    case 'show alias': {
+      const { value } = command
+      const data = configuration.aliases.filter(
+        a => value === undefined || a.name.toLowerCase() === value.toLowerCase(),
+      )
+      return { exit: 0, text: printAliases(data), data }
+    }
+    case 'show user':
+      return command.value === undefined ? await showUsers(w, operator, command) : undefined
+    case 'show ssh':
+      return showSsh(w, command)
+    default:
+      return undefined
+  }
+}
+
+/** The database as the gateway shows it, and who is logged in. */
+async function showUsers(w: OperatorWorld, operator: Operator, command: Command): Promise<AdminAnswer> {
+  const answer = await carryOut(w, command.typed, operator.caller)
+  return answer.exit === 0 ? { ...answer, text: `${answer.text}\n\n${printOperators(activeOperators(w))}` } : answer
+}
+
+function enableSecurity(w: OperatorWorld, operator: Operator): AdminAnswer {
+  if (!someoneGoverns(w.control.configuration, true))
+    return refusal('security mode needs a user with PRIVILEGE=SECURITYOFFICER and LOGIN=YES: add one first')
+  return setSecurity(w, operator, true)
+}
+
+/** Unlike the router's, our keys are as safe without security mode as with it: they stay. */
+function setSecurity(w: OperatorWorld, operator: Operator, on: boolean): AdminAnswer {
+  w.access.mode.securityMode = on
+  w.access.say(
+    Severity.Important,
+    `Security mode ${on ? 'enabled' : 'disabled'} by ${operator.user} from ${operator.place}`,
+  )
+  return { exit: 0, text: DONE }
+}
+
+async function createRsaKey(w: OperatorWorld, operator: Operator, command: Command): Promise<AdminAnswer> {
+  const { length, file } = command.args
+  if (file !== undefined) return refusal('FILE is not read: VALUE="ssh-rsa AAAA..." takes a public key')
+  const bits = typeof length === 'number' ? length : USUAL_RSA_BITS
+  if (bits < SHORTEST_RSA_BITS) return refusal(`LENGTH: SSH takes RSA keys of ${SHORTEST_RSA_BITS} bits or more`)
+  const id = Number(command.value)
+  const made = await makeRsaKey(bits)
+  w.secrets.setKey(id, 'rsa', new Secret(made))
+  w.log.add({
+    severity: Severity.Notice,
+    module: 'ENCO',
+    text: `RSA key ${id} of ${bits} bits made by ${operator.user} from ${operator.place}`,
+  })
+  const warnings = await w.keysChanged()
+  const key = publicRsaKey(made)
+  return { exit: 0, text: [`Fingerprint: ${key?.fingerprint}`, ...warnings.map(t => `Warning: ${t}`), DONE].join('\n') }
+}
+
+/** One RSA key with what everybody may know of it; the list of all keys is the gateway's own. */
+function showRsaKey(w: OperatorWorld, command: Command): AdminAnswer | undefined {
+  const id = Number(command.value)
+  const stored = command.value === undefined ? undefined : w.secrets.key(id)
+  const key = stored && w.secrets.keyType(id) === 'rsa' ? publicRsaKey(stored.reveal()) : undefined
+  if (key === undefined) return undefined
+  const data = {
+    id,
+    type: 'rsa',
+    length: key.bits,
+    private: key.ours,
+    fingerprint: key.fingerprint,
+    publicKey: key.line,
+  }
+  return { exit: 0, text: printRsaKey(data), data }
+}
+
+function showSsh(w: OperatorWorld, command: Command): AdminAnswer {
+  const { ssh } = w.control.configuration
+  if (command.args['sessions'] !== undefined) {
+    const data = activeOperators(w).filter(o => o.place.startsWith('ssh '))
+    return { exit: 0, text: printOperators(data), data }
+  }
+  const users = ssh.users.map(u => ({
+    name: u.name,
+    by: [...(u.password ? ['password'] : []), ...(u.keyId === undefined ? [] : [`key ${u.keyId}`])].join(', '),
+    address: u.address === undefined ? '' : formatIpv4(u.address),
+    mask: u.mask === undefined ? '' : formatIpv4(u.mask),
+    privilege: w.access.privilegeOf(u.name) ?? 'user',
+  }))
+  if (command.args['user'] !== undefined) return { exit: 0, text: printSshUsers(users), data: users }
+  const data = {
+    enabled: ssh.enabled,
+    state: w.sshState(),
+    hostKey: ssh.hostKey,
+    serverKey: ssh.serverKey,
+    expiryHours: ssh.expiryHours,
+    loginTimeoutSeconds: ssh.loginTimeoutSeconds,
+    users: users.length,
+    sessions: activeOperators(w).filter(o => o.place.startsWith('ssh ')).length,
+  }
+  return { exit: 0, text: printSsh(data), data }
+}
+
+/** Those with a prompt, as SHOW tells of them. */
+export function activeOperators(w: Pick<OperatorWorld, 'operators'>) {
+  return w.operators().map(o => ({
+    user: o.user,
+    place: o.place,
+    since: o.since.toISOString(),
+    privilege: o.privilege ?? 'user',
+  }))
+}

@@ -1,0 +1,287 @@
+/**
+ * The router's prompt on one terminal: login, commands with help and completion, paging, and the password that SECUREDELAY
+ * asks for again. Keys come in as text, the screen goes out as text; whether by a local terminal or SSH, it does not know.
+ */
+
+import { complete } from '../alliedware/completion.ts'
+import type { Configuration } from '../alliedware/config.ts'
+import { helpText, optionsText } from '../alliedware/help.ts'
+import { frameMessages, messageNumbers } from '../alliedware/message.ts'
+import type { Command } from '../alliedware/parse.ts'
+import type { Millis } from '../machine.ts'
+import type { AdminAnswer } from './admin.ts'
+import { type EditorEvent, LineEditor } from './line-editor.ts'
+import type { Access } from './login.ts'
+import { type Operator, promptOf } from './operator.ts'
+import { Pager } from './pager.ts'
+
+export interface PromptWorld {
+  readonly access: Access
+  readonly operator: Operator
+  readonly configuration: () => Configuration
+  readonly now: () => Millis
+  readonly understood: (text: string) => Command | undefined
+  readonly perform: (text: string) => Promise<AdminAnswer>
+  readonly write: (text: string) => void
+  readonly close: () => void
+}
+
+/** A terminal where nobody logs in is not kept. */
+const LOGIN_MILLIS = 60_000
+const LARGEST_INPUT = 65_536
+
+type State = 'name' | 'password' | 'command' | 'confirm' | 'busy' | 'more' | 'closed'
+
+export class Prompt {
+  private readonly world: PromptWorld
+  private readonly editor: LineEditor
+  private readonly pager: Pager
+  private readonly started: Millis
+  private state: State = 'name'
+  private rows: number
+  /** SET ASYN PAGE: lines a page; 0 is no paging; undefined is what the terminal has. */
+  private pageRows: number | undefined
+  /** Typed ahead of what is being done. */
+  private waiting = ''
+  private name = ''
+  /** The command that waits for a password. */
+  private held = ''
+
+  constructor(world: PromptWorld, columns: number, rows: number) {
+    this.world = world
+    this.rows = rows
+    this.editor = new LineEditor(columns, world.write)
+    this.pager = new Pager(world.write)
+    this.started = world.now()
+    this.next()
+  }
+
+  keys(text: string): void {
+    if (this.state === 'closed' || this.waiting.length + text.length > LARGEST_INPUT) return
+    this.waiting += text
+    this.world.operator.typed(this.world.now())
+    this.pump()
+  }
+
+  resize(columns: number, rows: number): void {
+    this.editor.columns = columns
+    this.rows = rows
+    if (this.state !== 'busy' && this.state !== 'more' && this.state !== 'closed') this.editor.draw()
+  }
+
+  /** Something to tell whoever sits here, in the midst of what they type. */
+  print(text: string): void {
+    if (this.state === 'closed') return
+    const typing = this.state === 'command'
+    if (typing) this.editor.erase()
+    this.world.write(`${typing ? '' : '\r\n'}${text.replaceAll('\n', '\r\n')}\r\n`)
+    if (typing) this.editor.draw()
+  }
+
+  /** To be called every second or so: what happens by time alone. */
+  tick(): void {
+    const now = this.world.now()
+    const { operator } = this.world
+    if (this.state === 'closed') return
+    if (operator.privilege === undefined) {
+      if (now - this.started > LOGIN_MILLIS || operator.user !== '') this.end('Nobody is logged in: good-bye.')
+    } else if (operator.idle(now)) {
+      if (this.state === 'command') this.editor.erase()
+      this.say('Warning: a security officer who is idle becomes a manager: LOGIN again')
+      if (this.state === 'command') this.ask()
+    }
+  }
+
+  private pump(): void {
+    while (this.waiting !== '' && this.state !== 'busy' && this.state !== 'closed') {
+      if (this.state === 'more') {
+        const key = String.fromCodePoint(this.waiting.codePointAt(0)!)
+        this.waiting = this.waiting.slice(key.length)
+        this.pager.key(key, this.rows)
+        if (!this.pager.waits) this.next()
+        continue
+      }
+      const { event, rest } = this.editor.keys(this.waiting)
+      this.waiting = rest
+      if (event) this.happened(event)
+    }
+  }
+
+  private happened(event: EditorEvent): void {
+    switch (event.kind) {
+      case 'line':
+        this.entered(event.text)
+        break
+      case 'help':
+        this.world.write('?\r\n')
+        this.showOptions()
+        break
+      case 'complete':
+        this.completeWord()
+        break
+      case 'interrupt':
+        this.next()
+        break
+      case 'end':
+        this.end()
+        break
+    }
+  }
+
+  private entered(text: string): void {
+    const { operator, now } = this.world
+    switch (this.state) {
+      case 'name':
+        if (text.trim() === '') this.ask()
+        else this.askPassword(text.trim())
+        break
+      case 'password': {
+        const { refused } = operator.login(this.name, text, now())
+        if (refused !== undefined) this.refuse(refused)
+        else this.editor.forget()
+        this.next()
+        break
+      }
+      case 'confirm':
+        this.confirm(text)
+        break
+      default:
+        this.command(text)
+    }
+  }
+
+  private command(text: string): void {
+    const command = this.world.understood(text)
+    const { operator, now } = this.world
+    if (operator.privilege === undefined) this.end('This account is gone: good-bye.')
+    else if (command?.verb === 'logoff') this.end()
+    else if (command?.verb === 'login') this.login(command)
+    else if (command?.verb === 'help') this.page(helpText(topicOf(command), this.editor.columns))
+    else if (command?.verb === 'set' && command.object.join(' ') === 'asyn' && command.args['page'] !== undefined) {
+      this.setPage(command.args['page'])
+    } else if (command !== undefined && operator.mustConfirm(command, now())) {
+      this.held = text
+      this.state = 'confirm'
+      this.editor.start('Password: ', true)
+    } else this.run(text, command)
+  }
+
+  private login(command: Command): void {
+    const name = topicOf(command)
+    if (name !== '') return this.askPassword(name)
+    this.state = 'name'
+    this.ask()
+  }
+
+  private askPassword(name: string): void {
+    const seconds = this.world.access.lockedSeconds(this.world.operator.place)
+    if (seconds > 0) {
+      // As the router does: the password is not even asked for.
+      this.refuse(`too many wrong logins: locked for ${seconds} seconds`)
+      return this.next()
+    }
+    this.name = name
+    this.state = 'password'
+    this.editor.start('Password: ', true)
+  }
+
+  private confirm(password: string): void {
+    const { operator, now } = this.world
+    const result = operator.confirm(password, now())
+    if (result === 'out') return this.end('Wrong password, once too often: good-bye.')
+    if (result === 'wrong') {
+      this.refuse('wrong password')
+      return this.next()
+    }
+    const text = this.held
+    this.held = ''
+    this.run(text, this.world.understood(text))
+  }
+
+  private run(text: string, command: Command | undefined): void {
+    this.state = 'busy'
+    void this.world.perform(text).then(answer => {
+      if (this.state === 'closed') return
+      if (command) this.world.operator.acted(command, this.world.now())
+      if (answer.text === '') this.next()
+      else if (command?.verb === 'show') this.page(answer.text)
+      else {
+        this.world.write(`\r\n${answer.text.replaceAll('\n', '\r\n')}\r\n\r\n`)
+        this.next()
+      }
+      this.pump()
+    })
+  }
+
+  private page(text: string): void {
+    this.world.write('\r\n')
+    this.pager.start(`${text}\n\n`, this.editor.columns, this.pageRows ?? this.rows)
+    if (this.pager.waits) this.state = 'more'
+    else this.next()
+  }
+
+  private setPage(value: unknown): void {
+    this.pageRows = value === false ? 0 : typeof value === 'number' ? value : undefined
+    this.say('Operation successful.')
+    this.next()
+  }
+
+  private showOptions(): void {
+    const text = this.state === 'command' ? optionsText(this.expanded(), this.editor.columns) : ' Options : your name'
+    this.world.write(`${text.replaceAll('\n', '\r\n')}\r\n\r\n`)
+    this.editor.draw()
+  }
+
+  private completeWord(): void {
+    if (this.state !== 'command') return
+    const names = this.world.configuration().aliases.map(a => a.name)
+    const { insert, ambiguous } = complete(this.editor.beforeCursor, names)
+    if (insert !== '') this.editor.insert(insert)
+    else if (ambiguous) {
+      this.world.write('\r\n')
+      this.showOptions()
+    }
+  }
+
+  /** What is typed, an alias at its beginning replaced once it is whole. */
+  private expanded(): string {
+    const text = this.editor.beforeCursor.trimStart()
+    const word = /^\S+(?=\s)/.exec(text)?.[0]
+    const alias = this.world.configuration().aliases.find(a => a.name.toLowerCase() === word?.toLowerCase())
+    return alias && word ? alias.string + text.slice(word.length) : text
+  }
+
+  private refuse(text: string): void {
+    this.world.write(`\r\n${frameMessages(`Error: ${text}`, 'user', messageNumbers.login)}\r\n\r\n`)
+  }
+
+  private say(text: string): void {
+    this.world.write(`\r\n${frameMessages(text, undefined, messageNumbers.refused)}\r\n\r\n`)
+  }
+
+  /** On to the next line: a command, or a name where nobody is logged in. */
+  private next(): void {
+    if (this.state === 'closed') return
+    this.state = this.world.operator.privilege === undefined ? 'name' : 'command'
+    this.ask()
+  }
+
+  private ask(): void {
+    const { operator, configuration } = this.world
+    const { privilege } = operator
+    const asking = this.state === 'name' || privilege === undefined
+    this.editor.start(asking ? 'login: ' : promptOf(privilege, configuration().systemName))
+  }
+
+  private end(text?: string): void {
+    this.world.write(text === undefined ? '\r\n' : `\r\n${text}\r\n`)
+    this.state = 'closed'
+    this.waiting = ''
+    this.world.close()
+  }
+}
+
+/** The words behind the verb, as they were typed. */
+function topicOf(command: Command): string {
+  return command.words.join(' ')
+}

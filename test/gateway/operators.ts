@@ -1,0 +1,91 @@
+/** A gateway in memory with accounts, and operators on it, in virtual time. */
+
+import { onTestFinished } from 'vitest'
+import { Log } from '../../src/gateway/log.ts'
+import { Access } from '../../src/gateway/login.ts'
+import { Operator } from '../../src/gateway/operator.ts'
+import { type OperatorWorld, perform, understood } from '../../src/gateway/operator-commands.ts'
+import { Terminals } from '../../src/gateway/terminals.ts'
+import { Screen } from '../support/screen.ts'
+import { World } from './world.ts'
+
+export const ACCOUNTS = [
+  'set user securedelay=60',
+  'add user=secoff password=seven-seals privilege=securityofficer login=yes',
+  'add user=mgr password=many-hands privilege=manager login=yes',
+  'add user=guest password=no-rights login=yes',
+  'add alias=who string="show session"',
+]
+
+export async function operatorWorld() {
+  const world = new World()
+  const lines: string[] = []
+  const log = new Log(line => lines.push(line))
+  const clock = { now: 1_000_000 }
+  const access = new Access({
+    configuration: () => world.control.configuration,
+    mode: world.secrets,
+    now: () => clock.now,
+    log,
+  })
+  const commands: OperatorWorld = {
+    control: world.control,
+    secrets: world.secrets,
+    log,
+    system: () => {
+      throw new Error('a bug that the test asks for')
+    },
+    moreCounters: () => ({}),
+    configure: async configuration => {
+      world.control.configure(configuration)
+      return []
+    },
+    access,
+    operators: () => terminals.operators(),
+    sshState: () => 'disabled',
+    keysChanged: async () => [],
+  }
+  const terminals: Terminals = new Terminals({
+    access,
+    configuration: () => world.control.configuration,
+    now: () => clock.now,
+    understood: text => understood(commands, text),
+    perform: (operator, text) => perform(commands, operator, text),
+  })
+  onTestFinished(() => terminals.close(() => true))
+  const operator = (who: { trusted?: boolean; account?: string } = {}, place = 'here') =>
+    new Operator({ access, place, since: new Date(0), now: clock.now, source: { uid: 7, pid: 8 }, ...who })
+  const root = operator({ trusted: true })
+  const type = (o: Operator, text: string) => perform(commands, o, text)
+  for (const text of ACCOUNTS) await type(root, text)
+  lines.length = 0
+  return { world, commands, access, terminals, clock, lines, log, operator, root, type }
+}
+
+/** A terminal of that world with somebody's eyes on it. */
+export async function sitDown(
+  w: Awaited<ReturnType<typeof operatorWorld>>,
+  operator: Operator,
+  { columns = 79, rows = 24 } = {},
+) {
+  const screen = new Screen(columns, rows)
+  const state = { closed: false }
+  const end = w.terminals.start(
+    operator,
+    {
+      write: text => screen.write(text),
+      close: () => {
+        state.closed = true
+      },
+    },
+    columns,
+    rows,
+  )
+  /** Types, and waits until what it asks for is done. */
+  const keys = async (text: string) => {
+    end?.keys(text)
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  return { screen, state, keys, end }
+}
