@@ -8,7 +8,7 @@ import { explainRasError } from '../interop/windows-errors.ts'
 import { BadImage, readImages } from '../interop/windows-images.ts'
 import { qemuArguments } from '../interop/windows-machine.ts'
 import { phonebook, settingsFile } from '../interop/windows-phonebook.ts'
-import { windowsScripts } from '../interop/windows-program.ts'
+import { compileForWindows, windowsScripts } from '../interop/windows-program.ts'
 import { imageScenarios } from '../interop/windows-scenarios.ts'
 import { type VersionName, versionNames, versions } from '../interop/windows-versions.ts'
 import { must, which } from '../support/command.ts'
@@ -185,6 +185,26 @@ describe("the lab's scripts", () => {
     expect(called.filter(name => name !== 'AGENT.EXE' && !(name in scripts))).toEqual([])
     // A script of this name would run where another calls FIND.
     expect(scripts).not.toHaveProperty('FIND.CMD')
+  })
+})
+
+const crossCompiler = (await which('i686-w64-mingw32-gcc')) !== undefined
+if (!crossCompiler) process.stderr.write('the agent for Windows is not compiled: i686-w64-mingw32-gcc is missing\n')
+
+describe.skipIf(!crossCompiler)('the agent for Windows', () => {
+  it('is a program for Windows 2000 and later, and needs nothing that only later ones have', async () => {
+    const program = join(folder, 'agent.exe')
+    expect((await compileForWindows(program)).length).toBeLessThan(200_000)
+    const told = await must(['i686-w64-mingw32-objdump', '-p', program])
+    expect(told).toMatch(/file format pei-i386/)
+    expect(told).toMatch(/MajorSubsystemVersion\s+5\n/)
+    expect(told).toMatch(/MinorSubsystemVersion\s+0\n/)
+    const libraries = [...told.matchAll(/DLL Name: (\S+)/g)].map(m => m[1]!.toLowerCase())
+    expect(libraries.sort()).toEqual(['crypt32.dll', 'kernel32.dll', 'msvcrt.dll', 'ws2_32.dll'])
+    // What a version may lack is asked for at run time.
+    for (const name of ['GetTickCount64', 'PFXImportCertStore', 'RasSetCredentialsA', 'IcmpSendEcho', 'getaddrinfo']) {
+      expect(told).not.toContain(name)
+    }
   })
 })
 

@@ -240,16 +240,24 @@ static const char *quoted(const char *text, char *to, size_t room)
     return to;
 }
 
+/* On a 64-bit Windows its own PowerShell, not the 32-bit one that a program like this is shown. */
+static const char *powershell(void)
+{
+    static char path[MAX_PATH];
+    ExpandEnvironmentStringsA("%windir%\\Sysnative\\WindowsPowerShell\\v1.0\\powershell.exe", path, sizeof path);
+    return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES ? path : "powershell";
+}
+
 static void add_connection(const char *psk, struct answer *a)
 {
-    char command[1600], entry[128], server[128], key[512];
+    char command[1800], entry[128], server[128], key[512];
     quoted(setting("entry"), entry, sizeof entry);
     snprintf(command, sizeof command,
-             "powershell -NoProfile -ExecutionPolicy Bypass -Command \"$ErrorActionPreference='Stop';"
+             "%s -NoProfile -ExecutionPolicy Bypass -Command \"$ErrorActionPreference='Stop';"
              "Remove-VpnConnection -Name %s -Force -ErrorAction SilentlyContinue;"
              "Add-VpnConnection -Name %s -ServerAddress %s -TunnelType L2tp %s%s"
              " -AuthenticationMethod Chap,MSChapv2 -EncryptionLevel Optional -Force\"",
-             entry, entry, quoted(setting("server"), server, sizeof server), *psk ? "-L2tpPsk " : "",
+             powershell(), entry, entry, quoted(setting("server"), server, sizeof server), *psk ? "-L2tpPsk " : "",
              *psk ? quoted(psk, key, sizeof key) : "");
     long code = run(command);
     tell(a, "code", "%ld", code);
