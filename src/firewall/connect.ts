@@ -225,7 +225,12 @@ function isAllowed(
 ): boolean {
   if (rule !== undefined) return rule.allow
   if (kind !== Kind.Inward) return true
-  return to === Zone.Self && tables.ruleset.ping[policy] === 1 && h.protocol === IpProtocol.Icmp && h.isIcmpQuery
+  return (
+    to === Zone.Self &&
+    tables.ruleset.ping[policy] === 1 &&
+    h.protocol === IpProtocol.Icmp &&
+    h.icmpType === IcmpType.Echo
+  )
 }
 
 export function refuse(tables: FirewallTables, h: Headers, p: Passage, rule: number, now: Millis): DropReason {

@@ -121,6 +121,8 @@ export class FlowTable extends FlowColumns {
   insertTranslated(hook: number, o: Tuple, answer: Tuple, protocol: number, session: number, now: Millis): number {
     const row = this.insert(o.source, o.sourcePort, o.destination, o.destinationPort, protocol, session, now)
     if (row < 0) return -1
+    // Its time is set with its first packet; until then it is not to be taken for one that is over.
+    this.expires[row] = Number.POSITIVE_INFINITY
     const { source, sourcePort, destination, destinationPort } = answer
     const back = this.insert(source, sourcePort, destination, destinationPort, protocol, session, now)
     if (back < 0 || back === row) {
