@@ -28,6 +28,8 @@ export interface Caller {
   readonly user?: string
   /** Where from, as the log tells it. */
   readonly from?: string
+  /** The terminal it sits at, for what comes later (debugging); none for a single command. */
+  readonly terminal?: number
 }
 
 export type AdminHandler = (request: AdminRequest, caller: Caller) => Promise<AdminAnswer> | AdminAnswer

@@ -13,6 +13,8 @@ import { type ShowWorld, showing } from './show-commands.ts'
 export interface CommandWorld extends CertificateWorld, ShowWorld {
   /** Takes a changed configuration into use; answers what is odd about it. */
   readonly configure: (configuration: Configuration) => Promise<string[]>
+  /** Prints on the terminal that a caller sits at; false where that is gone. */
+  readonly tell?: (terminal: number, text: string) => boolean
 }
 
 const DONE = 'Operation successful.'

@@ -46,6 +46,7 @@ export class Management {
       operators: () => this.terminals.operators(),
       sshState: () => this.ssh.state,
       keysChanged: () => this.configured(configuration()),
+      tell: (terminal, text) => this.terminals.tell(terminal, text),
     }
     const carryOut = (operator: Operator, text: string) => perform(this.world, operator, text)
     this.terminals = new Terminals({
@@ -58,6 +59,7 @@ export class Management {
     this.ssh = new SshServer({
       access: this.access,
       secrets: o.commands.secrets,
+      now: o.now,
       terminals: this.terminals,
       perform: carryOut,
       operator: (user, place) => this.operator(place, { uid: o.uid, pid: process.pid }, { account: user }),

@@ -11,6 +11,8 @@ export class Operator {
   /** As SHOW and the log tell it: `vpnctl (uid 0)`, `ssh 192.0.2.9`. */
   readonly place: string
   readonly since: Date
+  /** The number of its terminal, where it has one. */
+  terminal: number | undefined
   /** The kernel says that it is root, or whoever runs the gateway: a security officer without a password. */
   private trusted: boolean
   private readonly access: Access
@@ -45,7 +47,12 @@ export class Operator {
   }
 
   get caller(): Caller {
-    return { ...this.source, ...(this.account === undefined ? {} : { user: this.account }), from: this.place }
+    return {
+      ...this.source,
+      ...(this.account === undefined ? {} : { user: this.account }),
+      from: this.place,
+      ...(this.terminal === undefined ? {} : { terminal: this.terminal }),
+    }
   }
 
   /** Undefined before a login, and when the account is gone. */

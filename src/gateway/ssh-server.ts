@@ -6,6 +6,7 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
 import ssh2, { type AuthContext, type Connection } from 'ssh2'
 import type { SshConfig, SshUser } from '../alliedware/access-config.ts'
+import type { Millis } from '../machine.ts'
 import { type Ipv4, inSubnet, parseIpv4 } from '../packet/ip.ts'
 import { tcpPortHolder } from './host.ts'
 import { type Access, samePassword } from './login.ts'
@@ -22,9 +23,14 @@ export interface SshPlace {
 export interface SshWorld extends SshOperators {
   readonly access: Access
   readonly secrets: SecretStore
+  readonly now: () => Millis
 }
 
 const MOST_CONNECTIONS = 32
+/** Of those, from one address before a login. */
+const MOST_STRANGERS = 8
+/** A second: each costs a key exchange and a signature on the control thread. */
+const MOST_NEW = 20
 const MOST_TRIES = 6
 const HOST = 0xffffffff
 
@@ -59,6 +65,8 @@ export class SshServer {
   private serving = ''
   private lines: ssh2.Server | undefined
   private readonly changes = new CommandQueue()
+  private newSince: Millis = 0
+  private newCount = 0
   state = 'disabled'
 
   constructor(world: SshWorld) {
@@ -141,7 +149,7 @@ export class SshServer {
     const guest: Guest = { socket, address, user: undefined, timer: undefined }
     socket.on('error', () => socket.destroy())
     // Whom no SSH USER lets in from there does not even learn that it is us.
-    if (this.lines === undefined || this.guests.size >= MOST_CONNECTIONS || this.permitted(guest).length === 0) {
+    if (this.lines === undefined || this.permitted(guest).length === 0 || this.crowded(guest)) {
       socket.destroy()
       return
     }
@@ -152,6 +160,16 @@ export class SshServer {
       this.guests.delete(guest)
     })
     this.lines.injectSocket(socket)
+  }
+
+  private crowded({ address }: Guest): boolean {
+    const now = this.world.now()
+    if (now - this.newSince >= 1000) {
+      this.newSince = now
+      this.newCount = 0
+    }
+    const strangers = [...this.guests].filter(g => g.user === undefined && g.address === address)
+    return this.guests.size >= MOST_CONNECTIONS || strangers.length >= MOST_STRANGERS || ++this.newCount > MOST_NEW
   }
 
   /** A client has said its version: only now the library makes a connection of the socket. */

@@ -29,6 +29,7 @@ export class Terminals {
   private readonly surroundings: PromptSurroundings
   private readonly open = new Map<Prompt, { readonly operator: Operator; readonly wire: Wire }>()
   private timer: NodeJS.Timeout | undefined
+  private lastNumber = 0
 
   constructor(surroundings: PromptSurroundings) {
     this.surroundings = surroundings
@@ -41,6 +42,7 @@ export class Terminals {
       wire.close()
       return undefined
     }
+    operator.terminal = ++this.lastNumber
     const late: { prompt?: Prompt } = {}
     const { perform, ...rest } = this.surroundings
     const prompt = new Prompt(
@@ -78,6 +80,16 @@ export class Terminals {
     for (const [prompt, { operator }] of this.open) {
       if (operator.privilege !== undefined && operator.privilege !== 'user') prompt.print(text)
     }
+  }
+
+  /** Prints on one terminal; false where it is gone. */
+  tell(terminal: number, text: string): boolean {
+    for (const [prompt, { operator }] of this.open) {
+      if (operator.terminal !== terminal) continue
+      prompt.print(text)
+      return true
+    }
+    return false
   }
 
   /** Lets the terminals go of those operators whom `which` names. */

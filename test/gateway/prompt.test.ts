@@ -145,6 +145,17 @@ describe('the prompt', () => {
     expect(guest.screen.text()).not.toContain('attack')
   })
 
+  it('can be told by its number alone', async () => {
+    const w = await operatorWorld()
+    const [first, second] = [w.operator({ trusted: true }), w.operator({ trusted: true })]
+    const [one, two] = [await sitDown(w, first), await sitDown(w, second)]
+    expect(w.terminals.tell(first.caller.terminal!, 'for the first')).toBe(true)
+    expect(one.screen.text()).toContain('for the first')
+    expect(two.screen.text()).not.toContain('for the first')
+    await one.keys('logoff\r')
+    expect(w.terminals.tell(first.caller.terminal!, 'late')).toBe(false)
+  })
+
   it('takes no more terminals than it can bear', async () => {
     const w = await operatorWorld()
     for (let i = 0; i < 64; i++) await sitDown(w, w.root)

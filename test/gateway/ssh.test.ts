@@ -22,6 +22,7 @@ async function serving(...more: string[]) {
   const server = new SshServer({
     access: w.access,
     secrets: w.world.secrets,
+    now: () => Date.now(),
     terminals: w.terminals,
     perform: (operator, text) => w.type(operator, text),
     operator: (account, place) => w.operator({ account }, place),
@@ -213,6 +214,24 @@ describe('the SSH server', () => {
     for (const name of ['secoff', 'guest']) await type(root, `delete ssh user=${name}`)
     await configure()
     expect(await hello(port, 'SSH-2.0-probe\r\n')).toBe('')
+  })
+
+  it('bears no more than eight strangers from one address', async () => {
+    const { port } = await serving()
+    const sockets = await Promise.all(
+      Array.from(
+        { length: 12 },
+        () =>
+          new Promise<string>(resolve => {
+            const socket = createConnection(port, '127.0.0.1')
+            onTestFinished(() => void socket.destroy())
+            socket.once('data', data => resolve(data.toString('latin1')))
+            socket.on('error', () => resolve(''))
+            socket.on('close', () => resolve(''))
+          }),
+      ),
+    )
+    expect(sockets.filter(text => text.startsWith('SSH-2.0-')).length).toBe(8)
   })
 
   it('hangs up after LOGINTIMEOUT, and on garbage', async () => {
