@@ -12,7 +12,8 @@ import { concat } from '../../src/packet/writer.ts'
 import { mutate, Rng } from '../fuzz/random.ts'
 import { type Guest, type GuestOptions, LAN_HOST, ping, SERVER, World } from '../gateway/world.ts'
 import { authIp, windows7First, windows10First, xpFirst } from '../ike/samples.ts'
-import { windows10, windowsXp } from '../support/profiles.ts'
+import { type EspOffer, espProposal } from '../support/offers.ts'
+import { type VpnProfile, windows10, windowsXp } from '../support/profiles.ts'
 
 vi.mock('../../src/ike/dh.ts', async original => {
   const dh = await original<typeof import('../../src/ike/dh.ts')>()
@@ -263,6 +264,18 @@ describe('exchanges that could give something away', () => {
     const notify = parseNotification(body(parseMessage(answer!).payloads, PayloadType.Notification)!)
     expect([attacker.answers.length, notify.type]).toEqual([1, Notify.NoProposalChosen])
     expect(w.control.ike.snapshot().exchanges).toEqual([])
+  })
+
+  it.each<[string, EspOffer]>([
+    ['integrity', { cipher: 'aes256' }],
+    ['encryption', { cipher: 'null', integrity: 'sha1' }],
+  ])('ESP without %s is agreed to with nobody', (_, offer) => {
+    const w = new World()
+    const profile: VpnProfile = { ...windows10, quickProposals: (spi, _ah, mode) => [espProposal(1, spi, offer, mode)] }
+    const guest = w.guest({ ...anna, profile })
+    w.connect(guest)
+    expect(guest.down).toMatchObject({ failed: 'IPsec' })
+    expect(w.deeds.filter(d => d.startsWith('install'))).toEqual([])
   })
 
   it('nothing in the gateway decrypts with an RSA key', () => {
