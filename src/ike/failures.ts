@@ -4,8 +4,9 @@ import { formatIpv4 } from '../packet/ip.ts'
 import { noCredentials } from './certificate-failures.ts'
 import { type Failure, placeText } from './context.ts'
 import type { IkeError } from './error.ts'
+import { WHOLE_LENGTH } from './fragment.ts'
 import type { FirstAnswer } from './main-mode.ts'
-import type { IsakmpPolicy } from './policy.ts'
+import type { IsakmpPolicy, LocalIdentity } from './policy.ts'
 import type { Phase1, Place } from './state.ts'
 import type { TrialRefusal } from './trial.ts'
 
@@ -97,11 +98,18 @@ export function clientRefused(place: Place, text: string): Failure {
 const LONG_MESSAGES =
   'look whether a firewall or router on the way drops IP fragments, or the path has an MTU smaller than the client believes (RFC 2923)'
 
-/** The client repeats its fifth message, and our answer with the certificates is long. */
-export function unheardAnswer(length: number): Pick<Failure, 'detail' | 'remedy'> {
+/** The client repeats its fifth message. Certificates make our answer long; a short one may also name us wrongly. */
+export function unheardAnswer(length: number, identity: LocalIdentity): Pick<Failure, 'detail' | 'remedy'> {
+  const repeats = 'the client repeats its last message of Main Mode'
+  if (length > WHOLE_LENGTH)
+    return {
+      detail: `${repeats}, so our answer of ${length} bytes does not seem to arrive`,
+      remedy: LONG_MESSAGES,
+    }
+  const name = identity.kind === 'address' ? 'our address' : `"${identity.name}" (LOCALID)`
   return {
-    detail: `the client repeats its last message of Main Mode, so our answer of ${length} bytes does not seem to arrive`,
-    remedy: LONG_MESSAGES,
+    detail: `${repeats}: it does not accept ${name} as our identity, or our answer does not arrive`,
+    remedy: `have the client expect that identity${identity.kind === 'fqdn' ? ` (libreswan: rightid=@${identity.name}), or take LOCALID out` : ''}; else look whether UDP 4500 from this gateway reaches it`,
   }
 }
 

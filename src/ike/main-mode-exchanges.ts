@@ -18,7 +18,6 @@ import {
   unheardAnswer,
   wrongKey,
 } from './failures.ts'
-import { WHOLE_LENGTH } from './fragment.ts'
 import { HalfOpen } from './half-open.ts'
 import { emitClearNotify, emitInformational, notifyPayload } from './informational.ts'
 import { answerFirst, answerKeyExchange } from './main-mode.ts'
@@ -46,7 +45,7 @@ const WAIT_MILLIS = 30_000
 const HALF_OPEN_MILLIS = 90_000
 /** Different fifth messages that one exchange may refuse: each costs a decryption, and anyone on the path can forge one. */
 const MAX_REFUSED = 5
-/** A client that repeats its last message so often has not had our answer to it. */
+/** A client that repeats its last message so often has not had our answer to it, or does not like it. */
 const SUSPICIOUS_REPETITIONS = 3
 /** First messages refused lately, so that a client's repetitions of one make neither events nor notifies. */
 const REMEMBERED_REFUSALS = 1024
@@ -143,12 +142,12 @@ export class MainModes {
     if (phase1.state.name !== 'UP') this.arm(phase1)
     if (!found.reply) return
     context.answer(phase1, place, found.reply, true)
-    if (isEstablished(phase1) && phase1.repetitions === SUSPICIOUS_REPETITIONS && found.reply.length > WHOLE_LENGTH)
+    if (isEstablished(phase1) && phase1.repetitions === SUSPICIOUS_REPETITIONS)
       context.event({
         kind: 'suspected',
         peer: phase1.state.sa.peer.id,
         remote: place.remote,
-        ...unheardAnswer(found.reply.length),
+        ...unheardAnswer(found.reply.length, phase1.start.policy.localIdentity),
       })
   }
 

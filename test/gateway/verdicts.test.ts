@@ -254,6 +254,15 @@ const stories: Readonly<Record<string, Story>> = {
     says: /Quick Mode never came: the client repeats its last message .* our answer of \d{3,4} bytes does not seem to arrive/,
     toDo: /drops IP fragments, or the path has an MTU smaller/,
   },
+  // As libreswan does, which waits for another name.
+  'a client that ignores our last message of Main Mode': {
+    world: policy('localid=branch'),
+    spoil: g => {
+      g.pass = (direction, port) => direction === 'up' || port !== 4500
+    },
+    says: /Quick Mode never came: the client repeats .*: it does not accept "branch" \(LOCALID\) as our identity, or/,
+    toDo: /rightid=@branch\), or take LOCALID out; else look whether UDP 4500 from this gateway reaches it/,
+  },
 }
 
 describe('SHOW ATTEMPT tells', () => {
