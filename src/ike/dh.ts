@@ -47,6 +47,11 @@ export function publicLength(group: Group): number {
   return g.kind === 'modp' ? g.length : 2 * g.length
 }
 
+/** The group that costs us most of those whose public values are so long; 1 where there is none, and nothing is computed. */
+export function costliestGroup(length: number): Group {
+  return ([20, 14, 5, 19, 2] as const).find(group => publicLength(group) === length) ?? 1
+}
+
 export function isGroup(value: number | undefined): value is Group {
   return value !== undefined && Object.hasOwn(groups, value)
 }

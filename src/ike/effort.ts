@@ -14,8 +14,10 @@ import type { Group } from './policy.ts'
 
 /** Processor time of one exchange, both of our multiplications together, in milliseconds on a core of ours. */
 const COST: Readonly<Record<Group, number>> = { 1: 0.2, 2: 0.25, 5: 0.45, 14: 0.9, 19: 0.25, 20: 3.1 }
-/** Half of control's time goes into it at most, in the long run: milliseconds in a millisecond. */
-const REFILL = 0.5
+/** Half of control's time goes into phase 1's at most, in the long run: milliseconds in a millisecond. */
+const PHASE1_SHARE = 0.5
+/** And a tenth into that of Quick Modes with PFS, which only those ask for who have authenticated. */
+export const PHASE2_SHARE = 0.1
 /** What is saved up for a rush, and how much of that is for networks with a good name alone; milliseconds. */
 const CAPACITY = 2000
 const RESERVE = 500
@@ -38,10 +40,15 @@ export class Effort {
   private at: Millis = 0
   private readonly uses = new Map<number, Use>()
   private readonly goodNames = new Map<number, Millis>()
+  private readonly share: number
+
+  constructor(share = PHASE1_SHARE) {
+    this.share = share
+  }
 
   /** Whether an exchange in this group may be done for this address now; if so it is charged. */
   take(address: Ipv4, group: Group, now: Millis): boolean {
-    this.store = Math.min(CAPACITY, this.store + (now - this.at) * REFILL)
+    this.store = Math.min(CAPACITY, this.store + (now - this.at) * this.share)
     this.at = now
     const network = networkOf(address)
     const spent = this.spentBy(network, now)

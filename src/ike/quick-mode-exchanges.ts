@@ -1,11 +1,13 @@
 /** The Quick Modes under way under each ISAKMP SA, their retransmissions and failures (RFC 2409 section 5.5). */
 
 import type { Ipv4 } from '../packet/ip.ts'
-import { NAT_T_PORT, Notify, Protocol } from './constants.ts'
+import { NAT_T_PORT, Notify, PayloadType, Protocol } from './constants.ts'
 import { type Context, type Failure, placeText } from './context.ts'
+import { costliestGroup } from './dh.ts'
+import { Effort, PHASE2_SHARE } from './effort.ts'
 import { IkeError } from './error.ts'
 import { notifyProtected } from './main-mode-exchanges.ts'
-import type { ParsedHeader } from './message.ts'
+import { body, type ParsedHeader } from './message.ts'
 import type { Peers } from './peers.ts'
 import { answerQuickMode, checkThird, openQuickMode, type QuickAccepted, type QuickAnswer } from './quick-mode.ts'
 import { Replies, retransmissionGapSeconds } from './retransmit.ts'
@@ -32,6 +34,7 @@ const NO_PLAIN_ESP =
 export class QuickModes {
   private readonly context: Context
   private readonly peers: Peers
+  private readonly effort = new Effort(PHASE2_SHARE)
 
   constructor(context: Context, peers: Peers) {
     this.context = context
@@ -52,6 +55,10 @@ export class QuickModes {
     const { context, peers } = this
     const { sa } = phase1.state
     const request = openQuickMode(phase1, header, bytes)
+    const value = body(request.payloads, PayloadType.KeyExchange)
+    // It says it again in a second or two.
+    if (value && !this.effort.take(place.remote.address, costliestGroup(value.length), context.now))
+      return context.count('key-exchange-postponed')
     if (sa.usedQuickModeIds.size >= MAX_QUICK_MODE_IDS) throw new IkeError('too-many-quick-modes')
     sa.usedQuickModeIds.add(header.messageId)
     follow(context, peers, phase1, place)

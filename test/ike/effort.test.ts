@@ -115,6 +115,18 @@ describe('a flood of complete third messages', () => {
     inside.ike.message5(inside.must(three))
   })
 
+  it('by Quick Modes with PFS holds up nobody but those', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway, { ...slow, pfsGroup: 20 }).mainMode()
+    while (gateway.endpoint['quickModes']['effort'].take(client.outside, 20, gateway.now));
+    const one = client.ike.quick1().bytes
+    expect(client.send(one)).toBeUndefined()
+    expect(gateway.count('key-exchange-postponed')).toBe(1)
+    new Client(gateway, { ...slow, seed: 'plain', ports: { 500: 7, 4500: 8 } }).connect()
+    gateway.pass(30)
+    expect(client.ike.quick3(client.must(one)).pair.suite.cipher).toBe('aes256')
+  })
+
   it('is what a client is told to have fallen victim to', () => {
     const gateway = new Gateway()
     for (let i = 0; i < 2; i++) while (gateway.endpoint['mainModes']['effort'].take(FLOOD + i, 20, gateway.now));
