@@ -104,6 +104,31 @@ describe('a client that lost its power and dials again', () => {
   })
 })
 
+describe('a client whose IKE lived on while its L2TP was started anew', () => {
+  it('dials over a new pair under the ISAKMP SA that it has: the old pair and tunnel go, that SA stays', () => {
+    const w = new World()
+    const first = w.guest(anna)
+    w.connect(first)
+    const [before] = w.control.ike.snapshot().children
+    crash(w, first)
+    const again = w.guest({ ...anna, tunnelId: 2 })
+    const { ike } = first.client
+    const handle = ike.handle.bind(ike)
+    Object.assign(again.client, { ike })
+    Object.assign(ike, {
+      handle: (...[input, now, effects]: Parameters<typeof handle>) =>
+        handle(input.kind === 'start' ? { kind: 'quickMode' } : input, now, effects),
+    })
+    w.connect(again)
+    expect(again.innerAddress).toBe('192.168.8.100')
+    oneOfEach(w)
+    expect(w.control.ike.snapshot().counters['phase1-completed']).toBe(1)
+    expect(w.control.ike.snapshot().children[0]!.inboundSpi).not.toBe(before!.inboundSpi)
+    pingsThrough(w, again)
+    expect(w.attempts.map(a => a.outcome)).toEqual(['ended', 'connected'])
+  })
+})
+
 describe('who is somebody else', () => {
   const full = OFFICE.replace('192.168.8.100-192.168.8.101', '192.168.8.100-192.168.8.103')
 
