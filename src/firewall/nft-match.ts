@@ -77,10 +77,11 @@ export function globalMatchOf(rule: FirewallRule, c: MatchContext, ownAddress: n
 function transport(protocol: number | undefined, destination: PortRange | undefined, source: PortRange | undefined) {
   const limited = isLimited(destination) || isLimited(source)
   if (!limited) return [protocol === undefined ? undefined : `meta l4proto ${protocol}`]
-  // A rule with ports and PROTOCOL=ALL means whatever has ports.
-  const protocols = protocol === undefined ? `{ ${IpProtocol.Tcp}, ${IpProtocol.Udp} }` : String(protocol)
+  // A rule with ports means whatever has ports: of PROTOCOL=ALL that, and of a protocol without any nothing.
+  const ported = protocol === IpProtocol.Tcp || protocol === IpProtocol.Udp
   return [
-    `meta l4proto ${protocols}`,
+    protocol !== undefined && `meta l4proto ${protocol}`,
+    !ported && `meta l4proto { ${IpProtocol.Tcp}, ${IpProtocol.Udp} }`,
     isLimited(destination) && `th dport ${ports(destination)}`,
     isLimited(source) && `th sport ${ports(source)}`,
   ]

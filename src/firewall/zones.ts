@@ -63,9 +63,11 @@ function side(policy: FirewallPolicy, name: string): Side | undefined {
 export function interfaceOfUser(firewall: Firewall, user: string): string | undefined {
   const name = user.toLowerCase()
   for (const policy of firewall.policies) {
+    // One that is no interface only serves rules as a GROUP.
+    const zones = policy.dynamics.filter(d => policy.interfaces.some(i => sameName(i.name, dynamicInterface(d.name))))
     // A template that names the user is meant more than one that takes anybody.
-    const named = policy.dynamics.find(d => name !== '' && d.users.includes(name))
-    const template = named ?? policy.dynamics.find(d => matchesAnybody(d, name))
+    const named = zones.find(d => name !== '' && d.users.includes(name))
+    const template = named ?? zones.find(d => matchesAnybody(d, name))
     if (template) return dynamicInterface(template.name)
   }
   return undefined
