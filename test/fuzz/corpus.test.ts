@@ -22,10 +22,9 @@ describe.each(targets)('$name', target => {
 
   it('takes the same damaged', { timeout: FUZZ_TIMEOUT }, () => {
     const pool = [...target.seeds(), ...stored(target.name, 'kept'), ...stored(target.name, 'finds')]
-    forSeeds(1500, seed => {
+    forSeeds(target.slow ? 150 : 1500, seed => {
       const bytes = damaged(new Rng(seed), pool, target)
-      const wrong = attempt(target, bytes)
-      expect(wrong === 'slow' ? undefined : wrong, Buffer.from(bytes).toString('base64')).toBeUndefined()
+      expect(attempt(target, bytes), Buffer.from(bytes).toString('base64')).toBeUndefined()
     })
   })
 })
@@ -40,7 +39,7 @@ describe('the fuzzer', () => {
   }
 
   it('is led by what it covers to a bug behind three conditions', () => {
-    const { finds, corpus, blocks } = fuzz(target, [], { cases: 200_000, seconds: 60, seed: 1 })
+    const { finds, corpus, blocks } = fuzz(target, [], { cases: 200_000, seconds: 60, seed: 1, finds: 1 })
     expect(finds.map(f => f.what)[0]).toContain('RangeError: the bug')
     expect([...finds[0]!.bytes.subarray(0, 4)]).toEqual([0x46, 0x75, 0x7a, 0x7b])
     expect(corpus.length).toBeGreaterThan(2)

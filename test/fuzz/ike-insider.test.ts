@@ -10,32 +10,13 @@ import {
   Phase2Attribute,
   Protocol,
 } from '../../src/ike/constants.ts'
-import type { IkeEffect } from '../../src/ike/effects.ts'
 import type { Payload } from '../../src/ike/message.ts'
 import { emitDeletion, emitNotification, notification } from '../../src/ike/payload.ts'
 import { basic, emitAttributes, emitSa, type Proposal, variable32 } from '../../src/ike/proposal.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
 import { Client, events, Gateway, of } from '../ike/gateway.ts'
-import { windows10 } from '../support/windows.ts'
+import { fast, Insider } from './insider.ts'
 import { FUZZ_TIMEOUT, forSeeds, join, mutate, Rng } from './random.ts'
-
-const fast = { ...windows10, offers: [{ cipher: 'aes256', hash: 'sha1', group: 19 }] } as const
-
-/** A client that has the key and means no good. */
-class Insider extends Client {
-  /** Any payloads under a right HASH(1). */
-  protect(exchange: number, messageId: number, payloads: readonly Payload[]): Uint8Array {
-    const inner = this.ike as unknown as {
-      protectExchange(exchange: number, messageId: number, payloads: readonly Payload[]): { bytes: Uint8Array }
-    }
-    return inner.protectExchange(exchange, messageId, payloads).bytes
-  }
-
-  /** What one message brings about. */
-  throw(exchange: number, messageId: number, payloads: readonly Payload[]): IkeEffect[] {
-    return this.gateway.datagram(this.remote, this.ike.port, this.protect(exchange, messageId, payloads))
-  }
-}
 
 function proposals(rng: Rng): Proposal[] {
   const attribute = () =>

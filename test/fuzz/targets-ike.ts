@@ -9,7 +9,14 @@ import { DerError } from '../../src/ike/der.ts'
 import { nameText } from '../../src/ike/distinguished-name.ts'
 import { IkeError } from '../../src/ike/error.ts'
 import { cut, emitFragment, parseFragment, Reassembler, whole } from '../../src/ike/fragment.ts'
-import { emitMessage, type Payload, parseHeader, parseMessage, parsePayloads } from '../../src/ike/message.ts'
+import {
+  emitMessage,
+  emitPayloads,
+  type Payload,
+  parseHeader,
+  parseMessage,
+  parsePayloads,
+} from '../../src/ike/message.ts'
 import { chooseNatFlavour } from '../../src/ike/nat.ts'
 import {
   describeIdentity,
@@ -33,6 +40,7 @@ import { seededDice } from '../support/dice.ts'
 import { Initiator } from '../support/initiator.ts'
 import { windows10, windowsXp } from '../support/windows.ts'
 import type { Target } from './guided.ts'
+import { fast, Insider } from './insider.ts'
 import { messagesOf, must, own, same, several } from './must.ts'
 import { stored } from './stored.ts'
 
@@ -162,6 +170,43 @@ function dialogue(options: typeof windowsXp | typeof windows10): Uint8Array {
   return several([one, three, client.message5(four)])
 }
 
+/**
+ * What a client says that is let in: in each message the exchange, the message ID, the type of the first payload, and
+ * payloads, all well protected.
+ */
+function ikeInside(bytes: Uint8Array): void {
+  const gateway = new Gateway({}, cheap)
+  const evil = new Insider(gateway, { ...fast, seed: 'inside' }).mainMode()
+  gateway.take()
+  for (const [exchange = 0, id = 0, type = 1, ...rest] of messagesOf(bytes, 8)) {
+    const chain = Uint8Array.from(rest)
+    const parsed = own(IkeError, () => parsePayloads(type, chain))?.payloads ?? [{ type: type || 1, body: chain }]
+    const effects = evil.throw(exchange, id + 1, parsed)
+    must(effects.length < 80, 'too much comes of one message')
+    for (const e of of(effects, 'send')) must(e.bytes.length < 1500, 'a long answer')
+    for (const e of of(effects, 'event'))
+      if ('detail' in e.event) must(printableText(String(e.event.detail)), 'a detail that no log can hold')
+  }
+  must(gateway.endpoint.snapshot().children.length <= 16, 'more security associations than one peer may have')
+  gateway.give({ kind: 'closePeer', peer: 1, reason: 'over' })
+  gateway.pass(100)
+  must(gateway.endpoint.snapshot().children.length === 0, 'an SA outlives its peer')
+}
+
+/** What a client says under its ISAKMP SA: two Quick Modes, a question whether we live, DELETEs. */
+function insideSeeds(): Uint8Array[] {
+  const client = new Insider(new Gateway({}, cheap), { ...fast, seed: 'inside' }).mainMode()
+  const said: Uint8Array[] = []
+  client.heard = (exchange, payloads) =>
+    said.push(Uint8Array.of(exchange, said.length, payloads[0]!.type, ...emitPayloads(payloads)))
+  const { inboundSpi } = client.quickMode()
+  client.quickMode()
+  client.ike.areYouThere(1)
+  client.ike.deleteEsp(inboundSpi)
+  client.ike.deleteIsakmp()
+  return [...said.map(m => several([m])), several(said), several([...said].reverse())]
+}
+
 function ikeFragment(bytes: Uint8Array): void {
   const table = new Reassembler()
   for (const [i, datagram] of messagesOf(bytes, 40).entries())
@@ -246,6 +291,14 @@ export const ikeTargets: readonly Target[] = [
     dictionary: [...dictionary, fromHex('0510020100000000'), fromHex('0810050100000001'), fromHex('0b10050000000000')],
     covers: ['/src/ike/'],
     run: ikeEndpoint,
+  },
+  {
+    name: 'ike-inside',
+    slow: true,
+    seeds: insideSeeds,
+    dictionary: [...dictionary, fromHex('20010100'), fromHex('05010c00'), fromHex('05010b00')],
+    covers: ['/src/ike/'],
+    run: ikeInside,
   },
   {
     name: 'ike-fragment',
