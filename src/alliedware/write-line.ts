@@ -1,5 +1,6 @@
 /** The words of a written script: one command with its parameters, and how values look in it. */
 
+import type { Secret } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
 import { transportProtocols } from './commands/ipsec.ts'
 import { formatRange } from './value.ts'
@@ -30,6 +31,11 @@ export const ip = (address: Ipv4 | undefined) => (address === undefined ? undefi
 export const range = (r: { first: Ipv4; last: Ipv4 } | undefined) => r && formatRange(r)
 const onOff = (value: boolean) => (value ? 'on' : 'off')
 export const quoted = (text: string | undefined) => (text === undefined ? undefined : always(text))
+
+/** A password as it is: CHAP (RFC 1994) needs it. */
+export function plain(secret: Secret): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(secret.reveal())
+}
 
 /** An IP protocol by its name where it has one. */
 export function protocol(value: string | number | undefined): string | number | undefined {

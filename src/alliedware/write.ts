@@ -3,7 +3,6 @@
  * ENCO keys are never in it. Passwords are, as they are: CHAP (RFC 1994) needs them, so the file must be kept private.
  */
 
-import type { Secret } from '../packet/bytes.ts'
 import { formatIpv4 } from '../packet/ip.ts'
 import { nextPosition } from './commands/ipsec.ts'
 import { isakmpPolicyDefaults } from './commands/isakmp.ts'
@@ -15,7 +14,7 @@ import { quote } from './token.ts'
 import { formatRange } from './value.ts'
 import { writeLimits, writeSsh } from './write-access.ts'
 import { writeFirewallPolicy } from './write-firewall.ts'
-import { always, ip, line, lineIfAny, protocol, quoted, range, unless, when } from './write-line.ts'
+import { always, ip, line, lineIfAny, plain, protocol, quoted, range, unless, when } from './write-line.ts'
 
 const titles: Readonly<Record<Section, string>> = {
   SYSTEM: 'SYSTEM',
@@ -82,10 +81,6 @@ export function writeScript(configuration: Configuration): string {
       return [`#\n# ${titles[section]} configuration\n#\n`, ...commands.map(command => `${command}\n`)].join('')
     })
     .join('\n')
-}
-
-function plain(secret: Secret): string {
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(secret.reveal())
 }
 
 function writeUser(user: User): string[] {
