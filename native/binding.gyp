@@ -20,7 +20,7 @@
         "steering.cc",
         "tun.cc",
         "udp.cc",
-        "<!@(ls esp*.cc suites_*.cc)"
+        "<!@(ls esp*.cc suites_*.cc des_*.cc)"
       ],
       "cflags": ["-fvisibility=hidden"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-O3"],

@@ -17,6 +17,9 @@ namespace floatgate {
 namespace {
 
 constexpr std::string_view kCipherNames[kCipherCount] = {"des", "3des", "aes128", "aes192", "aes256"};
+constexpr std::string_view kCryptoNames[] = {"openssl", "ipsec-mb", "avx512", "avx2", "portable"};
+constexpr Crypto::Only kCryptos[] = {Crypto::Only::Openssl, Crypto::Only::IpsecMb, Crypto::Only::Avx512,
+                                     Crypto::Only::Avx2, Crypto::Only::Portable};
 constexpr std::string_view kIntegrityNames[kIntegrityCount] = {"md5", "sha1", "sha256"};
 
 napi_value ThrowRange(napi_env env, const char* message) {
@@ -33,6 +36,12 @@ napi_value Versions(napi_env env, napi_callback_info) {
   napi_value versions = MakeObject(env);
   if (const char* version = IpsecMbVersion()) Set(env, versions, "ipsecMb", MakeText(env, version));
   Set(env, versions, "openssl", MakeText(env, OpenSSL_version(OPENSSL_VERSION_STRING)));
+  napi_value units = MakeArray(env);
+  uint32_t count = 0;
+  for (const DesUnit* unit : {DesAvx512(), DesAvx2(), DesPortable()}) {
+    if (unit != nullptr) napi_set_element(env, units, count++, MakeText(env, unit->name));
+  }
+  Set(env, versions, "des", units);
   return versions;
 }
 
@@ -44,16 +53,12 @@ napi_value MakeEngine(napi_env env, napi_callback_info info) {
   if (args.count() > 0) {
     std::string name = args.Text(0);
     if (!args.ok()) return nullptr;
-    if (name == "openssl") {
-      only = Crypto::Only::Openssl;
-    } else if (name == "ipsec-mb") {
-      only = Crypto::Only::IpsecMb;
-    } else {
-      return ThrowRange(env, "crypto must be openssl or ipsec-mb");
-    }
+    const auto* found = std::find(std::begin(kCryptoNames), std::end(kCryptoNames), name);
+    if (found == std::end(kCryptoNames)) return ThrowRange(env, "no crypto of that name");
+    only = kCryptos[found - kCryptoNames];
   }
   auto engine = std::make_unique<Engine>(only);
-  if (!engine->usable()) return ThrowRange(env, "ipsec-mb is not to be had here");
+  if (!engine->usable()) return ThrowRange(env, "that crypto is not to be had here");
   napi_value external = nullptr;
   if (napi_create_external(env, engine.get(), DeleteEngine, nullptr, &external) != napi_ok) {
     return ThrowType(env, "the engine cannot be made");

@@ -1,5 +1,5 @@
-// What protects ESP packets: CBC ciphers and truncated HMACs, done by OpenSSL one packet after the other or
-// by libipsec-mb many at once. A mirror of src/esp/suites.ts.
+// What protects ESP packets: CBC ciphers and truncated HMACs, done by OpenSSL one packet after the other, or by
+// libipsec-mb or, for DES, our own bit slices many at once. A mirror of src/esp/suites.ts.
 #pragma once
 
 #include <openssl/evp.h>
@@ -15,6 +15,7 @@
 #endif
 
 #include "batch.h"
+#include "des_lanes.h"
 
 namespace floatgate {
 
@@ -131,12 +132,50 @@ class IpsecMb {
 
 #endif
 
+// DES keys as they came: bit slices choose their bits by wiring.
+struct BitsliceKeys {
+  BitsliceKeys() = default;
+  BitsliceKeys(const BitsliceKeys&) = delete;
+  BitsliceKeys& operator=(const BitsliceKeys&) = delete;
+  ~BitsliceKeys();
+
+  void Expand(const SuiteKeys& keys);
+  uint64_t words[kDesMaxStages] = {};
+};
+
+// DES and 3DES in bit slices, with one thread's working memory.
+class Bitslice {
+ public:
+  // Nothing for no unit.
+  static std::unique_ptr<Bitslice> Create(const DesUnit* unit);
+  Bitslice(const Bitslice&) = delete;
+  Bitslice& operator=(const Bitslice&) = delete;
+  ~Bitslice();
+
+  const DesUnit& unit() const { return unit_; }
+  // At most kBatchCapacity jobs of one of both ciphers.
+  void Decrypt(Job* const* jobs, size_t count);
+  void Encrypt(Job* const* longest_first, size_t count);
+
+ private:
+  explicit Bitslice(const DesUnit& unit) : unit_(unit) {}
+  const DesDecryptor& Fitting(size_t blocks) const;
+
+  const DesUnit& unit_;
+  alignas(64) uint64_t blocks_[kDesMaxLanes] = {};
+  alignas(64) uint64_t before_[kDesMaxLanes] = {};  // what each block is XORed with: the block before it, or an IV
+  alignas(64) uint64_t lane_keys_[kDesMaxStages * kDesMaxLanes] = {};
+  DesKeyVectors keys_{};
+  DesKeyVectors chain_{};
+};
+
 // All that one SA's keys become; wiped when it goes.
 struct Keys {
   Cipher cipher;
   Integrity integrity;
   Direction direction;
   OpensslKeys openssl;
+  BitsliceKeys bitslice;
 #ifdef HAVE_IPSEC_MB
   IpsecMbKeys ipsec_mb;
 #endif
@@ -145,7 +184,8 @@ struct Keys {
 // Chooses, step by step and algorithm by algorithm, who does the work.
 class Crypto {
  public:
-  enum class Only : uint8_t { Best, Openssl, IpsecMb };
+  // With all but Best, one of them does all that it can, and OpenSSL the rest.
+  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable };
 
   explicit Crypto(Only only);
   // Whether `only` can be had here.
@@ -158,7 +198,10 @@ class Crypto {
   void Sign(Job* const* jobs, size_t count);
 
  private:
+  void CryptDes(Job** jobs, size_t count);
+
   Only only_;
+  std::unique_ptr<Bitslice> bitslice_;
 #ifdef HAVE_IPSEC_MB
   size_t Share(size_t jobs, size_t threshold) const;
   std::unique_ptr<IpsecMb> ipsec_mb_;

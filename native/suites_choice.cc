@@ -1,32 +1,80 @@
-// Who does the work: libipsec-mb where enough packets of one algorithm come together to fill its lanes, else
-// OpenSSL.
+// Who does the work: lanes where enough comes together to fill them, else OpenSSL. All thresholds stand here; they
+// were measured by `npm run bench -- crypto --thresholds`.
+
+#include <algorithm>
 
 #include "suites.h"
 
 namespace floatgate {
+namespace {
+
+// What DES and 3DES cost in lanes, in tenths of the time that OpenSSL takes for one block (of either: it computes DES
+// as 3DES). Lanes cost the same however few are in use, and run as long as the longest packet in them.
+struct DesCosts {
+  uint32_t pass;   // decrypting in the fewest lanes there are
+  uint32_t setup;  // of all lanes for encryption: keys and IVs
+  uint32_t step;   // encrypting one block of the packet in each of the 64 lanes
+};
+struct DesChoice {
+  Crypto::Only only;
+  const DesUnit* (*unit)();
+  DesCosts des, triple_des;
+};
+constexpr DesChoice kDesUnits[] = {
+    {Crypto::Only::Avx512, DesAvx512, {40, 20, 29}, {80, 30, 75}},
+    {Crypto::Only::Avx2, DesAvx2, {60, 30, 37}, {120, 40, 95}},
+    {Crypto::Only::Portable, DesPortable, {90, 60, 60}, {160, 60, 135}},
+};
+#ifdef HAVE_IPSEC_MB
+// libipsec-mb with AVX-512 encrypts so many packets side by side; without it, DES is slower than OpenSSL's.
+constexpr uint32_t kIpsecMbLanes = 16;
+constexpr uint32_t kIpsecMbStep[] = {15, 45};  // DES, 3DES
+#endif
+
+constexpr uint32_t kDesBlock = 8;
+
+bool IsDes(Cipher cipher) { return cipher == Cipher::Des || cipher == Cipher::TripleDes; }
+
+std::unique_ptr<Bitslice> ChooseUnit(Crypto::Only only) {
+  for (const DesChoice& choice : kDesUnits) {
+    if (only != Crypto::Only::Best && only != choice.only) continue;
+    if (auto bitslice = Bitslice::Create(choice.unit())) return bitslice;
+  }
+  return nullptr;
+}
+
+const DesCosts& Costs(const DesUnit& unit, Cipher cipher) {
+  const DesChoice* choice = kDesUnits;
+  while (choice->unit() != &unit) choice++;
+  return cipher == Cipher::Des ? choice->des : choice->triple_des;
+}
+
+void OneByOne(Job* const* jobs, size_t count) {
+  for (size_t i = 0; i < count; i++) jobs[i]->keys->openssl.Crypt(*jobs[i]);
+}
 
 #ifdef HAVE_IPSEC_MB
-namespace {
 
 constexpr size_t kNever = kBatchCapacity + 1;
 // Packets that the vector unit takes at once with AVX-512; with fewer registers half as many.
 constexpr size_t kLanes = 16;
 
-// From how many packets of one algorithm on the lanes win over OpenSSL's one after the other, measured with
-// 1,408 bytes on a CPU with AVX-512 and SHA instructions. Lanes that stay empty cost as much as full ones,
-// which is dear for 3DES; AES-CBC decrypts one packet's blocks side by side and needs no second packet.
-constexpr size_t kEncryptFrom[kCipherCount] = {2, 5, 2, 2, 2};
-constexpr size_t kDecryptFrom[kCipherCount] = {2, 5, 1, 1, 1};
+// From how many packets of one algorithm on libipsec-mb's lanes win over OpenSSL, measured with 1,408 bytes on a CPU
+// with AVX-512 and SHA instructions. AES-CBC decrypts one packet's blocks side by side and needs no second packet.
+// DES is chosen for above.
+constexpr size_t kEncryptFrom[kCipherCount] = {kNever, kNever, 2, 2, 2};
+constexpr size_t kDecryptFrom[kCipherCount] = {kNever, kNever, 1, 1, 1};
 constexpr size_t kSignFrom[kIntegrityCount] = {3, 7, 11};
 
-size_t Threshold(const IpsecMb& ipsec_mb, Cipher cipher, Direction direction) {
-  bool des = cipher == Cipher::Des || cipher == Cipher::TripleDes;
-  if (des && !ipsec_mb.vectorised_des()) return kNever;
+size_t Threshold(Cipher cipher, Direction direction) {
   return direction == Direction::Encrypt ? kEncryptFrom[Index(cipher)] : kDecryptFrom[Index(cipher)];
 }
 
+#endif
+
 }  // namespace
 
+#ifdef HAVE_IPSEC_MB
 // How many of so many packets go through the lanes: whole sets of lanes, and the rest where it is worth a
 // set.
 size_t Crypto::Share(size_t jobs, size_t threshold) const {
@@ -38,56 +86,97 @@ size_t Crypto::Share(size_t jobs, size_t threshold) const {
 }
 #endif
 
-Crypto::Crypto(Only only) : only_(only) {
+Crypto::Crypto(Only only) : only_(only), bitslice_(ChooseUnit(only)) {
 #ifdef HAVE_IPSEC_MB
-  if (only != Only::Openssl) ipsec_mb_ = IpsecMb::Create();
+  if (only == Only::Best || only == Only::IpsecMb) ipsec_mb_ = IpsecMb::Create();
 #endif
 }
 
 bool Crypto::usable() const {
+  if (only_ == Only::Best || only_ == Only::Openssl) return true;
 #ifdef HAVE_IPSEC_MB
-  return only_ != Only::IpsecMb || ipsec_mb_ != nullptr;
-#else
-  return only_ != Only::IpsecMb;
+  if (only_ == Only::IpsecMb) return ipsec_mb_ != nullptr;
 #endif
+  return bitslice_ != nullptr;
 }
 
 bool Crypto::Expand(const SuiteKeys& keys, Keys& expanded) {
   expanded.cipher = keys.cipher;
   expanded.integrity = keys.integrity;
   expanded.direction = keys.direction;
+  expanded.bitslice.Expand(keys);
 #ifdef HAVE_IPSEC_MB
   if (ipsec_mb_ != nullptr) ipsec_mb_->Expand(keys, expanded.ipsec_mb);
 #endif
   return expanded.openssl.Expand(keys);
 }
 
+// Jobs of one cipher share lanes, whatever SAs they belong to.
 void Crypto::Crypt(Job* const* jobs, size_t count) {
-#ifdef HAVE_IPSEC_MB
-  if (ipsec_mb_ != nullptr && count > 0) {
-    Direction direction = jobs[0]->keys->direction;
-    size_t of[kCipherCount] = {};
-    for (size_t i = 0; i < count; i++) of[Index(jobs[i]->keys->cipher)]++;
-    size_t share[kCipherCount];
-    for (size_t c = 0; c < kCipherCount; c++) {
-      share[c] = Share(of[c], Threshold(*ipsec_mb_, static_cast<Cipher>(c), direction));
-    }
-    Job* together[kBatchCapacity];
-    size_t gathered = 0;
-    for (size_t i = 0; i < count; i++) {
-      size_t& left = share[Index(jobs[i]->keys->cipher)];
-      if (left > 0) {
-        left--;
-        together[gathered++] = jobs[i];
-      } else {
-        jobs[i]->keys->openssl.Crypt(*jobs[i]);
-      }
-    }
-    if (gathered > 0) ipsec_mb_->Crypt(together, gathered);
-    return;
+  Job* of[kCipherCount][kBatchCapacity];
+  size_t counts[kCipherCount] = {};
+  for (size_t i = 0; i < count; i++) {
+    size_t cipher = Index(jobs[i]->keys->cipher);
+    of[cipher][counts[cipher]++] = jobs[i];
   }
+  for (size_t c = 0; c < kCipherCount; c++) {
+    if (counts[c] == 0) continue;
+    size_t lanes = 0;
+    if (bitslice_ != nullptr && IsDes(static_cast<Cipher>(c))) {
+      CryptDes(of[c], counts[c]);
+      continue;
+    }
+#ifdef HAVE_IPSEC_MB
+    lanes = Share(counts[c], Threshold(static_cast<Cipher>(c), of[c][0]->keys->direction));
+    if (lanes > 0) ipsec_mb_->Crypt(of[c], lanes);
 #endif
-  for (size_t i = 0; i < count; i++) jobs[i]->keys->openssl.Crypt(*jobs[i]);
+    OneByOne(of[c] + lanes, counts[c] - lanes);
+  }
+}
+
+// All of one cipher and direction.
+void Crypto::CryptDes(Job** jobs, size_t count) {
+  const DesCosts& costs = Costs(bitslice_->unit(), jobs[0]->keys->cipher);
+  uint32_t blocks = 0;
+  for (size_t i = 0; i < count; i++) blocks += jobs[i]->text_length / kDesBlock;
+  bool choose = only_ == Only::Best;
+  if (jobs[0]->keys->direction == Direction::Decrypt) {
+    if (choose && blocks * 10 < costs.pass) return OneByOne(jobs, count);
+    return bitslice_->Decrypt(jobs, count);
+  }
+  std::sort(jobs, jobs + count, [](const Job* a, const Job* b) { return a->text_length > b->text_length; });
+  // The longest packets may be better off with OpenSSL, and the others in the one kind of lanes or in the other.
+  size_t alone = 0;
+  bool slices = true;
+  if (choose) {
+    uint32_t least = UINT32_MAX, before = 0;
+    for (size_t i = 0; i <= count; i++) {
+      uint32_t longest = i < count ? jobs[i]->text_length / kDesBlock : 0;
+      uint32_t cost = before * 10 + (i < count ? costs.setup + longest * costs.step : 0);
+      if (cost < least) {
+        least = cost;
+        alone = i;
+        slices = true;
+      }
+#ifdef HAVE_IPSEC_MB
+      if (ipsec_mb_ != nullptr && ipsec_mb_->vectorised_des() && i < count) {
+        uint32_t steps = std::max(longest, (blocks - before + kIpsecMbLanes - 1) / kIpsecMbLanes);
+        cost = before * 10 + steps * kIpsecMbStep[jobs[0]->keys->cipher == Cipher::Des ? 0 : 1];
+        if (cost < least) {
+          least = cost;
+          alone = i;
+          slices = false;
+        }
+      }
+#endif
+      before += longest;
+    }
+  }
+  OneByOne(jobs, alone);
+  if (slices) return bitslice_->Encrypt(jobs + alone, count - alone);
+#ifdef HAVE_IPSEC_MB
+  ipsec_mb_->Crypt(jobs + alone, count - alone);
+#endif
 }
 
 void Crypto::Sign(Job* const* jobs, size_t count) {

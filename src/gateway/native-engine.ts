@@ -4,7 +4,7 @@ import type { Engine, EngineEvent, SaUsage } from '../esp/engine.ts'
 import { checkInbound, checkOutbound, checkPeer } from '../esp/rules.ts'
 import type { InboundSa, OutboundSa, PeerPath } from '../esp/sa.ts'
 import type { Batch } from '../packet/batch.ts'
-import type { Native, NativeBatch, NativeEngine as NativeHandle } from './native.ts'
+import type { CryptoName, Native, NativeBatch, NativeEngine as NativeHandle } from './native.ts'
 
 /**
  * One thread's engine. Unlike the reference it consumes keys: the bytes behind the Secrets of an SA are copied and
@@ -16,8 +16,8 @@ export class NativeEngine implements Engine {
   /** Batches live as long as the thread that fills them: each is attached once. */
   private readonly attached = new WeakMap<Batch, NativeBatch>()
 
-  /** `crypto` leaves only one library to do the work; without it the better one for each batch does. */
-  constructor(native: Native, crypto?: 'openssl' | 'ipsec-mb') {
+  /** `crypto` leaves only one to do the work; without it the best one for each batch does. */
+  constructor(native: Native, crypto?: CryptoName) {
     this.native = native
     this.handle = crypto === undefined ? native.engine() : native.engine(crypto)
   }

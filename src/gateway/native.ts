@@ -22,6 +22,10 @@ export interface NativeWatcher {
   readonly __brand: 'watcher'
 }
 
+/** Who computes: a library, or the bit-sliced DES in one instruction set. What it cannot do, OpenSSL does. */
+export type CryptoName = 'openssl' | 'ipsec-mb' | DesUnit
+export type DesUnit = 'avx512' | 'avx2' | 'portable'
+
 /**
  * Every function throws an Error with `code` (the errno's name: `EADDRINUSE`, `EPERM`, ...) and `syscall` where the
  * kernel refuses. Addresses are unsigned 32-bit numbers. File descriptors are non-blocking and close-on-exec.
@@ -29,8 +33,11 @@ export interface NativeWatcher {
 export interface Native {
   /** batch.h's own idea of src/packet/batch.ts's batchLayout: the same keys and values. */
   layout(): Record<string, number>
-  /** Which crypto is compiled in and usable here, e.g. { ipsecMb: "1.3.0", openssl: "3.0.15" }; absent ones are undefined. */
-  versions(): { ipsecMb?: string; openssl: string }
+  /**
+   * Which crypto is compiled in and usable here, e.g. { ipsecMb: "1.3.0", openssl: "3.0.15", des: ["avx2", "portable"] };
+   * absent ones are undefined.
+   */
+  versions(): { ipsecMb?: string; openssl: string; des: DesUnit[] }
 
   attach(buffer: ArrayBuffer): NativeBatch
 
@@ -91,8 +98,8 @@ export interface Native {
   /** Writes every Forward row among the first `count`; answers how many went; the others become Drop(SendFailed). */
   writeTun(fd: number, batch: NativeBatch, count: number): number
 
-  /** `crypto` leaves only one library to do the work (RangeError where it is not to be had); else the better one does. */
-  engine(crypto?: 'openssl' | 'ipsec-mb'): NativeEngine
+  /** `crypto` leaves only one to do the work (RangeError where it is not to be had); else the best one does. */
+  engine(crypto?: CryptoName): NativeEngine
   setPath(engine: NativeEngine, peer: number, local: number, remote: number, port: number): void
   removePeer(engine: NativeEngine, peer: number): void
   /** Copies the keys; the caller's bytes are zeroed. */

@@ -56,12 +56,14 @@ function everyLength(members: number[]): Batch[] {
   return batches
 }
 
-describe.each(natives)('$name engine and the reference', ({ make }) => {
+describe.each(natives)('$name engine and the reference', ({ name, make }) => {
+  // Bit slices leave AES to OpenSSL, which has had its turn.
+  const slices = name.includes('bit slices')
   const kinds = [
     { title: 'DES', members: suites.flatMap((s, n) => (s.cipher === 'des' ? [n] : [])) },
     { title: '3DES', members: suites.flatMap((s, n) => (s.cipher === '3des' ? [n] : [])) },
-    { title: 'AES', members: suites.flatMap((s, n) => (s.cipher.startsWith('aes') ? [n] : [])) },
-  ]
+    { title: 'AES', members: suites.flatMap((s, n) => (s.cipher.startsWith('aes') && !slices ? [n] : [])) },
+  ].filter(({ members }) => members.length > 0)
 
   test.each(kinds)('open what the other sealed: $title, all lengths', ({ members }) => {
     const ours = populate(make())

@@ -28,6 +28,9 @@ export const engines: readonly { name: string; make: () => Engine }[] = [
   ...(native.versions().ipsecMb === undefined
     ? []
     : [{ name: 'native on libipsec-mb', make: () => new NativeEngine(native, 'ipsec-mb') }]),
+  ...native
+    .versions()
+    .des.map(unit => ({ name: `native, DES in bit slices (${unit})`, make: () => new NativeEngine(native, unit) })),
 ]
 
 /** An endless fixed sequence of bytes. */
