@@ -28,6 +28,8 @@ export interface Scenario {
   readonly play: (stage: Stage) => Promise<string>
   /** Names that choose it together with others. */
   readonly groups?: readonly string[]
+  /** Who dials, where it is none of the stage's clients, such as "Windows xp". */
+  readonly guest?: string
   /** The daemon of c1 and c3, where that is not strongSwan. */
   readonly daemon?: IkeDaemon
   /** Only played when named: it takes minutes. */

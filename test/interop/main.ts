@@ -7,6 +7,8 @@
  *   npm run interop -- --list            what there is
  *   npm run interop -- --reference ...   against strongSwan and xl2tpd in the gateway's place, to test the lab itself
  *   npm run interop -- --report [FILE.md] ...   the results as a Markdown table, in a file or on standard output
+ *   npm run interop -- windows --image NAME=PATH ...   a Windows of yours, see docs/windows-vms.md
+ *   npm run interop -- --windows-disk PATH,VERSION     the disk to prepare its image with
  *   npm run interop -- --hold            no scenarios: the lab by hand, see hold.ts
  *
  * Ends with "N passed, N failed"; the exit status is 1 when a scenario failed, and 0 with a reason when this host
@@ -23,6 +25,9 @@ import { markdown, type Result } from './report.ts'
 import { requireHost, requireProgram, requireRootfs, Unavailable } from './rootfs.ts'
 import { scenarios } from './scenarios.ts'
 import { strongSwan } from './strongswan.ts'
+import { BadImage, readImages } from './windows-images.ts'
+import { writePreparationDisk } from './windows-program.ts'
+import { imageScenarios } from './windows-scenarios.ts'
 import { World } from './world.ts'
 
 let progress: NodeJS.WritableStream = process.stdout
@@ -39,23 +44,33 @@ async function main(): Promise<number> {
       reference: { type: 'boolean' },
       report: { type: 'boolean' },
       hold: { type: 'boolean' },
+      image: { type: 'string', multiple: true },
+      'windows-disk': { type: 'string' },
     },
   })
+  if (values['windows-disk'] !== undefined) {
+    say(await writePreparationDisk(values['windows-disk']))
+    return 0
+  }
+  const offered = [...scenarios, ...imageScenarios(readImages(values.image ?? []))]
   const reportFile = values.report ? words.find(word => word.endsWith('.md')) : undefined
   const positionals = words.filter(word => word !== reportFile)
   if (values.list) {
-    for (const { name, about, long } of scenarios) {
-      process.stdout.write(`${name.padEnd(24)} ${about}${long ? ' (long: when named, or with --all)' : ''}\n`)
+    for (const { name, about, long } of offered) {
+      process.stdout.write(`${name.padEnd(30)} ${about}${long ? ' (long: when named, or with --all)' : ''}\n`)
     }
     return 0
   }
-  const unknown = positionals.filter(name => !scenarios.some(scenario => scenario.name === name))
+  const named = ({ name, groups = [] }: Scenario, word: string) => name === word || groups.includes(word)
+  const unknown = positionals.filter(word => !offered.some(scenario => named(scenario, word)))
   if (unknown.length > 0) {
-    process.stderr.write(`interop: no such scenario: ${unknown.join(', ')} (see --list)\n`)
+    process.stderr.write(
+      `interop: no such scenario: ${unknown.join(', ')} (see --list${unknown.includes('windows') ? ', and give an --image' : ''})\n`,
+    )
     return 2
   }
-  const chosen = scenarios.filter(({ name, long }) =>
-    positionals.length === 0 ? values.all || !long : positionals.includes(name),
+  const chosen = offered.filter(scenario =>
+    positionals.length === 0 ? values.all || !scenario.long : positionals.some(word => named(scenario, word)),
   )
 
   let world: World | undefined
@@ -138,6 +153,7 @@ async function play(scenario: Scenario, stage: Stage): Promise<Result> {
     return { scenario, outcome: 'passed', seconds: elapsed(), text }
   } catch (error) {
     const seconds = elapsed()
+    if (error instanceof Unavailable) return { scenario, outcome: 'skipped', seconds, text: error.message }
     const kept = await keepLogs(scenario, stage, mark)
     await tidyUp(stage)
     const text = error instanceof Error ? error.message : String(error)
@@ -179,8 +195,8 @@ function summarize(results: readonly Result[]): number {
   progress.write('\n')
   for (const { scenario, outcome, seconds, text } of results) {
     const [first, ...more] = text.split('\n')
-    progress.write(`${outcome.padEnd(8)}${scenario.name.padEnd(24)}${seconds.toFixed(1).padStart(6)} s  ${first}\n`)
-    for (const line of more) progress.write(`${' '.repeat(42)}${line}\n`)
+    progress.write(`${outcome.padEnd(8)}${scenario.name.padEnd(30)}${seconds.toFixed(1).padStart(6)} s  ${first}\n`)
+    for (const line of more) progress.write(`${' '.repeat(48)}${line}\n`)
   }
   const count = (outcome: Result['outcome']) => results.filter(result => result.outcome === outcome).length
   const skipped = count('skipped') > 0 ? `, ${count('skipped')} skipped` : ''
@@ -188,4 +204,8 @@ function summarize(results: readonly Result[]): number {
   return count('failed') > 0 ? 1 : 0
 }
 
-process.exitCode = await main()
+process.exitCode = await main().catch((error: unknown) => {
+  if (!(error instanceof BadImage)) throw error
+  process.stderr.write(`interop: ${error.message}\n`)
+  return 2
+})

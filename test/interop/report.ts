@@ -13,8 +13,8 @@ export function markdown(results: readonly Result[], gateway: string, programs: 
   const count = (outcome: Result['outcome']) => results.filter(result => result.outcome === outcome).length
   const cell = (text: string) => (text.split('\n')[0] ?? '').replaceAll('|', '\\|')
   const rows = results.map(
-    ({ scenario: { name, about, daemon }, outcome, seconds, text }) =>
-      `| ${name} | ${daemon?.name ?? 'strongSwan'} | ${cell(about)} | ${outcome} | ${seconds.toFixed(1)} | ${cell(text)} |`,
+    ({ scenario: { name, about, guest, daemon }, outcome, seconds, text }) =>
+      `| ${name} | ${guest ?? daemon?.name ?? 'strongSwan'} | ${cell(about)} | ${outcome} | ${seconds.toFixed(1)} | ${cell(text)} |`,
   )
   return `# ${gateway} against real clients
 

@@ -8,6 +8,7 @@ import { requireProgram, Unavailable } from './rootfs.ts'
 import { Agent, AgentLost } from './windows-agent.ts'
 import { explainRasError } from './windows-errors.ts'
 import type { Image } from './windows-images.ts'
+import type { Words } from './windows-line.ts'
 import { type Accelerator, boots, Machine, qemuArguments } from './windows-machine.ts'
 import { plug, type Segment } from './windows-network.ts'
 import { type Credentials, writeLabDisk } from './windows-program.ts'
@@ -51,6 +52,16 @@ async function makeCertificate({ command }: Gateway): Promise<Credentials> {
   const file = /(\/\S+\.p12)/.exec(told)?.[1]
   if (file === undefined) throw new Error(`no certificate was made: ${told}`)
   return { p12: readFileSync(file), password }
+}
+
+/** What a hello says in words; throws when it is another Windows than the image was said to hold. */
+export function identify(image: Pick<Image, 'path' | 'version'>, hello: Words): string {
+  const version = hello['version'] ?? ''
+  if (!image.version.is(version)) {
+    throw new Error(`${image.path} is not Windows ${image.version.name}: it says version ${version}`)
+  }
+  const pack = Number(hello['pack'] ?? 0) > 0 ? ` SP${hello['pack']}` : ''
+  return `${hello['system']} ${version}${pack}`
 }
 
 /** Which kind of machine this host can have; found out once. */
@@ -108,16 +119,12 @@ export class WindowsClient {
   private async meet(agent: Agent, kind: Accelerator, begin: number): Promise<void> {
     const { image } = this
     const hello = await agent.greet(image.bootSeconds * 1000)
-    const version = hello['version'] ?? ''
-    if (!image.version.is(version)) {
-      throw new Error(`${image.path} is not Windows ${image.version.name}: it says version ${version}`)
-    }
+    const system = identify(image, hello)
     const { disk } = await agent.ask('hello')
     if (disk !== 'read')
       throw new Error(`the agent of ${image.name} could not read SETTINGS.INI on the lab's ${image.medium}`)
-    const pack = Number(hello['pack'] ?? 0) > 0 ? ` SP${hello['pack']}` : ''
     const seconds = ((performance.now() - begin) / 1000).toFixed(0)
-    this.description = `${hello['system']} ${version}${pack} on ${kind}, started in ${seconds} s`
+    this.description = `${system} on ${kind}, started in ${seconds} s`
     await agent.ask('configure', {}, patience.dial)
   }
 

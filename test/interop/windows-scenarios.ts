@@ -9,11 +9,6 @@ import type { Image } from './windows-images.ts'
 import type { Segment } from './windows-network.ts'
 import type { World } from './world.ts'
 
-/** A scenario that other names choose, too: that of its image, and `windows`. */
-export interface GroupedScenario extends Scenario {
-  readonly groups: readonly string[]
-}
-
 type Play = (client: WindowsClient, stage: Stage) => Promise<string>
 
 const account = accounts.dialin1
@@ -150,13 +145,15 @@ const parts: readonly Part[] = [
  * The scenarios of an image. `make` is called when the first of them is played.
  *
  * @param number distinguishes the addresses of several images: from 1 on
+ * @param guest who it is, for the report
  */
 export function windowsScenarios(
   name: string,
   number: number,
   login: Image['login'],
+  guest: string,
   make: (world: World) => Promise<Image>,
-): GroupedScenario[] {
+): Scenario[] {
   let client: Promise<WindowsClient> | undefined
   const script = login === 'certificate' ? officeScript().replace('localid=local', 'authtype=rsasig') : undefined
   const usual: Variant | undefined = script === undefined ? undefined : { script }
@@ -182,6 +179,7 @@ export function windowsScenarios(
         name: `${name}-${part.name}`,
         about: part.about,
         groups: [name],
+        guest,
         play: stage => play(part, stage),
         ...(variant === undefined ? {} : { variant }),
         beyondReference: 'it plays against this gateway only',
@@ -190,10 +188,9 @@ export function windowsScenarios(
 }
 
 /** Those of the images that a run was given. */
-export const imageScenarios = (images: readonly Image[]): GroupedScenario[] =>
-  images.flatMap((image, index) =>
-    windowsScenarios(image.name, index + 2, image.login, () => Promise.resolve(image)).map(scenario => ({
-      ...scenario,
-      groups: [image.name, 'windows'],
-    })),
-  )
+export const imageScenarios = (images: readonly Image[]): Scenario[] =>
+  images.flatMap((image, index) => {
+    const guest = `Windows ${image.version.name}`
+    const list = windowsScenarios(image.name, index + 2, image.login, guest, () => Promise.resolve(image))
+    return list.map(scenario => ({ ...scenario, groups: [image.name, 'windows'] }))
+  })

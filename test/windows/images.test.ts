@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { identify } from '../interop/windows-client.ts'
 import { makeDisk } from '../interop/windows-disk.ts'
 import { explainRasError } from '../interop/windows-errors.ts'
 import { BadImage, readImages } from '../interop/windows-images.ts'
@@ -109,6 +110,14 @@ describe('a version', () => {
   ] as const)('%s is %s and no other', (number, name) => {
     expect(versionNames.filter(other => versions[other].is(number))).toEqual([name])
   })
+})
+
+it('an image that holds another Windows than it was said to is found out by its hello', () => {
+  const [image] = readImages([`win-xp=${xp}`])
+  expect(identify(image!, { system: 'windows', version: '5.1.2600', pack: '3' })).toBe('windows 5.1.2600 SP3')
+  const wrong = () => identify(image!, { system: 'windows', version: '6.1.7601', pack: '1' })
+  expect(wrong).toThrow(`${xp} is not Windows xp: it says version 6.1.7601`)
+  expect(() => identify(image!, {})).toThrow('is not Windows xp')
 })
 
 describe('the phonebook', () => {
