@@ -1,9 +1,10 @@
 /** At the end of a script: does everything that it refers to appear in it? Order does not matter, so only then. */
 
-import type { BundleSpecification, Configuration, Fault, IpsecPolicy } from './config.ts'
+import type { BundleSpecification, Configuration, Fault } from './config.ts'
 import { sameName } from './draft.ts'
 import type { Kind } from './grammar.ts'
 import { inertMaker } from './inert.ts'
+import { ipsecOrder } from './ipsec-order.ts'
 import { identityOf } from './kept.ts'
 import type { Command } from './parse.ts'
 import { formatRange } from './value.ts'
@@ -119,16 +120,7 @@ function checkIpsec(c: Configuration, wrong: Wrong, absent: Absent): void {
     const used = policies.some(p => p.action === 'ipsec' && p.bundle === bundle.id)
     if (used) warnOfUseless(c, bundle, wrong)
   }
-  for (const policy of policies) {
-    const ignored = ignoredSelectors(policy)
-    if (policy.action === 'ipsec' && ignored.length > 0)
-      wrong(
-        'IPsec policy',
-        policy.name,
-        `${ignored.join(', ')} is held, and does not narrow what is agreed to`,
-        'warning',
-      )
-  }
+  for (const fault of ipsecOrder(policies)) wrong('IPsec policy', fault.policy, fault.text, 'warning')
   for (const { name, action, keyManagement, bundle, isakmpPolicy } of policies) {
     if (bundle !== undefined && !bundles.some(b => b.id === bundle))
       absent('IPsec policy', name, 'bundle specification', bundle)
@@ -152,13 +144,4 @@ function warnOfUseless(c: Configuration, bundle: BundleSpecification, wrong: Wro
       else if (s.keyManagement !== 'isakmp') never(`SA specification ${s.id} has manual keys`)
     }
   }
-}
-
-function ignoredSelectors(p: IpsecPolicy): string[] {
-  return [
-    ...(typeof p.peer === 'number' ? ['PEERADDRESS'] : []),
-    ...(p.localAddress ? ['LADDRESS'] : []),
-    ...(p.remoteAddress ? ['RADDRESS'] : []),
-    ...(typeof p.remotePort === 'number' ? ['RPORT'] : []),
-  ]
 }

@@ -89,7 +89,10 @@ describe('faults', () => {
       'create ipsec policy=x int=eth0 action=permit lmask=255.0.0.0',
       'CREATE IPSEC POLICY: LMASK: expected with a single LADDRESS',
     ],
-    ['create ipsec policy=x int=eth0 action=permit rname=fred', 'CREATE IPSEC POLICY: RNAME=fred: expected ANY'],
+    [
+      'create ipsec policy=x int=eth0 action=permit icmptype=ndall',
+      'CREATE IPSEC POLICY: ICMPTYPE=ndall: expected ANY or a list of numbers from 0 to 255',
+    ],
     ['add fire policy=main int=eth0 type=public', 'ADD FIREWALL POLICY: firewall policy "main" does not exist'],
     ['delete ip pool=p', 'DELETE IP "pool": expected '],
   ])('%s', (command, fault) => {
@@ -123,6 +126,8 @@ add fire policy=main nat=enhanced int=dyn-x gblint=eth9`
       'line 3: L2TP range "1.1.1.1": PPP template "7" does not exist',
       'line 4: SA specification "1": ESP needs ENCALG and HASHALG',
       'line 5: bundle specification "1": SA specification "2" does not exist',
+      'line 6: warning: IPsec policy "p": "p" has ACTION=IPSEC for UDP port 500, so no client can connect by it: put one with ACTION=PERMIT and LPORT=500 first',
+      'line 6: warning: IPsec policy "p": "p" has ACTION=IPSEC for UDP port 4500, so no client can connect by it: put one with ACTION=PERMIT and LPORT=4500 first',
       'line 6: IPsec policy "p": bundle specification "2" does not exist',
       'line 6: IPsec policy "p": ISAKMP policy "r" does not exist',
       'line 7: IPsec policy "q": ACTION=IPSEC needs a BUNDLESPECIFICATION',
@@ -132,6 +137,23 @@ add fire policy=main nat=enhanced int=dyn-x gblint=eth9`
       'line 11: firewall interface "main dyn-x": firewall template "x" does not exist',
       'line 12: firewall rule "main 1": firewall interface "eth7" does not exist',
       'line 13: firewall NAT "main dyn-x eth9 ": firewall interface "eth9" does not exist',
+    ])
+  })
+
+  it('tell of IPsec policies in an order that protects nothing, or keeps IKE out', () => {
+    const note = `create ipsec sas=1 key=isakmp prot=esp encalg=3desouter hashalg=sha mode=transport
+create ipsec bundle=1 key=isakmp string="1"
+create ipsec policy=isakmp int=eth0 action=permit lport=500
+create ipsec policy=float int=eth0 action=permit lport=4500
+create ipsec policy=vpn int=eth0 action=ipsec key=isakmp bundle=1 peer=any lport=1701 transport=udp
+create ipsec policy=internet int=eth0 action=permit
+`
+    expect(faults(note)).toEqual([])
+    expect(faults(`${note}set ipsec policy=internet position=1`)).toEqual([
+      'line 7: warning: IPsec policy "internet": comes before "vpn" and matches L2TP as well, so nothing is ever protected: move it behind',
+    ])
+    expect(faults(`${note}set ipsec policy=internet lport=80\ndestroy ipsec policy=float`)).toEqual([
+      'line 5: warning: IPsec policy "vpn": no policy of eth0 lets UDP port 4500 pass, so no client can connect by it: put one with ACTION=PERMIT and LPORT=4500 first',
     ])
   })
 
@@ -149,7 +171,7 @@ add fire policy=main nat=enhanced int=dyn-x gblint=eth9`
   it('refuse a firewall rule that could not be held to its limits', () => {
     expect(
       faults(
-        'create fire policy=main\nadd fire policy=main int=eth0 type=public\nadd fire policy=main rule=1 int=eth0 action=allow prot=all days=weekend',
+        'create fire policy=main\nadd fire policy=main int=eth0 type=public\nadd fire policy=main rule=1 int=eth0 action=allow prot=all natmask=255.255.255.0',
       ),
     ).toEqual(['line 3: ADD FIREWALL POLICY: NATMASK is not supported: name ranges of addresses'])
   })

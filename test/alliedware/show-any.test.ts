@@ -136,6 +136,10 @@ const ipsecPolicy = record<IpsecPolicyState>({
   remotePort: text,
   transportProtocol: text,
   counters: record<IpsecPolicyState['counters']>({
+    outPermit: count,
+    outDeny: count,
+    inPermit: count,
+    inDeny: count,
     outProcessStart: count,
     outProcessDone: count,
     outProcessFail: count,
