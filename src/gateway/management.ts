@@ -80,7 +80,7 @@ export class Management {
 
   /** After another configuration came into use. */
   configured(c: Configuration): Promise<string[]> {
-    return this.ssh.configure(c.ssh, sshPlace(this.o.current()))
+    return this.ssh.configure(c.ssh, sshPlace(c, this.o.current()))
   }
 
   stop(): void {
@@ -112,12 +112,20 @@ export class Management {
 }
 
 /** Where SSH is heard: as the site file says, or this host itself and the addresses of the private side. */
-export function sshPlace({ devices, site }: { readonly devices: Devices; readonly site: Site }): SshPlace {
+export function sshPlace(
+  c: Pick<Configuration, 'ip' | 'firewall'>,
+  { devices, site }: { readonly devices: Devices; readonly site: Site },
+): SshPlace {
+  // Of the host, and of the script: a device without a cable in it shows the host no address yet.
+  const names = new Set(
+    c.firewall.policies.flatMap(p => p.interfaces.filter(i => i.type === 'private')).map(i => i.name.toLowerCase()),
+  )
+  const meant = c.ip.interfaces.filter(i => names.has(i.name.toLowerCase())).map(i => formatIpv4(i.address))
   const inside = devices.addresses
     .filter(a => devices.privateDevices.includes(a.device))
     .map(a => formatIpv4(a.address))
   return {
     port: site.sshPort ?? SSH_PORT,
-    addresses: site.sshAddresses ?? [...new Set(['127.0.0.1', ...inside])],
+    addresses: site.sshAddresses ?? [...new Set(['127.0.0.1', ...inside, ...meant])],
   }
 }

@@ -130,11 +130,12 @@ export class SshServer {
     return new Promise(resolve => {
       const listener = createServer(socket => this.accept(socket))
       listener.once('error', (e: NodeJS.ErrnoException) => {
-        const holder = tcpPortHolder(port) ?? 'another process'
-        const why =
-          e.code === 'EADDRINUSE'
-            ? `is taken by ${holder}: "sshPort" in the site file names another`
-            : `cannot be opened: ${e.message}`
+        const reasons: Readonly<Record<string, () => string>> = {
+          EADDRINUSE: () =>
+            `is taken by ${tcpPortHolder(port) ?? 'another process'}: "sshPort" in the site file names another`,
+          EADDRNOTAVAIL: () => 'cannot be opened: this host does not have that address',
+        }
+        const why = reasons[e.code ?? '']?.() ?? `cannot be opened: ${e.message}`
         resolve(`TCP port ${port} of ${address} ${why}`)
       })
       listener.listen(port, address, () => {

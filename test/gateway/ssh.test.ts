@@ -3,7 +3,11 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { readScript } from '../../src/alliedware/script.ts'
+import { sshPlace } from '../../src/gateway/management.ts'
+import { EMPTY_SITE } from '../../src/gateway/site.ts'
 import { SshServer } from '../../src/gateway/ssh-server.ts'
+import { ipv4 } from '../../src/packet/ip.ts'
 import { temporaryDirectory } from './fakes.ts'
 import { operatorWorld } from './operators.ts'
 
@@ -264,6 +268,44 @@ describe('the SSH server', () => {
       new RegExp(`^SSH server: TCP port ${port} of 127.0.0.1 is taken by .*: "sshPort" in the site file`),
     )
     expect(server.state).toBe('listening nowhere')
+  })
+
+  it('listens where it can, and says where it cannot', async () => {
+    const { server, world } = await serving()
+    const place = { port: 0, addresses: ['192.0.2.1', '127.0.0.1'] }
+    expect(await server.configure(world.control.configuration.ssh, place)).toEqual([
+      'SSH server: TCP port 0 of 192.0.2.1 cannot be opened: this host does not have that address',
+    ])
+    expect(server.state).toMatch(/^listening on 127\.0\.0\.1 port \d+$/)
+  })
+
+  it('is heard on this host and its private side, or where the site file says', () => {
+    const { configuration } = readScript(
+      `add ip int=vlan1 ip=192.168.8.1
+       add ip int=eth0 ip=203.0.113.1
+       create firewall policy=main
+       add firewall policy=main interface=vlan1 type=private
+       add firewall policy=main interface=eth0 type=public`,
+      { values: {} },
+    )
+    const address = (device: string, text: string) => ({ device, address: ipv4(text), mask: ipv4('255.255.255.0') })
+    const devices = {
+      byName: { vlan1: 'lan0', eth0: 'pub0' },
+      addresses: [address('lan0', '192.168.8.1'), address('lan0', '10.9.8.7'), address('pub0', '203.0.113.1')],
+      privateDevices: ['lan0'],
+      publicDevices: ['pub0'],
+      localAddress: ipv4('192.168.8.1'),
+      publicMtu: 1500,
+      warnings: [],
+    }
+    expect(sshPlace(configuration, { devices, site: EMPTY_SITE })).toEqual({
+      port: 22,
+      addresses: ['127.0.0.1', '192.168.8.1', '10.9.8.7'],
+    })
+    const unplugged = { ...devices, addresses: [] }
+    expect(sshPlace(configuration, { devices: unplugged, site: EMPTY_SITE }).addresses).toContain('192.168.8.1')
+    const site = { ...EMPTY_SITE, sshPort: 2222, sshAddresses: ['0.0.0.0'] }
+    expect(sshPlace(configuration, { devices, site })).toEqual({ port: 2222, addresses: ['0.0.0.0'] })
   })
 
   it('says what it lacks where there is no host key', async () => {
