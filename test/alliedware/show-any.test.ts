@@ -106,6 +106,8 @@ const isakmpPolicy = record<IsakmpPolicyConfig>({
   msgRetryLimit: small,
   msgTimeoutSeconds: small,
   msgBackoff: fc.constantFrom('incremental', 'none'),
+  dpdMode: maybe(fc.constantFrom('both', 'receive', 'none')),
+  dpdIdleSeconds: maybe(small),
 })
 const ipsecSa = record<IpsecSaState>({
   id: small,
