@@ -9,8 +9,8 @@ export const libreswan: IkeDaemon = {
   log: '/run/vpn/pluto.log',
   mainModeDone: '"l2tp".* (IKE|ISAKMP) SA established',
   quickModeDone: '"l2tp".* IPsec SA established',
-  fragmentTaken: 'received IKE fragment',
-  peerDead: 'DPD: timeout exceeded|DPD action',
+  fragmentTaken: 'received IKE fragment id',
+  peerDead: 'DPD action|deleting state .STATE_(MAIN|QUICK)',
   files: settings => ({
     '/etc/ipsec.conf': connectionFile(settings),
     '/etc/ipsec.secrets': `: PSK "${settings.preSharedKey}"\n`,
@@ -24,11 +24,13 @@ export const libreswan: IkeDaemon = {
 /** Debian builds it without MODP 1024; with 3DES its MODP 2048 is what Windows XP SP2 offers first. */
 const group = (proposal: string) => proposal.replace('modp1024', 'modp2048')
 
-/** The guest puts its address into it. */
+/** The guest puts its address and its certificate's nickname into it. */
 function connectionFile(settings: Settings): string {
   const { certificate, dpdSeconds, lifeSeconds, fragments } = settings
   const own =
-    certificate === undefined ? '\n  rightid=@local' : '\n  leftcert=own\n  leftid=%fromcert\n  rightid=%fromcert'
+    certificate === undefined
+      ? '\n  rightid=@local'
+      : '\n  leftcert=OWN_CERTIFICATE\n  leftid=%fromcert\n  rightid=%fromcert'
   const liveness =
     dpdSeconds === 0 ? '' : `\n  dpddelay=${dpdSeconds}\n  dpdtimeout=${dpdSeconds * 4}\n  dpdaction=clear`
   // One margin holds for both lifetimes.
@@ -36,6 +38,7 @@ function connectionFile(settings: Settings): string {
   return `config setup
   logfile=/run/vpn/pluto.log
   ikev1-policy=accept
+  plutodebug=${fragments === 'small' ? 'base' : 'none'}
   uniqueids=yes
 conn l2tp
   ikev2=no
