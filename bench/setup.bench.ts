@@ -1,15 +1,14 @@
 /**
  * What a set-up costs the gateway, from Main Mode's first message to IPCP's last: beside what its Diffie-Hellman, its
- * HMACs, its ciphers and the ESP of its packets cost by themselves in the same process. `--clients N` connect, 100
- * otherwise.
+ * HMACs, its ciphers and the ESP of its packets cost by themselves in the same process. `--clients=N`
+ * connect, 100 otherwise.
  */
 
 import { type VpnProfile, windows10, windowsXp } from '../test/support/profiles.ts'
 import { type CryptoKind, kinds, RecordedCrypto } from './recorded-crypto.ts'
 import { RecordedSetups } from './recorded-setups.ts'
 
-const at = process.argv.indexOf('--clients')
-const clients = at < 0 ? 100 : Number(process.argv[at + 1])
+const clients = Number(process.argv.find(a => a.startsWith('--clients='))?.slice('--clients='.length) ?? 100)
 const ROUNDS = 5
 
 const offering = (profile: VpnProfile, group: number): VpnProfile => {
