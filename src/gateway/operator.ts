@@ -14,7 +14,7 @@ export class Operator {
   /** The number of its terminal, where it has one. */
   terminal: number | undefined
   /** The kernel says that it is root, or whoever runs the gateway: a security officer without a password. */
-  private trusted: boolean
+  private readonly trusted: boolean
   private readonly access: Access
   private readonly source: Pick<Caller, 'uid' | 'pid'>
   private account: string | undefined
@@ -57,6 +57,7 @@ export class Operator {
 
   /** Undefined before a login, and when the account is gone. */
   get privilege(): Privilege | undefined {
+    // Who takes a lesser name has its privilege, and no more.
     if (this.account === undefined) return this.trusted ? 'securityofficer' : undefined
     const privilege = this.access.privilegeOf(this.account)
     return this.demoted && privilege === 'securityofficer' ? 'manager' : privilege
@@ -71,8 +72,6 @@ export class Operator {
     const result = this.access.login(this.place, name, password)
     if ('refused' in result) return result
     this.account = result.user
-    // Who takes a lesser name has its privilege, and no more.
-    this.trusted = false
     this.demoted = false
     this.confirmedUntil = undefined
     this.wrongAnswers = 0

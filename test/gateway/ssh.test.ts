@@ -2,6 +2,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
+import ssh2 from 'ssh2'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { readScript } from '../../src/alliedware/script.ts'
 import { sshPlace } from '../../src/gateway/management.ts'
@@ -172,6 +173,32 @@ describe.skipIf(missing.length > 0)('the SSH server, with OpenSSH', () => {
     expect((await ssh('guest', { options: by(mine, ...sha1), command: 'help' })).status).toBe(255)
   })
 
+  it('believes no signature of another key than the one that was offered', async () => {
+    const { port, directory, type, root, configure } = await serving()
+    const [mine, other] = ['mine', 'other'].map(name => {
+      const file = join(directory, name)
+      execFileSync('ssh-keygen', ['-q', '-t', 'rsa', '-b', '2048', '-N', '', '-f', file])
+      const key = ssh2.utils.parseKey(readFileSync(file))
+      if (key instanceof Error || Array.isArray(key)) throw new Error('no key')
+      return { line: readFileSync(`${file}.pub`, 'utf8').trim(), key }
+    }) as [Pair, Pair]
+    await type(root, `create enco key=4 type=rsa value="${mine.line}"`)
+    await type(root, 'set ssh user=guest keyid=4')
+    await configure()
+    const login = (signer: Pair) =>
+      new Promise<boolean>(resolve => {
+        const client = new ssh2.Client()
+        client.on('ready', () => {
+          client.end()
+          resolve(true)
+        })
+        client.on('error', () => resolve(false))
+        client.connect({ host: '127.0.0.1', port, username: 'guest', agent: new Agent(mine, signer) })
+      })
+    expect(await login(mine)).toBe(true)
+    expect(await login(other)).toBe(false)
+  })
+
   it('forwards nothing', async () => {
     const { ssh, port } = await serving()
     const { status, err } = await ssh('secoff', { options: ['-W', `127.0.0.1:${port}`] })
@@ -194,6 +221,32 @@ describe.skipIf(missing.length > 0)('the SSH server, with OpenSSH', () => {
     expect(await alive()).toBe(255)
   })
 })
+
+interface Pair {
+  readonly line: string
+  readonly key: ssh2.ParsedKey
+}
+
+/** Offers one key, and signs with whichever it is given. */
+class Agent extends ssh2.BaseAgent {
+  private readonly offered: Pair
+  private readonly signer: Pair
+
+  constructor(offered: Pair, signer: Pair) {
+    super()
+    this.offered = offered
+    this.signer = signer
+  }
+
+  override getIdentities(callback: ssh2.IdentityCallback<ssh2.ParsedKey>): void {
+    callback(undefined, [this.offered.key])
+  }
+
+  override sign(_: unknown, data: Buffer, options: unknown, callback?: unknown): void {
+    const done = (typeof options === 'function' ? options : callback) as ssh2.SignCallback
+    done(undefined, this.signer.key.sign(data, 'sha256'))
+  }
+}
 
 describe('the SSH server', () => {
   /** Connects, and answers the first bytes that come, or '' where it is hung up on. */
