@@ -1,9 +1,9 @@
 /**
  * Runs the gateway against real clients: strongSwan or libreswan, xl2tpd and pppd on Linux kernels of their own.
  *
- *   npm run interop                      every scenario but the long ones
+ *   npm run interop                      every scenario but those apart
  *   npm run interop -- NAME...           some of them
- *   npm run interop -- --all             the long ones too
+ *   npm run interop -- --all             those too: they take minutes, or are new
  *   npm run interop -- --list            what there is
  *   npm run interop -- --reference ...   against strongSwan and xl2tpd in the gateway's place, to test the lab itself
  *   npm run interop -- --report [FILE.md] ...   the results as a Markdown table, in a file or on standard output
@@ -56,8 +56,8 @@ async function main(): Promise<number> {
   const reportFile = values.report ? words.find(word => word.endsWith('.md')) : undefined
   const positionals = words.filter(word => word !== reportFile)
   if (values.list) {
-    for (const { name, about, long } of offered) {
-      process.stdout.write(`${name.padEnd(30)} ${about}${long ? ' (long: when named, or with --all)' : ''}\n`)
+    for (const { name, about, apart } of offered) {
+      process.stdout.write(`${name.padEnd(30)} ${about}${apart ? ' (when named, or with --all)' : ''}\n`)
     }
     return 0
   }
@@ -70,7 +70,7 @@ async function main(): Promise<number> {
     return 2
   }
   const chosen = offered.filter(scenario =>
-    positionals.length === 0 ? values.all || !scenario.long : positionals.some(word => named(scenario, word)),
+    positionals.length === 0 ? values.all || !scenario.apart : positionals.some(word => named(scenario, word)),
   )
 
   let world: World | undefined

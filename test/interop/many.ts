@@ -78,7 +78,7 @@ async function connectLoop({ c1, gateway }: Stage, loops: number): Promise<strin
 
 export const manyScenarios: readonly Scenario[] = [
   { name: 'connect-loop', about: 'five connections in a row', play: stage => connectLoop(stage, 5) },
-  { name: 'connect-fifty', about: 'fifty connections in a row', play: stage => connectLoop(stage, 50), long: true },
+  { name: 'connect-fifty', about: 'fifty connections in a row', play: stage => connectLoop(stage, 50), apart: true },
   {
     name: 'five-behind-one-nat',
     about: 'five clients behind one NAT at once; one leaves and returns',

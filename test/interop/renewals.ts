@@ -63,6 +63,6 @@ export const renewalScenarios: readonly Scenario[] = [
     name: 'minutes',
     about: 'five minutes of both renewals under a ping and downloads',
     play: minutes,
-    long: true,
+    apart: true,
   },
 ]

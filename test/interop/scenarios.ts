@@ -253,9 +253,10 @@ const basicScenarios: readonly Scenario[] = [
   },
 ]
 
-/** What libreswan plays as well. */
-const forLibreswan = new Set([
-  ...['nat-3des', 'nat-aes', 'bare-3des', 'two-behind-one-nat', 'wrong-key', 'reconnect', 'power-cut', 'rekey'],
+/** What libreswan plays as well, in every run and apart. */
+const forLibreswan = new Set(['nat-3des', 'nat-aes', 'bare-3des', 'two-behind-one-nat', 'wrong-key', 'reconnect'])
+const forLibreswanApart = new Set([
+  ...['power-cut', 'rekey'],
   ...[
     'main-mode-rekey',
     'minutes',
@@ -268,6 +269,12 @@ const forLibreswan = new Set([
   ],
 ])
 
+const asLibreswan = (name: string) => ({
+  name: `libreswan-${name}`,
+  daemon: libreswan,
+  apart: forLibreswanApart.has(name),
+})
+
 /** In an order in which the gateway is seldom started anew. */
 export const scenarios: readonly Scenario[] = [
   ...basicScenarios,
@@ -279,7 +286,7 @@ export const scenarios: readonly Scenario[] = [
   ...certificateScenarios,
   ...natInFrontScenarios,
 ].flatMap(scenario =>
-  forLibreswan.has(scenario.name)
-    ? [scenario, { ...scenario, name: `libreswan-${scenario.name}`, daemon: libreswan }]
+  forLibreswan.has(scenario.name) || forLibreswanApart.has(scenario.name)
+    ? [scenario, { ...scenario, ...asLibreswan(scenario.name) }]
     : [scenario],
 )
