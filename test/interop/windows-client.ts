@@ -1,18 +1,14 @@
 /** A VPN client in Windows: its machine, its agent, and what the agent is asked to do. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { pattern } from '../support/pattern.ts'
 import { lanHost } from '../support/plan.ts'
 import type { Gateway } from './gateway.ts'
-import { requireProgram, Unavailable } from './rootfs.ts'
-import { Agent, AgentLost } from './windows-agent.ts'
+import { Agent, AgentLost, type Wire } from './windows-agent.ts'
 import { explainRasError } from './windows-errors.ts'
 import type { Image } from './windows-images.ts'
 import type { Words } from './windows-line.ts'
-import { type Accelerator, boots, Machine, qemuArguments } from './windows-machine.ts'
-import { plug, type Segment } from './windows-network.ts'
-import { type Credentials, writeLabDisk } from './windows-program.ts'
-import type { World } from './world.ts'
+import type { Segment } from './windows-network.ts'
 
 export interface Account {
   readonly user: string
@@ -36,23 +32,7 @@ export class RasFailure extends Error {
   }
 }
 
-const say = (line: string) => process.stderr.write(`interop: ${line}\n`)
 const patience = { dial: 180_000, download: 300_000 } as const
-let accelerator: Promise<Accelerator> | undefined
-
-/** A PKCS #12 file of the gateway's making, and the authority with it where there is none yet. */
-async function makeCertificate({ command }: Gateway): Promise<Credentials> {
-  if (command === undefined) throw new Unavailable('this gateway makes no certificates')
-  const password = 'Packed-4-travel'
-  const create = () => command('create', 'certificate', 'user=windows', `password=${password}`)
-  const told = await create().catch(async () => {
-    await command('create', 'ca')
-    return await create()
-  })
-  const file = /(\/\S+\.p12)/.exec(told)?.[1]
-  if (file === undefined) throw new Error(`no certificate was made: ${told}`)
-  return { p12: readFileSync(file), password }
-}
 
 /** What a hello says in words; throws when it is another Windows than the image was said to hold. */
 export function identify(image: Pick<Image, 'path' | 'version'>, hello: Words): string {
@@ -64,29 +44,35 @@ export function identify(image: Pick<Image, 'path' | 'version'>, hello: Words): 
   return `${hello['system']} ${version}${pack}`
 }
 
-/** Which kind of machine this host can have; found out once. */
-async function findAccelerator(directory: string): Promise<Accelerator> {
-  await requireProgram('qemu-system-x86_64', 'qemu-system-x86', say)
-  for (const kind of ['kvm', 'tcg'] as const) if (await boots(kind, directory)) return kind
-  throw new Unavailable('QEMU starts no machine here')
+/** A guest that is switched on. */
+export interface Running {
+  /** What it runs on. */
+  readonly kind: string
+  readonly alive: boolean
+  /** The end of its serial line. */
+  readonly wire: Wire
+  /** Pulls the plug. */
+  cutPower(): Promise<void>
 }
+
+/** Switches the guest on in a place; it is off then. */
+export type SwitchOn = (place: Segment, gateway: Gateway) => Promise<Running>
 
 export class WindowsClient {
   readonly image: Image
-  private readonly world: World
-  private readonly number: number
-  private machine: Machine | undefined
+  private readonly logs: string
+  private readonly switchOn: SwitchOn
+  private machine: Running | undefined
   private agent: Agent | undefined
   private place: Segment | undefined
-  private starts = 0
   /** In one line: what runs, on what, and how long it took to start. */
   description = ''
 
-  /** @param number distinguishes the addresses of several: from 1 on */
-  constructor(world: World, image: Image, number: number) {
-    this.world = world
+  /** @param logs directory for what the guest has to tell of a failure */
+  constructor(image: Image, logs: string, switchOn: SwitchOn) {
     this.image = image
-    this.number = number
+    this.logs = logs
+    this.switchOn = switchOn
   }
 
   get name(): string {
@@ -97,26 +83,19 @@ export class WindowsClient {
   async start(place: Segment, gateway: Gateway): Promise<void> {
     if (this.machine?.alive && this.place === place) return
     await this.cutPower()
-    const { image, world } = this
     const begin = performance.now()
-    accelerator ??= findAccelerator(world.network.directory)
-    const kind = await accelerator
-    const base = `${world.network.directory}/${image.name}-${++this.starts}`
-    await writeLabDisk(`${base}.img`, image, image.login === 'certificate' ? await makeCertificate(gateway) : undefined)
-    const card = await plug(world, place, this.number)
-    const argv = qemuArguments(image, card, `${base}.img`, `${base}.com1`, kind)
-    this.machine = await Machine.start(world, image.name, place, argv, `${base}.com1`)
+    this.machine = await this.switchOn(place, gateway)
     this.place = place
     this.agent = new Agent(this.machine.wire)
     try {
-      await this.meet(this.agent, kind, begin)
+      await this.meet(this.agent, this.machine.kind, begin)
     } catch (error) {
       await this.cutPower()
       throw error
     }
   }
 
-  private async meet(agent: Agent, kind: Accelerator, begin: number): Promise<void> {
+  private async meet(agent: Agent, kind: string, begin: number): Promise<void> {
     const { image } = this
     const hello = await agent.greet(image.bootSeconds * 1000)
     const system = identify(image, hello)
@@ -175,17 +154,16 @@ export class WindowsClient {
 
   /** Saves what Windows knows of its last connection and answers where. */
   async saveLogs(): Promise<string> {
-    const directory = `/tmp/floatgate-interop/${this.world.network.id}-${this.name}`
-    mkdirSync(directory, { recursive: true })
-    if (!this.agent || !this.machine?.alive) return directory
+    mkdirSync(this.logs, { recursive: true })
+    if (!this.agent || !this.machine?.alive) return this.logs
     for (const what of ['last', 'addresses', 'routes', 'ike', 'ipsec', 'events']) {
       const text = await this.agent.collect(what).catch((error: Error) => {
         if (error instanceof AgentLost) throw error
         return error.message
       })
-      writeFileSync(`${directory}/${what}.log`, text, 'latin1')
+      writeFileSync(`${this.logs}/${what}.log`, text, 'latin1')
     }
-    return directory
+    return this.logs
   }
 
   async cutPower(): Promise<void> {

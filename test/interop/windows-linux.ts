@@ -12,6 +12,7 @@ import { requireProgram, Unavailable } from './rootfs.ts'
 import { usualSettings } from './settings.ts'
 import { strongSwan } from './strongswan.ts'
 import type { Image } from './windows-images.ts'
+import { inQemu } from './windows-power.ts'
 import { compileForLinux } from './windows-program.ts'
 import { windowsScenarios } from './windows-scenarios.ts'
 import { versions } from './windows-versions.ts'
@@ -148,8 +149,7 @@ async function linuxImage(world: World): Promise<Image> {
 
 export const windowsDriverScenarios: readonly Scenario[] = windowsScenarios(
   'windows-driver',
-  1,
   'psk',
   'Linux as Windows',
-  linuxImage,
+  async world => inQemu(world, await linuxImage(world), 1),
 )

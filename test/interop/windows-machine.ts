@@ -55,18 +55,27 @@ export async function boots(accelerator: Accelerator, directory: string): Promis
 }
 
 export class Machine {
+  readonly kind: Accelerator
   private readonly daemon: Daemon
   private readonly socket: string
   private line: Socket | undefined
 
-  private constructor(daemon: Daemon, socket: string) {
+  private constructor(kind: Accelerator, daemon: Daemon, socket: string) {
+    this.kind = kind
     this.daemon = daemon
     this.socket = socket
   }
 
   /** Switches the machine on; throws with QEMU's words when it ends at once. */
-  static async start(world: World, name: string, segment: string, argv: readonly string[], socket: string) {
-    const machine = new Machine(world.network.start(segment, name, program, ...argv), socket)
+  static async start(
+    world: World,
+    kind: Accelerator,
+    name: string,
+    segment: string,
+    argv: readonly string[],
+    socket: string,
+  ): Promise<Machine> {
+    const machine = new Machine(kind, world.network.start(segment, name, program, ...argv), socket)
     const up = await until(() => existsSync(socket) || !machine.alive, 15_000)
     if (!up || !machine.alive) {
       await machine.cutPower()

@@ -3,10 +3,11 @@ import type { IpsecSaState } from '../../src/alliedware/show/state.ts'
 import { accounts, officeScript, preSharedKey } from '../support/plan.ts'
 import { expect, expectSessions, expectVerdict, newestAttempt, type Scenario, type Stage } from './expectations.ts'
 import type { Gateway, Variant } from './gateway.ts'
-import { RasFailure, WindowsClient } from './windows-client.ts'
+import { RasFailure, type WindowsClient } from './windows-client.ts'
 import { explainRasError } from './windows-errors.ts'
 import type { Image } from './windows-images.ts'
 import type { Segment } from './windows-network.ts'
+import { inQemu } from './windows-power.ts'
 import type { World } from './world.ts'
 
 type Play = (client: WindowsClient, stage: Stage) => Promise<string>
@@ -144,15 +145,13 @@ const parts: readonly Part[] = [
 /**
  * The scenarios of an image. `make` is called when the first of them is played.
  *
- * @param number distinguishes the addresses of several images: from 1 on
  * @param guest who it is, for the report
  */
 export function windowsScenarios(
   name: string,
-  number: number,
   login: Image['login'],
   guest: string,
-  make: (world: World) => Promise<Image>,
+  make: (world: World) => Promise<WindowsClient>,
 ): Scenario[] {
   let client: Promise<WindowsClient> | undefined
   const script = login === 'certificate' ? officeScript().replace('localid=local', 'authtype=rsasig') : undefined
@@ -160,7 +159,7 @@ export function windowsScenarios(
   const behindNat: Variant = { ...usual, behindNat: true }
 
   const play = async (part: Part, stage: Stage): Promise<string> => {
-    client ??= make(stage.world).then(image => new WindowsClient(stage.world, image, number))
+    client ??= make(stage.world)
     const windows = await client
     try {
       await windows.start(part.place, stage.gateway)
@@ -191,6 +190,6 @@ export function windowsScenarios(
 export const imageScenarios = (images: readonly Image[]): Scenario[] =>
   images.flatMap((image, index) => {
     const guest = `Windows ${image.version.name}`
-    const list = windowsScenarios(image.name, index + 2, image.login, guest, () => Promise.resolve(image))
+    const list = windowsScenarios(image.name, image.login, guest, async world => inQemu(world, image, index + 2))
     return list.map(scenario => ({ ...scenario, groups: [image.name, 'windows'] }))
   })
