@@ -11,6 +11,7 @@ import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
 import { Daemon } from './daemon.ts'
 import { systemClock } from './deadlines.ts'
 import { clientInstructions, makeFirstSecrets } from './first-start.ts'
+import { guessableKeys } from './guessable-keys.ts'
 import { defaultRoute, deviceAddresses, hostLacks } from './host.ts'
 import { Log, Severity } from './log.ts'
 import { Management } from './management.ts'
@@ -156,6 +157,7 @@ async function serve(o: Options): Promise<number> {
   const warnings = [
     ...daemon.warnings,
     ...pki.oddities(configuration),
+    ...guessableKeys(configuration, secrets),
     ...hostLacks(configuration.firewall.enabled ? ['nft'] : []),
   ]
   const started = Date.now()
