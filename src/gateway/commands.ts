@@ -31,7 +31,9 @@ export async function carryOut(w: CommandWorld, text: string, caller: Caller): P
   if (outcome.kind === 'inert') {
     return { exit: 1, text: `Error: fill in <${command.placeholders.join('>, <')}> first` }
   }
-  return change(w, command, outcome.configuration, caller)
+  const answer = await change(w, command, outcome.configuration, caller)
+  const oddities = outcome.faults.map(f => `Warning: ${f.text}`)
+  return { ...answer, text: [...oddities, answer.text].join('\n') }
 }
 
 /** CREATE ENCO KEY over a key that exists makes it anew: no one could tell what it was anyway. */
@@ -98,8 +100,9 @@ async function change(
 
 function keepUser(secrets: SecretStore, verb: string, name: string, c: Configuration): void {
   const user = c.users.find(u => u.name.toLowerCase() === name.toLowerCase())
-  if (verb === 'delete') secrets.removeUser(name)
-  else if (user && !user.login) secrets.setUser({ name: user.name, password: user.password, ipAddress: user.ipAddress })
+  // Who may log in stands in the configuration alone, as all that a dial-in user has not.
+  if (verb === 'delete' || user?.login) secrets.removeUser(name)
+  else if (user) secrets.setUser({ name: user.name, password: user.password, ipAddress: user.ipAddress })
 }
 
 async function operate(w: CommandWorld, command: Command, caller: Caller): Promise<AdminAnswer> {

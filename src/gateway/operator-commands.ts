@@ -5,7 +5,7 @@ import { helpText, objectOf } from '../alliedware/help.ts'
 import { frameMessages, messageNumbers } from '../alliedware/message.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import { covers, privilegeFor } from '../alliedware/privilege.ts'
-import { printAliases, printOperators, printSsh, printSshUsers } from '../alliedware/show/access.ts'
+import { printAliases, printLogins, printOperators, printSsh, printSshUsers } from '../alliedware/show/access.ts'
 import { printRsaKey } from '../alliedware/show/enco.ts'
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4 } from '../packet/ip.ts'
@@ -118,6 +118,7 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
       return { exit: 0, text: printAliases(data), data }
     }
     case 'show user':
+      if (command.args['configuration'] !== undefined) return showLogins(w)
       return command.value === undefined ? await showUsers(w, operator, command) : undefined
     case 'show ssh':
       return showSsh(w, command)
@@ -130,6 +131,12 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
 async function showUsers(w: OperatorWorld, operator: Operator, command: Command): Promise<AdminAnswer> {
   const answer = await carryOut(w, command.typed, operator.caller)
   return answer.exit === 0 ? { ...answer, text: `${answer.text}\n\n${printOperators(activeOperators(w))}` } : answer
+}
+
+function showLogins(w: OperatorWorld): AdminAnswer {
+  const { loginLimits, secureDelaySeconds } = w.control.configuration
+  const data = { ...loginLimits, secureDelaySeconds, securityMode: w.access.mode.securityMode }
+  return { exit: 0, text: printLogins(data), data }
 }
 
 function enableSecurity(w: OperatorWorld, operator: Operator): AdminAnswer {

@@ -13,6 +13,7 @@ export interface SshOperators {
   readonly perform: (operator: Operator, text: string) => Promise<AdminAnswer>
 }
 
+const MOST_UNREAD = 4_194_304
 /** The longest line of a script that comes without a terminal. */
 const LONGEST_LINE = 16_384
 
@@ -33,7 +34,14 @@ export function serveSession(session: Session, user: string, place: string, w: S
     channel.on('error', () => undefined)
     if (size === undefined) return script(channel, operator, w)
     const decoder = new StringDecoder('utf8')
-    const wire = { write: (text: string) => void channel.write(text), close: () => leave(channel, 0) }
+    const wire = {
+      write: (text: string) => {
+        // A client that takes nothing any more must not fill our memory.
+        if (channel.writableLength > MOST_UNREAD) channel.close()
+        else channel.write(text)
+      },
+      close: () => leave(channel, 0),
+    }
     const end = w.terminals.start(operator, wire, size.columns, size.rows)
     if (end === undefined) return
     resize = end.resize

@@ -236,6 +236,44 @@ describe('the last account that governs', () => {
   })
 })
 
+describe('the user database', () => {
+  it('makes an account of a dial-in user who was added at the prompt', async () => {
+    const { operator, root, type, clock, world } = await operatorWorld()
+    await type(root, 'add user=new password=dial-first login=no')
+    expect(world.secrets.allUsers().map(u => u.name)).toContain('new')
+    await type(root, 'set user=new login=yes privilege=manager')
+    const o = operator()
+    expect(o.login('new', 'dial-first', clock.now)).toEqual({})
+    expect(o.privilege).toBe('manager')
+    expect(world.secrets.allUsers().map(u => u.name)).not.toContain('new')
+  })
+
+  it('tells what is odd about a command that it carries out', async () => {
+    const { root, type } = await operatorWorld()
+    expect((await type(root, 'add ssh user=odd')).text.split('\n')).toEqual([
+      'Warning (2075001): ADD SSH USER: PASSWORD or KEYID is missing: nobody can log in so',
+      'Info (1075003): Operation successful.',
+    ])
+  })
+
+  it('shows how it guards itself', async () => {
+    const { root, type } = await operatorWorld()
+    await type(root, 'set user loginfail=3 minpwdlen=8')
+    await type(root, 'enable system security')
+    const { text, data } = await type(root, 'show user configuration')
+    expect(text).toMatch(/^Security Mode \.+ enabled$/m)
+    expect(text).toMatch(/^Minimum Password Length \.+ 8$/m)
+    expect(data).toEqual({
+      securityMode: true,
+      failures: 3,
+      lockoutSeconds: 600,
+      confirmFailures: 3,
+      secureDelaySeconds: 60,
+      minimumLength: 8,
+    })
+  })
+})
+
 describe('messages', () => {
   it.each([
     ['nonsense', 2, 'Error (3035002): unknown command "nonsense"'],

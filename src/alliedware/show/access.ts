@@ -1,6 +1,6 @@
 /** SHOW SSH and SHOW ALIAS, and who is logged in. */
 
-import type { SshConfig } from '../access-config.ts'
+import type { LoginLimits, SshConfig } from '../access-config.ts'
 import { type Column, dash, leaders, list, page, timeDate } from './layout.ts'
 
 export interface SshState extends Omit<SshConfig, 'users'> {
@@ -40,6 +40,27 @@ export function printSsh(s: SshState): string {
     ['Sessions', s.sessions],
   ])
   return page('SSH Server', '', rows)
+}
+
+/** SHOW USER CONFIGURATION. */
+export interface LoginState extends LoginLimits {
+  readonly securityMode: boolean
+  readonly secureDelaySeconds: number
+}
+
+export function printLogins(l: LoginState): string {
+  const rows = leaders(
+    [
+      ['Security Mode', l.securityMode ? 'enabled' : 'disabled'],
+      ['Login Failures before Lockout', l.failures],
+      ['Lockout Period', `${l.lockoutSeconds} s`],
+      ['Password Failures before Logoff', l.confirmFailures],
+      ['Secure Delay', `${l.secureDelaySeconds} s`],
+      ['Minimum Password Length', l.minimumLength ?? 'none'],
+    ],
+    36,
+  )
+  return page('User Module Configuration', '', rows)
 }
 
 const userColumns: readonly Column<SshUserState>[] = [
