@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { operatorWorld, sitDown } from './operators.ts'
 
@@ -162,6 +163,65 @@ describe('the prompt', () => {
     const { screen, state } = await sitDown(w, w.root)
     expect(state.closed).toBe(true)
     expect(screen.text()).toBe('Too many terminals are open.')
+  })
+})
+
+describe('whatever is typed', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      'show ',
+      'user',
+      'help ',
+      'add ',
+      'alias=',
+      'x',
+      'log',
+      '"',
+      '?',
+      '\t',
+      '\r',
+      '\n',
+      ' ',
+      '=',
+      'q',
+      'c',
+    ),
+    fc.constantFrom(
+      '\x1b',
+      '[',
+      'A',
+      '\x1b[A',
+      '\x1b[3~',
+      '\x01',
+      '\x03',
+      '\x10',
+      '\x16',
+      '\x17',
+      '\x7f',
+      '\x00',
+      '\x9b',
+    ),
+    fc.string({ unit: 'binary', maxLength: 4 }),
+  )
+
+  it('the prompt comes back, the screen gets nothing odd, and nobody is let in', async () => {
+    const w = await operatorWorld()
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 30 }), fc.boolean(), async (pieces, root) => {
+        const seat = await sitDown(w, w.operator(root ? { trusted: true } : {}, `place ${pieces.length}`), { rows: 8 })
+        for (const keys of pieces) await seat.keys(keys)
+        if (!seat.state.closed) {
+          // Out of an escape sequence, a literal, a page and a half-typed line; a password is asked for no more.
+          await seat.keys('x\x03\x03')
+          expect(seat.screen.line()).toMatch(root ? /^SecOff .*>$/ : /^login:$/)
+          await seat.keys('\x04')
+        }
+        expect(seat.state.closed).toBe(true)
+        expect(w.access.mode.securityMode).toBe(false)
+      }),
+      { numRuns: 150 },
+    )
+    expect(w.terminals.operators()).toEqual([])
   })
 })
 
