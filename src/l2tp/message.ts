@@ -44,7 +44,7 @@ export function parseMessage(body: Uint8Array): Message | undefined {
     const wrong = why(a)
     if (!wrong) {
       if (!values.has(a.type)) values.set(a.type, a.value)
-    } else if (a.mandatory) fault ??= wrong
+    } else if (a.mandatory) fault ??= wrong()
   }
   for (const must of messageRules[type].must) {
     if (!values.has(must)) fault ??= new L2tpError(`${messageRules[type].name} without AVP ${must}`)
@@ -52,9 +52,10 @@ export function parseMessage(body: Uint8Array): Message | undefined {
   return { type, values, fault }
 }
 
-/** Why an AVP is not one to read, or undefined. */
-function why(a: Avp): L2tpError | undefined {
-  const unknown = (what: string) => new L2tpError(`${what} AVP ${a.vendor}/${a.type}`, ErrorCode.UnknownMandatoryAvp)
+/** Why an AVP is not one to read, or undefined. Most are not told: an error is only made, with its stack, where one is. */
+function why(a: Avp): (() => L2tpError) | undefined {
+  const unknown = (what: string) => () =>
+    new L2tpError(`${what} AVP ${a.vendor}/${a.type}`, ErrorCode.UnknownMandatoryAvp)
   if (a.vendor !== 0) return unknown("another vendor's")
   if (a.reserved !== 0) return unknown('reserved bits in')
   const length = avpLengths.get(a.type)
@@ -62,7 +63,7 @@ function why(a: Avp): L2tpError | undefined {
   // There is no shared secret to reveal it with, so that it is as good as unknown (RFC 2661 section 4.3).
   if (a.hidden) return unknown('hidden')
   if (a.value.length < length.least || a.value.length > length.most) {
-    return new L2tpError(`AVP ${a.type} of ${a.value.length} bytes`, ErrorCode.BadLength)
+    return () => new L2tpError(`AVP ${a.type} of ${a.value.length} bytes`, ErrorCode.BadLength)
   }
   return undefined
 }
