@@ -293,7 +293,8 @@ describe('many rules', () => {
       ),
       { numRuns: 150 },
     )
-    expect(found).toBeGreaterThan(500)
+    // Of 3,000 questions not only those that no rule answers.
+    expect(found).toBeGreaterThan(100)
   })
 
   test('a thousand rules of a port each', () => {
