@@ -181,6 +181,7 @@ async function serve(o: Options): Promise<number> {
     now: () => systemClock.now(),
     wall: () => new Date(),
     uid: process.getuid?.() ?? 0,
+    told: warnings,
     current: () => daemon.current,
   })
   try {

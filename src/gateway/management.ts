@@ -22,6 +22,8 @@ export interface ManagementOptions {
   readonly wall: () => Date
   /** Who counts as root: the one whom the process runs as, too. */
   readonly uid: number
+  /** What the operator was told at the start: a command repeats none of it. */
+  readonly told: readonly string[]
   readonly current: () => { readonly devices: Devices; readonly site: Site }
 }
 
@@ -34,14 +36,16 @@ export class Management {
   private readonly world: OperatorWorld
   private readonly admin: AdminSocket
   private readonly ssh: SshServer
+  private told: ReadonlySet<string>
 
   constructor(o: ManagementOptions) {
     this.o = o
+    this.told = new Set(o.told)
     const configuration = () => o.commands.control.configuration
     this.access = new Access({ configuration, mode: o.commands.secrets, now: o.now, log: o.commands.log })
     this.world = {
       ...o.commands,
-      configure: async c => [...(await o.commands.configure(c)), ...(await this.configured(c))],
+      configure: async c => this.news([...(await o.commands.configure(c)), ...(await this.configured(c))]),
       access: this.access,
       operators: () => this.terminals.operators(),
       sshState: () => this.ssh.state,
@@ -75,7 +79,9 @@ export class Management {
   /** Throws where the control socket cannot be made; answers what else stands in the way. */
   async start(): Promise<string[]> {
     await this.admin.listen()
-    return this.configured(this.o.commands.control.configuration)
+    const warnings = await this.configured(this.o.commands.control.configuration)
+    this.told = new Set([...this.told, ...warnings])
+    return warnings
   }
 
   /** After another configuration came into use. */
@@ -87,6 +93,13 @@ export class Management {
     this.ssh.close()
     this.terminals.close(() => true)
     this.admin.close()
+  }
+
+  /** What is odd now and was not before the command. */
+  private news(warnings: readonly string[]): string[] {
+    const before = this.told
+    this.told = new Set(warnings)
+    return warnings.filter(text => !before.has(text))
   }
 
   private command(text: string, caller: Caller): Promise<AdminAnswer> {
