@@ -31,6 +31,7 @@ export class Operator {
     readonly now: Millis
     readonly source: Pick<Caller, 'uid' | 'pid'>
     readonly trusted?: boolean
+    /** Who has proved to be so already; nobody yet where no such account may log in. */
     readonly account?: string
   }) {
     this.access = o.access
@@ -38,7 +39,7 @@ export class Operator {
     this.since = o.since
     this.source = o.source
     this.trusted = o.trusted ?? false
-    this.account = o.account
+    this.account = o.account !== undefined && o.access.privilegeOf(o.account) !== undefined ? o.account : undefined
     this.lastActive = o.now
   }
 

@@ -285,6 +285,17 @@ describe('time alone', () => {
     expect(state.closed).toBe(true)
   })
 
+  it('leaves a minute to an SSH user without an account, who may log in as another', async () => {
+    const w = await operatorWorld()
+    const { screen, keys, state } = await sitDown(w, w.operator({ account: 'stranger' }, 'ssh 192.0.2.7'))
+    w.clock.now += 30_000
+    vi.advanceTimersByTime(1000)
+    expect(state.closed).toBe(false)
+    expect(screen.line()).toBe('login:')
+    await keys('mgr\rmany-hands\r')
+    expect(screen.line()).toBe('Manager Gate>')
+  })
+
   it('shows an idle security officer the manager’s prompt, in security mode', async () => {
     const w = await operatorWorld()
     await w.type(w.root, 'enable system security')
