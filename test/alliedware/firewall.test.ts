@@ -1,0 +1,141 @@
+/** Firewall commands: rules by every field, lists, and what ENABLE and DISABLE switch. */
+
+import { describe, expect, it } from 'vitest'
+import { formatFault, readScript } from '../../src/alliedware/script.ts'
+import { writeScript } from '../../src/alliedware/write.ts'
+import { ICMP_KINDS } from '../../src/firewall/policy.ts'
+import { ipv4 } from '../../src/packet/ip.ts'
+
+const POLICY = `create fire poli=main
+create fire poli=main dy=staff
+add fire poli=main dy=staff us=alice
+add fire poli=main int=dyn-staff ty=private
+add fire poli=main int=eth0 ty=public
+`
+
+function read(commands: string) {
+  const result = readScript(`${POLICY}${commands}`, { values: {}, keys: [] })
+  return {
+    faults: result.faults.map(f => formatFault(f)),
+    policy: result.configuration.firewall.policies[0]!,
+    written: writeScript(result.configuration),
+  }
+}
+
+function rule(fields: string) {
+  const { faults, policy } = read(`add fire poli=main rul=1 ac=allow int=eth0 prot=tcp ${fields}`)
+  expect(faults).toEqual([])
+  return policy.rules[0]!
+}
+
+describe('a rule', () => {
+  it('has days, hours and a time to live', () => {
+    expect(rule('day=weekday')).toMatchObject({ days: [1, 2, 3, 4, 5] })
+    expect(rule('days=sat,SUN,mon')).toMatchObject({ days: [0, 1, 6] })
+    expect(rule('days=weekday,weekend').days).toBeUndefined()
+    expect(rule('after=8:00 before=17:30')).toMatchObject({ afterMinute: 480, beforeMinute: 1050 })
+    expect(rule('ttl=1:30')).toMatchObject({ ttlSeconds: 5400 })
+  })
+
+  it('with a time to live is never saved', () => {
+    expect(read('add fire poli=main rul=1 ac=allow int=eth0 prot=tcp ttl=0:30').written).not.toContain('rule=1')
+    expect(read('add fire poli=main rul=1 ac=allow int=eth0 prot=tcp days=sun').written).toContain('rule=1')
+  })
+
+  it('has a user, a group and a list, in small letters, wherever the list is made', () => {
+    const list = '\nadd fire poli=main list=Friends ip=198.51.100.7'
+    expect(rule(`us=Alice gro=STAFF lis=friends${list}`)).toMatchObject({
+      user: 'alice',
+      group: 'staff',
+      list: 'friends',
+    })
+  })
+
+  it('translates as it says', () => {
+    const change = 'set fire poli=main rul=1 ac=nat'
+    const add = 'add fire poli=main rul=1 ac=nat int=dyn-staff prot=all'
+    expect(read(`${add} ip=10.0.0.1-10.0.0.4 gblip=203.0.113.8-203.0.113.11 natt=st`).policy.rules[0]).toMatchObject({
+      natType: 'standard',
+      globalIp: { first: ipv4('203.0.113.8'), last: ipv4('203.0.113.11') },
+    })
+    expect(read(`${add} rem=10.0.0.9 gblre=198.51.100.9 natt=rev\n${change}`).faults).toEqual([])
+    for (const [fields, text] of [
+      ['natt=st ip=10.0.0.1-10.0.0.2 gblip=203.0.113.8', 'as large'],
+      ['natt=st gblip=203.0.113.8', 'as large'],
+      ['natt=rev rem=10.0.0.9', 'need one another'],
+      ['rem=10.0.0.9 gblre=198.51.100.9', 'need one another'],
+      ['natt=double', 'not supported'],
+      ['lis=radius', 'not supported'],
+      ['ttl=0:00', 'longer'],
+    ]) {
+      expect(read(`${add} ${fields}`).faults.join()).toContain(text)
+    }
+    expect(read('add fire poli=main rul=1 ac=allow int=eth0 prot=all natt=enh').faults.join()).toContain('ACTION=NAT')
+  })
+
+  it('names only lists and groups that are there', () => {
+    expect(read('add fire poli=main rul=1 ac=deny int=eth0 prot=all list=friends').faults.join()).toContain('"friends"')
+    expect(read('add fire poli=main rul=1 ac=deny int=eth0 prot=all group=friends').faults.join()).toContain(
+      '"friends"',
+    )
+  })
+
+  it.each(['days=monday', 'after=24:00', 'before=8', 'before=12:60', 'ttl=soon', 'nattype=both'])(
+    'refuses %s',
+    field => {
+      expect(read(`add fire poli=main rul=1 ac=deny int=eth0 prot=all ${field}`).faults).toHaveLength(1)
+    },
+  )
+})
+
+describe('a list', () => {
+  const add = 'add fire poli=main list=friends ip='
+
+  it('grows and shrinks, and is gone with its last address', () => {
+    const first = { first: ipv4('10.0.0.1'), last: ipv4('10.0.0.3') }
+    const both = `${add}10.0.0.1-10.0.0.3\n${add}10.0.0.9\n`
+    expect(read(both).policy.lists).toEqual([
+      { name: 'friends', addresses: [first, { first: ipv4('10.0.0.9'), last: ipv4('10.0.0.9') }] },
+    ])
+    expect(read(`${both}del fire poli=main list=friends ip=10.0.0.9`).policy.lists[0]?.addresses).toEqual([first])
+    expect(read(`${add}10.0.0.1\ndel fire poli=main list=friends ip=10.0.0.1`).policy.lists).toEqual([])
+    expect(read(`${both}del fire poli=main list=friends`).policy.lists).toEqual([])
+  })
+
+  it('is not taken away from under a rule, and not read from a file', () => {
+    const used = `${add}10.0.0.1\nadd fire poli=main rul=1 ac=deny int=eth0 prot=all list=friends\n`
+    expect(read(`${used}del fire poli=main list=friends`).faults.join()).toContain('in use by rule 1')
+    expect(read(`${used}del fire poli=main list=friends ip=10.0.0.1`).faults.join()).toContain('in use by rule 1')
+    expect(read(`${add}10.0.0.1\n${add}10.0.0.1`).faults.join()).toContain('has that already')
+    expect(read('add fire poli=main list=friends file=a.txt type=ip').faults.join()).toContain('name each IP')
+    expect(read('del fire poli=main list=friends').faults.join()).toContain('friends')
+  })
+})
+
+describe('what a policy passes', () => {
+  it('is switched kind by kind', () => {
+    expect(read('').policy).toMatchObject({ icmpForwarding: ICMP_KINDS, ping: false, isolation: false })
+    expect(read('dis fire poli=main icmp_f=all\nena fire poli=main icmp_f=unr,ping').policy.icmpForwarding).toEqual([
+      'ping',
+      'unreachable',
+    ])
+    expect(read('dis fire poli=main op=rec fra=udp').policy).toMatchObject({
+      ipOptions: ['security', 'timestamp'],
+      fragments: ['icmp', 'other'],
+    })
+    expect(read('ena fire poli=main ping iso').policy).toMatchObject({ ping: true, isolation: true })
+    expect(read('ena fire poli=main ping\ndis fire poli=main ping').policy.ping).toBe(false)
+  })
+
+  it('leaves other options of ENABLE held', () => {
+    const { faults, written } = read('enable fire poli=main log=deny\nset fire poli=main icmptimeout=3 ftpdataport=any')
+    expect(faults).toEqual([])
+    expect(written).toContain('log=deny')
+    expect(written).toContain('icmptimeout=3')
+    expect(written).toContain('ftpdataport=any')
+  })
+
+  it('warns of source routing', () => {
+    expect(read('ena fire poli=main options=sourcerouting').faults.join()).toContain('never forwarded')
+  })
+})
