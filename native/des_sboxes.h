@@ -8,12 +8,12 @@
 namespace floatgate {
 
 // Of AND, OR, XOR and AND-NOT. Bit i of kInverted: output i of that box is XORed in as its complement.
-// 428 instructions: 59, 50, 54, 48, 58, 55, 54, 50.
+// 417 instructions: 59, 50, 52, 43, 58, 51, 54, 50.
 template <class M>
 struct DesBoxes2 {
   using V = typename M::V;
   static constexpr uint8_t kInverted[8] = {7, 15, 5, 14, 4, 3, 2, 11};
-  static constexpr int kInstructions[8] = {59, 50, 54, 48, 58, 55, 54, 50};
+  static constexpr int kInstructions[8] = {59, 50, 52, 43, 58, 51, 54, 50};
 
   static inline __attribute__((always_inline)) void Box1(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
                                                           V& y2, V& y3) {
@@ -134,112 +134,105 @@ struct DesBoxes2 {
 
   static inline __attribute__((always_inline)) void Box3(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
                                                           V& y2, V& y3) {
-    V g6 = x2 ^ x5;
-    V g12 = x4 ^ x0;
-    V g7 = ~g6 & x1;
-    V g13 = ~g7 & x5;
-    V g9 = ~x1 & g6;
-    V g8 = ~g7 & x4;
-    V g18 = g7 ^ x2;
-    V g19 = ~g12 & g18;
-    V g20 = x4 | g19;
-    V g14 = g13 ^ x4;
-    V g21 = g20 ^ g12;
-    V g22 = g7 ^ g21;
-    V g33 = g13 | g8;
-    V g10 = g8 ^ g9;
-    V g30 = g10 ^ g21;
-    V g11 = ~g10 & x2;
-    V g27 = g20 & x2;
-    V g28 = g27 ^ g22;
-    V g29 = g28 ^ g9;
-    V g23 = g22 ^ g20;
-    V g15 = ~g14 & g12;
-    V g16 = g11 | g15;
-    V g46 = g12 ^ g16;
-    V g47 = g13 | g46;
-    V g48 = g47 | x1;
-    V g17 = x1 & g16;
-    V g24 = ~x0 & g14;
-    V g25 = g24 ^ g13;
-    V g26 = g18 & g25;
-    V g31 = ~g24 & g30;
-    V g32 = ~g16 & g31;
-    V g34 = g32 ^ g33;
-    V g54 = g25 | x3;
-    V g55 = g30 ^ g54;
-    y3 = y3 ^ g55;
-    V g50 = g14 ^ g29;
-    V g35 = g34 & x3;
-    V g36 = g29 ^ g35;
-    y1 = y1 ^ g36;
-    V g37 = ~g22 & g36;
-    V g38 = ~x0 & g37;
-    V g39 = g26 ^ g38;
-    V g51 = g50 ^ g17;
-    V g52 = ~g51 & x3;
-    V g40 = g23 ^ g39;
-    V g53 = g52 ^ g40;
-    y2 = y2 ^ g53;
-    V g41 = g40 | g29;
-    V g42 = g17 ^ g41;
-    V g43 = x0 | g42;
-    V g44 = ~x3 & g43;
-    V g45 = g44 ^ g23;
-    V g49 = g45 ^ g48;
-    y0 = y0 ^ g49;
+    V g26 = x3 ^ x1;
+    V g27 = g26 ^ x5;
+    V g14 = x0 ^ x5;
+    V g6 = ~x5 & x3;
+    V g13 = x1 & x2;
+    V g15 = g13 ^ g14;
+    V g7 = g6 ^ x2;
+    V g8 = g7 ^ x4;
+    V g9 = g8 ^ x3;
+    V g10 = g9 ^ g6;
+    V g16 = ~g9 & g15;
+    V g17 = ~g16 & x1;
+    V g18 = g17 ^ g8;
+    V g35 = g10 | g16;
+    V g11 = g8 ^ g10;
+    V g49 = ~g10 & x4;
+    V g12 = x1 | g11;
+    V g36 = ~g7 & g35;
+    V g50 = g27 ^ g49;
+    V g37 = ~g36 & x4;
+    V g51 = g50 ^ g18;
+    V g52 = ~g51 & x0;
+    V g53 = g50 ^ g52;
+    y3 = y3 ^ g53;
+    V g19 = ~x0 & g18;
+    V g20 = g19 & x1;
+    V g21 = g20 | x2;
+    V g44 = x2 | g35;
+    V g22 = g12 ^ g14;
+    V g29 = g22 | g18;
+    V g30 = g29 ^ g27;
+    V g39 = g35 & g30;
+    V g40 = ~g21 & g39;
+    V g23 = g21 ^ g22;
+    V g38 = g37 ^ g23;
+    y1 = y1 ^ g38;
+    V g24 = g12 | g23;
+    V g28 = g27 & g24;
+    V g31 = g28 | g30;
+    V g32 = ~x3 & g31;
+    V g33 = g15 ^ g32;
+    V g45 = x4 ^ g31;
+    V g25 = x4 & g24;
+    V g46 = g22 ^ g45;
+    V g47 = g44 ^ g46;
+    V g34 = g25 ^ g33;
+    y0 = y0 ^ g34;
+    V g41 = ~g33 & g14;
+    V g42 = g40 | g41;
+    V g43 = ~g42 & x1;
+    V g48 = g43 ^ g47;
+    y2 = y2 ^ g48;
   }
 
   static inline __attribute__((always_inline)) void Box4(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
                                                           V& y2, V& y3) {
-    V g7 = x0 ^ x2;
-    V g6 = x1 & x0;
-    V g8 = x0 & g7;
-    V g9 = x4 & g8;
-    V g10 = g9 | g6;
-    V g11 = x0 ^ g10;
-    V g12 = g11 | x1;
-    V g13 = g12 & x2;
-    V g14 = g6 ^ g13;
-    V g17 = ~g14 & x3;
-    V g18 = ~g17 & x4;
-    V g15 = x1 | x3;
-    V g16 = ~g9 & g15;
-    V g19 = g15 ^ g18;
-    V g20 = g7 ^ g19;
-    V g21 = g20 ^ g11;
-    V g25 = ~x2 & g20;
-    V g22 = g21 & x4;
-    V g23 = ~g22 & g16;
-    V g42 = x0 & g22;
-    V g26 = g25 | g23;
-    V g24 = g14 ^ g23;
-    V g27 = ~x3 & g26;
-    V g28 = g24 ^ g27;
-    V g29 = x1 ^ g28;
-    V g30 = ~g8 & g29;
-    V g31 = x4 ^ g30;
-    V g43 = g29 | g18;
-    V g40 = g31 & x3;
-    V g32 = g31 ^ g15;
-    V g41 = g21 ^ g40;
-    V g33 = g14 ^ g32;
-    V g34 = g33 | x2;
-    V g35 = g19 ^ g34;
-    V g44 = ~g14 & g43;
-    V g45 = g42 ^ g44;
-    V g36 = g35 ^ x5;
-    V g46 = ~g45 & x5;
-    V g47 = g41 ^ g46;
-    y2 = y2 ^ g47;
-    V g48 = ~x5 & g45;
-    V g49 = g41 ^ g48;
-    y3 = y3 ^ g49;
-    V g37 = ~x5 & g36;
-    V g38 = g28 ^ g37;
-    y1 = y1 ^ g38;
-    V g39 = g38 ^ g36;
-    y0 = y0 ^ g39;
+    V g6 = ~x3 & x4;
+    V g7 = x2 ^ g6;
+    V g17 = x0 | x4;
+    V g8 = ~x1 & g7;
+    V g18 = g17 ^ g8;
+    V g9 = g8 ^ x3;
+    V g10 = g9 ^ x4;
+    V g20 = g18 ^ x1;
+    V g19 = g10 & g18;
+    V g11 = g10 & g7;
+    V g12 = g11 ^ x1;
+    V g13 = ~g11 & g12;
+    V g14 = g7 ^ g13;
+    V g24 = ~g20 & x3;
+    V g25 = g12 ^ g24;
+    V g21 = g19 | g20;
+    V g15 = x0 | g11;
+    V g16 = x4 & g15;
+    V g26 = ~g25 & x0;
+    V g31 = g19 ^ g15;
+    V g32 = ~x0 & g31;
+    V g38 = g15 | g10;
+    V g40 = g26 ^ g10;
+    V g27 = g16 ^ g26;
+    V g28 = ~g27 & x3;
+    V g33 = g21 ^ g32;
+    V g22 = ~g21 & g16;
+    V g23 = g14 ^ g22;
+    V g37 = g16 ^ g14;
+    V g29 = g23 ^ g28;
+    V g39 = g37 ^ g38;
+    V g41 = x5 & g39;
+    V g42 = g40 ^ g41;
+    y3 = y3 ^ g42;
+    V g43 = g39 ^ g42;
+    V g44 = g43 ^ x5;
+    y2 = y2 ^ g44;
+    V g30 = x5 & g29;
+    V g34 = g30 ^ g33;
+    y1 = y1 ^ g34;
+    V g35 = g29 ^ g34;
+    V g36 = x5 ^ g35;
+    y0 = y0 ^ g36;
   }
 
   static inline __attribute__((always_inline)) void Box5(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
@@ -306,61 +299,57 @@ struct DesBoxes2 {
 
   static inline __attribute__((always_inline)) void Box6(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
                                                           V& y2, V& y3) {
-    V g6 = x3 ^ x0;
-    V g7 = x4 ^ g6;
-    V g8 = g7 ^ x2;
-    V g9 = ~x4 & g8;
-    V g15 = g6 ^ g9;
-    V g16 = ~g15 & x0;
-    V g27 = g7 ^ g15;
-    V g17 = g9 ^ g16;
-    V g10 = x1 ^ g9;
-    V g34 = ~g16 & x5;
-    V g11 = ~x2 & g10;
-    V g12 = g11 ^ g7;
-    V g18 = g12 | g17;
-    V g19 = g18 ^ g11;
-    V g20 = g19 ^ x1;
-    V g21 = ~x1 & g20;
-    V g22 = g21 ^ g8;
-    V g35 = g22 ^ g34;
-    V g28 = g27 & g22;
-    V g23 = x4 ^ g22;
-    V g24 = g23 & g19;
-    V g25 = g10 ^ g24;
-    V g26 = ~x3 & g25;
-    V g29 = g26 ^ g28;
-    V g30 = g29 | g23;
-    V g31 = g20 & g30;
-    V g32 = g31 | x5;
-    V g33 = g32 | x4;
-    V g36 = g33 ^ g35;
-    V g56 = g36 ^ g32;
-    y2 = y2 ^ g56;
-    V g37 = ~g36 & g6;
-    V g38 = ~g37 & x3;
-    V g46 = ~g38 & g27;
-    V g13 = x0 & x5;
-    V g14 = g13 ^ g10;
-    V g40 = ~g13 & g18;
-    V g41 = ~g38 & g40;
-    V g39 = g14 ^ g38;
-    V g42 = ~x2 & g41;
-    V g43 = g39 ^ g42;
-    y3 = y3 ^ g43;
-    V g44 = ~g43 & x1;
-    V g45 = g44 ^ g30;
-    V g52 = ~g26 & g44;
-    V g47 = g45 | g46;
-    V g48 = g47 & x5;
-    V g49 = g12 ^ g48;
-    y0 = y0 ^ g49;
-    V g50 = g49 | g46;
-    V g51 = ~g50 & x0;
-    V g53 = g51 | g52;
-    V g54 = ~g53 & x5;
-    V g55 = g29 ^ g54;
-    y1 = y1 ^ g55;
+    V g6 = x0 ^ x4;
+    V g7 = g6 ^ x3;
+    V g10 = g7 ^ x5;
+    V g11 = x1 ^ g10;
+    V g18 = x4 & g10;
+    V g12 = x5 ^ g11;
+    V g13 = x4 | g12;
+    V g14 = ~x1 & g13;
+    V g33 = x3 & g13;
+    V g8 = ~x0 & g7;
+    V g28 = x3 & g8;
+    V g9 = g8 ^ g6;
+    V g15 = ~g14 & g9;
+    V g19 = ~g9 & x0;
+    V g20 = ~g19 & x2;
+    V g21 = ~g6 & g20;
+    V g22 = g21 ^ g9;
+    V g23 = g22 & x5;
+    V g16 = ~g15 & x5;
+    V g17 = g7 ^ g16;
+    V g24 = g11 | g23;
+    V g25 = g18 ^ g24;
+    V g26 = ~x2 & g25;
+    V g27 = g17 ^ g26;
+    y0 = y0 ^ g27;
+    V g29 = g8 | g27;
+    V g30 = ~g29 & x5;
+    V g31 = g30 ^ g7;
+    V g39 = g12 | g30;
+    V g32 = g31 ^ g15;
+    V g50 = ~x2 & g31;
+    V g51 = ~g50 & x1;
+    V g34 = ~g33 & g32;
+    V g35 = x2 | g34;
+    V g36 = g32 ^ g35;
+    V g40 = g35 ^ g39;
+    V g37 = g36 ^ g11;
+    V g38 = g28 ^ g37;
+    y1 = y1 ^ g38;
+    V g41 = ~g18 & g40;
+    V g42 = g19 | g41;
+    V g43 = g42 ^ g40;
+    V g44 = g27 | g6;
+    V g45 = g44 ^ g20;
+    V g46 = g23 ^ g45;
+    V g52 = g51 ^ g46;
+    y3 = y3 ^ g52;
+    V g47 = ~g20 & g46;
+    V g48 = g11 ^ g47;
+    V g49 = g43 ^ g48;
+    y2 = y2 ^ g49;
   }
 
   static inline __attribute__((always_inline)) void Box7(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
@@ -477,12 +466,12 @@ struct DesBoxes2 {
 };
 
 // Of any functions of three inputs, which M::Lut computes: bit (a << 2 | b << 1 | c) of its number.
-// 237 instructions: 31, 31, 29, 25, 32, 29, 30, 30.
+// 234 instructions: 31, 31, 29, 24, 31, 29, 30, 29.
 template <class M>
 struct DesBoxes3 {
   using V = typename M::V;
   static constexpr uint8_t kInverted[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-  static constexpr int kInstructions[8] = {31, 31, 29, 25, 32, 29, 30, 30};
+  static constexpr int kInstructions[8] = {31, 31, 29, 24, 31, 29, 30, 29};
 
   static inline __attribute__((always_inline)) void Box1(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
                                                           V& y2, V& y3) {
@@ -589,66 +578,64 @@ struct DesBoxes3 {
 
   static inline __attribute__((always_inline)) void Box4(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
                                                           V& y2, V& y3) {
-    V g6 = M::template Lut<0x97>(x0, x2, x1);
-    V g7 = M::template Lut<0x3c>(x1, x3, x3);
-    V g8 = M::template Lut<0x8e>(x3, x2, g7);
-    V g9 = M::template Lut<0xc3>(g8, g6, g6);
-    V g10 = M::template Lut<0xda>(g6, g9, x4);
-    V g11 = M::template Lut<0x56>(x4, x3, x0);
-    V g12 = M::template Lut<0xcd>(g11, g9, x2);
-    V g13 = M::template Lut<0xd1>(g10, x3, g12);
-    V g14 = M::template Lut<0x56>(g12, g6, g7);
-    V g16 = M::template Lut<0xc2>(g9, x4, g7);
-    V g17 = M::template Lut<0xe9>(g6, x0, g16);
-    V g18 = M::template Lut<0xe6>(g17, g14, g11);
-    V g23 = M::template Lut<0xda>(x2, g16, g18);
-    V g19 = M::template Lut<0x41>(g8, g18, x4);
-    V g15 = M::template Lut<0x9e>(x4, g11, g14);
-    V g24 = M::template Lut<0x8d>(g17, g7, g19);
-    V g20 = M::template Lut<0x92>(g15, g19, x0);
-    V g26 = M::template Lut<0xca>(x5, g23, g24);
-    y3 = y3 ^ g26;
-    V g25 = M::template Lut<0x72>(g23, g24, x5);
-    y2 = y2 ^ g25;
-    V g21 = M::template Lut<0xd8>(g13, g20, x5);
-    y0 = y0 ^ g21;
-    V g22 = M::template Lut<0x2e>(g13, x5, g20);
-    y1 = y1 ^ g22;
+    V g9 = M::template Lut<0x69>(x3, x0, x4);
+    V g6 = M::template Lut<0x27>(x1, x0, x2);
+    V g8 = M::template Lut<0x76>(x3, x1, x0);
+    V g7 = M::template Lut<0xda>(g6, x1, x3);
+    V g10 = M::template Lut<0x81>(x3, g8, x2);
+    V g11 = M::template Lut<0x39>(x1, g9, g10);
+    V g12 = M::template Lut<0xda>(x0, g7, g11);
+    V g22 = M::template Lut<0x37>(g11, g12, x2);
+    V g13 = M::template Lut<0x63>(g12, x2, x4);
+    V g14 = M::template Lut<0x58>(g8, g7, g13);
+    V g20 = M::template Lut<0xe3>(g6, g13, x1);
+    V g21 = M::template Lut<0xca>(g20, g9, g11);
+    V g15 = M::template Lut<0x74>(g11, g7, g10);
+    V g16 = M::template Lut<0xf8>(g14, g10, g15);
+    V g23 = M::template Lut<0xd1>(g22, x1, g15);
+    V g17 = M::template Lut<0x9a>(g15, x4, g7);
+    V g25 = M::template Lut<0xe4>(g21, g23, x5);
+    y3 = y3 ^ g25;
+    V g24 = M::template Lut<0x72>(g21, g23, x5);
+    y2 = y2 ^ g24;
+    V g18 = M::template Lut<0xd8>(g16, g17, x5);
+    y0 = y0 ^ g18;
+    V g19 = M::template Lut<0x74>(g17, x5, g16);
+    y1 = y1 ^ g19;
   }
 
   static inline __attribute__((always_inline)) void Box5(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
                                                           V& y2, V& y3) {
-    V g6 = M::template Lut<0x93>(x3, x2, x0);
-    V g7 = M::template Lut<0x86>(g6, x5, x0);
-    V g8 = M::template Lut<0x29>(g6, x3, x0);
-    V g9 = M::template Lut<0xad>(x5, g8, g6);
-    V g10 = M::template Lut<0x91>(g7, g9, g8);
-    V g11 = M::template Lut<0xd8>(g9, g10, x4);
-    V g12 = M::template Lut<0x1e>(g11, x3, g7);
-    V g13 = M::template Lut<0x0e>(g10, g12, g6);
-    V g17 = M::template Lut<0xb6>(g7, x4, x1);
-    V g16 = M::template Lut<0x94>(g6, x4, x1);
-    V g14 = M::template Lut<0xca>(x1, g11, g12);
-    y1 = y1 ^ g14;
-    V g15 = M::template Lut<0x86>(g11, g13, g14);
-    V g32 = M::template Lut<0xcd>(x1, g15, g17);
-    V g18 = M::template Lut<0xe4>(g16, g17, x3);
-    V g20 = M::template Lut<0xc9>(g14, g17, x4);
-    V g19 = M::template Lut<0xc3>(g18, x4, x4);
-    V g21 = M::template Lut<0x96>(g13, g19, g20);
-    V g22 = M::template Lut<0x6a>(x5, g15, g21);
-    V g23 = M::template Lut<0x67>(g16, g17, g22);
-    V g24 = M::template Lut<0x38>(g20, g12, g23);
-    V g28 = M::template Lut<0xa6>(x5, g22, g24);
-    V g29 = M::template Lut<0xe4>(g18, g28, x0);
-    y2 = y2 ^ g29;
-    V g25 = M::template Lut<0x4e>(x4, g24, g21);
-    V g26 = M::template Lut<0x16>(g15, g25, x0);
-    V g27 = M::template Lut<0xe4>(g26, g23, x2);
-    y0 = y0 ^ g27;
-    V g30 = M::template Lut<0xa1>(g8, g23, g29);
-    V g31 = M::template Lut<0xc6>(x3, g21, g30);
-    V g33 = M::template Lut<0xd8>(g31, g32, x2);
+    V g7 = M::template Lut<0x9e>(x3, x5, x2);
+    V g6 = M::template Lut<0xe9>(x3, x5, x0);
+    V g12 = M::template Lut<0x64>(x0, x2, g6);
+    V g8 = M::template Lut<0x86>(x4, x0, g7);
+    V g13 = M::template Lut<0xb4>(x2, g6, g8);
+    V g14 = M::template Lut<0xb8>(g8, x4, g13);
+    V g15 = M::template Lut<0x36>(x3, g14, g12);
+    V g16 = M::template Lut<0xd8>(g14, g15, x1);
+    y1 = y1 ^ g16;
+    V g17 = M::template Lut<0xa1>(g12, g16, x4);
+    V g27 = M::template Lut<0xce>(g15, x2, g17);
+    V g18 = M::template Lut<0xe1>(g17, g7, x0);
+    V g19 = M::template Lut<0x79>(g18, x1, x5);
+    V g28 = M::template Lut<0x41>(g27, g19, x0);
+    V g20 = M::template Lut<0xb6>(x1, x4, g12);
+    V g21 = M::template Lut<0x60>(x0, g20, x3);
+    y2 = M::template Lut<0x56>(g28, g21, y2);
+    V g9 = M::template Lut<0xa9>(g6, g8, x4);
+    V g10 = M::template Lut<0x35>(x3, g8, g9);
+    V g11 = M::template Lut<0xd8>(g9, g10, x1);
+    V g22 = M::template Lut<0x81>(g13, g21, g11);
+    V g23 = M::template Lut<0x6e>(g6, x1, g22);
+    V g31 = M::template Lut<0xf2>(g8, g21, g23);
+    V g24 = M::template Lut<0x16>(g16, g22, g12);
+    V g25 = M::template Lut<0x3a>(g23, g19, g24);
+    V g26 = M::template Lut<0xd8>(g11, g25, x5);
+    y0 = y0 ^ g26;
+    V g30 = M::template Lut<0x63>(g14, g19, g24);
+    V g32 = M::template Lut<0xe2>(g30, x5, g31);
+    V g33 = M::template Lut<0xe2>(g32, x4, g24);
     y3 = y3 ^ g33;
   }
 
@@ -721,36 +708,35 @@ struct DesBoxes3 {
 
   static inline __attribute__((always_inline)) void Box8(V x0, V x1, V x2, V x3, V x4, V x5, V& y0, V& y1,
                                                           V& y2, V& y3) {
-    V g15 = M::template Lut<0xa7>(x3, x4, x5);
-    V g6 = M::template Lut<0x9c>(x5, x2, x3);
-    V g16 = M::template Lut<0x96>(g6, x0, g15);
-    V g7 = M::template Lut<0xb5>(x1, x4, x3);
-    V g8 = M::template Lut<0x3c>(x5, g7, g7);
-    V g17 = M::template Lut<0x69>(g16, g8, x4);
-    V g9 = M::template Lut<0xe1>(g8, x2, x1);
-    V g10 = M::template Lut<0xd3>(g6, x1, g9);
-    V g11 = M::template Lut<0x63>(x5, g10, x2);
-    V g12 = M::template Lut<0xd8>(g10, g11, x4);
-    V g13 = M::template Lut<0x1a>(x1, g12, x2);
-    V g27 = M::template Lut<0x3c>(g15, g13, g13);
-    V g19 = M::template Lut<0xe4>(g7, g13, x4);
-    V g14 = M::template Lut<0xc9>(x2, g9, x4);
-    V g18 = M::template Lut<0x6e>(g11, g14, g17);
-    V g26 = M::template Lut<0xd8>(g14, g12, x0);
-    y1 = y1 ^ g26;
-    V g20 = M::template Lut<0xe8>(g19, g17, g12);
-    V g21 = M::template Lut<0x7e>(g17, g9, g20);
-    V g22 = M::template Lut<0x1c>(g13, g18, g21);
-    V g30 = M::template Lut<0xd0>(g21, g8, g26);
-    V g31 = M::template Lut<0xca>(x3, g30, g22);
-    y3 = y3 ^ g31;
-    V g28 = M::template Lut<0xf1>(g19, g22, g27);
-    V g29 = M::template Lut<0xd8>(g28, g27, x0);
-    y2 = y2 ^ g29;
-    V g23 = M::template Lut<0x3d>(x4, g22, x0);
-    V g24 = M::template Lut<0xca>(g12, g23, g20);
-    V g25 = M::template Lut<0xe4>(g24, g20, x5);
-    y0 = y0 ^ g25;
+    V g6 = M::template Lut<0xd2>(x3, x1, x5);
+    V g7 = M::template Lut<0x5c>(x4, x2, g6);
+    V g8 = M::template Lut<0x9e>(g7, x1, x5);
+    V g9 = M::template Lut<0xba>(x0, g8, x4);
+    V g10 = M::template Lut<0x65>(g9, x2, g6);
+    V g16 = M::template Lut<0x8e>(g6, x2, g8);
+    V g14 = M::template Lut<0x96>(g7, x5, x4);
+    V g11 = M::template Lut<0xc2>(g10, g8, g7);
+    V g20 = M::template Lut<0xd8>(g10, g14, x1);
+    V g15 = M::template Lut<0x71>(g14, g11, g7);
+    V g17 = M::template Lut<0xd8>(g16, g15, x1);
+    V g12 = M::template Lut<0xb4>(g7, g8, x4);
+    V g13 = M::template Lut<0xe1>(g11, g12, x4);
+    V g19 = M::template Lut<0xe9>(g15, g7, g13);
+    V g18 = M::template Lut<0xb8>(g13, x0, g17);
+    y0 = y0 ^ g18;
+    V g21 = M::template Lut<0xe2>(g19, x0, g20);
+    y1 = y1 ^ g21;
+    V g22 = M::template Lut<0xc3>(g21, g18, g18);
+    V g23 = M::template Lut<0xb4>(x4, g12, g22);
+    V g24 = M::template Lut<0xe4>(g23, g8, x5);
+    V g25 = M::template Lut<0x71>(g17, g20, g24);
+    V g26 = M::template Lut<0xca>(x0, g25, g24);
+    y2 = y2 ^ g26;
+    V g27 = M::template Lut<0xc7>(g20, x5, g26);
+    V g28 = M::template Lut<0x91>(g25, g26, g22);
+    V g29 = M::template Lut<0x69>(g22, g26, g24);
+    V g30 = M::template Lut<0x35>(g27, g28, g29);
+    y3 = M::template Lut<0x96>(x1, g30, y3);
   }
 };
 

@@ -1,5 +1,5 @@
 // Who does the work: lanes where enough comes together to fill them, else OpenSSL. All thresholds stand here; they
-// were measured by `npm run bench -- crypto --thresholds`.
+// were measured by `npm run bench -- crypto`.
 
 #include <algorithm>
 

@@ -4,12 +4,10 @@
 //   des secret                   for valgrind: the same work on keys and data that memcheck holds to be undefined, so
 //                                that it tells of every branch and every address made from them
 //   des leak                     the same with OpenSSL's DES, whose tables memcheck must complain of
-//   des time                     MB/s of every unit beside OpenSSL's
 
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -260,55 +258,6 @@ void InSecret(Work work) {
   }
 }
 
-void Time() {
-  constexpr size_t kLength = 1416;
-  using Clock = std::chrono::steady_clock;
-  std::printf("%-24s", "MB/s, 1,416 bytes each");
-  for (size_t count : {1, 4, 16, 32, 64}) std::printf("%8zu        ", count);
-  std::printf("\n");
-  for (Cipher cipher : {Cipher::Des, Cipher::TripleDes}) {
-    for (Direction direction : {Direction::Encrypt, Direction::Decrypt}) {
-      double openssl[5] = {};
-      auto row = [&](const char* name, Bitslice* bitslice) {
-        std::printf("%-5s %-8s %-9s", cipher == Cipher::Des ? "DES" : "3DES",
-                    direction == Direction::Encrypt ? "encrypt" : "decrypt", name);
-        size_t column = 0;
-        for (size_t count : {1, 4, 16, 32, 64}) {
-          std::vector<Keys> keys(count);
-          std::vector<Packet> packets(count);
-          std::vector<Job*> jobs;
-          for (size_t i = 0; i < count; i++) {
-            uint8_t key[24];
-            for (uint8_t& byte : key) byte = static_cast<uint8_t>(dice());
-            Expand(cipher, direction, key, keys[i]);
-            packets[i].Roll(keys[i], kLength);
-            jobs.push_back(packets[i].Begin());
-          }
-          double best = 1e9;
-          auto end = Clock::now() + std::chrono::milliseconds(150);
-          do {
-            auto start = Clock::now();
-            if (bitslice != nullptr) {
-              Run(*bitslice, direction, jobs);
-            } else {
-              for (Job* job : jobs) job->keys->openssl.Crypt(*job);
-            }
-            best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
-          } while (Clock::now() < end);
-          double rate = static_cast<double>(count * kLength) / best / 1e6;
-          if (bitslice == nullptr) openssl[column] = rate;
-          std::printf("%8.0f %6.2fx", rate, rate / openssl[column++]);
-        }
-        std::printf("\n");
-      };
-      row("OpenSSL", nullptr);
-      for (const DesUnit* unit : {DesAvx512(), DesAvx2(), DesPortable()}) {
-        if (unit != nullptr) row(unit->name, Bitslice::Create(unit).get());
-      }
-    }
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -339,10 +288,6 @@ int main(int argc, char** argv) {
     });
     return 0;
   }
-  if (what == "time") {
-    Time();
-    return 0;
-  }
-  std::fprintf(stderr, "des check [packets [seed]] | secret | leak | time\n");
+  std::fprintf(stderr, "des check [packets [seed]] | secret | leak\n");
   return 2;
 }

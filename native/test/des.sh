@@ -2,7 +2,7 @@
 # Builds des.cc, the test of the bit-sliced DES, and runs it. It needs g++ and OpenSSL's headers and library (Debian:
 # libssl-dev), and valgrind for `secret` and `leak`.
 #
-#   des.sh check [packets [seed]]   des.sh secret   des.sh leak   des.sh time
+#   des.sh check [packets [seed]]   des.sh secret   des.sh leak
 #   des.sh build FILE               builds only
 set -eu
 

@@ -1,0 +1,95 @@
+/**
+ * The addon's cryptography beside OpenSSL's EVP called from C, packet by packet, in the same run: a table by suite,
+ * direction, implementation and batch size. Options: --json prints the measurements instead; --short takes a fifth of
+ * the time; --bytes=N is another payload than 1,408 bytes.
+ */
+
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+interface Cell {
+  readonly suite: string
+  readonly direction: string
+  readonly batch: number
+  readonly bytes: number
+  readonly by: string
+  readonly us: number
+  /** How often it is done while EVP does it once. */
+  readonly ratio: number
+}
+
+const BATCHES = [1, 4, 16, 32, 64]
+const native = join(process.cwd(), 'native')
+
+/** Builds native/bench/crypto.cc with the engine's sources, as the addon's build does, and answers the program. */
+function build(folder: string): string {
+  // Only type declarations are taken from Node's headers; its copy of OpenSSL's must not be, as the system's library runs.
+  const include = join(folder, 'node')
+  const headers = process.env.NODE_INCLUDE ?? join(dirname(dirname(process.execPath)), 'include', 'node')
+  mkdirSync(include)
+  for (const name of ['node_api', 'node_api_types', 'js_native_api', 'js_native_api_types']) {
+    cpSync(join(headers, `${name}.h`), join(include, `${name}.h`))
+  }
+  const sources = readdirSync(native).filter(f => /^(esp_engine|suites_.*|des_.*)\.cc$/.test(f))
+  const ipsecMb = ['/usr/include/intel-ipsec-mb.h', '/usr/include/ipsec-mb.h'].some(existsSync)
+  const program = join(folder, 'crypto')
+  execFileSync('g++', [
+    ...['-std=c++20', '-O2', '-fno-exceptions', '-fno-rtti', `-I${include}`, '-o', program],
+    ...(ipsecMb ? ['-DHAVE_IPSEC_MB'] : []),
+    ...['bench/crypto.cc', ...sources].map(f => join(native, f)),
+    ...['-lcrypto', ...(ipsecMb ? ['-lIPSec_MB'] : [])],
+  ])
+  return program
+}
+
+function option(name: string): string | undefined {
+  return process.argv.find(a => a.startsWith(`--${name}=`))?.split('=')[1]
+}
+
+/** One line for each implementation: microseconds a packet, and times as fast as EVP. */
+function table(cells: Cell[]): string {
+  const lines = [`${'us a packet (ratio)'.padEnd(33)}${BATCHES.map(b => `batch ${b}`.padStart(18)).join('')}`]
+  for (const key of new Set(cells.map(c => `${c.suite} ${c.direction}`))) {
+    const rows = cells.filter(c => `${c.suite} ${c.direction}` === key)
+    for (const by of new Set(rows.map(c => c.by))) {
+      const shown = BATCHES.map(batch => {
+        const cell = rows.find(c => c.by === by && c.batch === batch)
+        return cell === undefined ? '' : `${cell.us.toFixed(2)} (${cell.ratio.toFixed(2)})`.padStart(18)
+      })
+      lines.push(`${key.padEnd(23)}${by.padEnd(10)}${shown.join('')}`)
+    }
+  }
+  return lines.join('\n')
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { stdio: ['ignore', 'pipe', 'ignore'] })
+      .toString()
+      .trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'crypto-'))
+try {
+  const flags = /^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? []
+  const machine = {
+    cpu: cpus()[0]?.model.trim(),
+    units: ['avx512f', 'avx2', 'vaes', 'sha_ni'].filter(f => flags.includes(f)),
+    commit: commit(),
+  }
+  const time = process.argv.includes('--short') ? '6' : '30'
+  const output = execFileSync(build(folder), [option('bytes') ?? '1408', time]).toString()
+  const cells: Cell[] = output
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  if (process.argv.includes('--json')) console.log(JSON.stringify({ machine, cells }))
+  else console.log(`${JSON.stringify(machine)}, ${cells[0]!.bytes} bytes of payload\n${table(cells)}`)
+} finally {
+  rmSync(folder, { recursive: true })
+}
