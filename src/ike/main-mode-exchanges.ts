@@ -137,6 +137,8 @@ export class MainModes {
     const { context } = this
     const found = phase1.replies.find(bytes)
     if (!found) return context.discard(place, 'changed-message')
+    // Our answer may be a little longer than what asked for it: nobody gets it elsewhere by repeating what he overheard.
+    if (place.remote.address !== phase1.place.remote.address) return context.count('repeated-elsewhere')
     context.count('repeated-request')
     phase1.repetitions++
     if (phase1.state.name !== 'UP') this.arm(phase1)

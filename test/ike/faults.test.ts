@@ -76,6 +76,15 @@ describe('silence', () => {
 })
 
 describe('repetitions', () => {
+  it('of Main Mode get no answer at another address: it may be longer than what asked for it', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway)
+    const three = client.ike.message3(client.must(client.ike.message1()))
+    client.must(three)
+    expect(client.send(three, { ...client.remote, address: client.remote.address + 1 })).toBeUndefined()
+    expect(gateway.count('repeated-elsewhere')).toBe(1)
+  })
+
   it('get the identical reply, whatever the message', () => {
     const gateway = new Gateway()
     const client = new Client(gateway)

@@ -13,9 +13,14 @@ import type { GatewayHost } from './gateway-host.ts'
 export const ATTACKER_NET = 0xc0000200
 /** How many packets he keeps of each kind. */
 const REMEMBERED = 60
-/** An ISAKMP header, and a block of each cipher that comes before the second block of its own text. */
 const ISAKMP_HEADER = 28
-const FIRST_BLOCK = 8
+/**
+ * Where damage to a ciphertext garbles nothing but the leading HASH: in the second block of 3DES, and in that of AES where
+ * the hash is SHA-256.
+ */
+const IN_HASH = [8, 16] as const
+/** Percent of the protected messages of IKE that he takes away. */
+const TAKEN = 15
 const MARKER_LENGTH = 4
 
 type Port = 0 | 500 | 4500
@@ -33,6 +38,8 @@ export class Attacker {
   private readonly host: GatewayHost
   private readonly explored: Explored
   private readonly overheard: Overheard[] = []
+  /** Protected messages of IKE among them, which are few. */
+  private readonly overheardIke: Overheard[] = []
   /** ESP, and protected messages of IKE behind Main Mode, that he took away so that they never came. */
   private readonly withheldEsp: Overheard[] = []
   private readonly withheldIke: Overheard[] = []
@@ -46,7 +53,11 @@ export class Attacker {
   }
 
   overhear(port: Port, remote: Endpoint, bytes: Uint8Array): void {
-    remember(this.overheard, { port, remote, bytes: bytes.slice() })
+    const packet = { port, remote, bytes: bytes.slice() }
+    remember(this.overheard, packet)
+    const message = port === 4500 ? bytes.subarray(MARKER_LENGTH) : bytes
+    const isIke = port === 500 || (port === 4500 && bytes.length > MARKER_LENGTH && readIpv4(bytes) === 0)
+    if (isIke && message.length > ISAKMP_HEADER && isProtected(message)) remember(this.overheardIke, packet)
   }
 
   /** An ESP packet reached the gateway whole. */
@@ -60,7 +71,15 @@ export class Attacker {
     const packet = { port, remote: { address: 0, port: 0 }, bytes }
     if (isEsp) return remember(this.withheldEsp, packet)
     const message = port === 4500 ? bytes.subarray(MARKER_LENGTH) : bytes
-    if (message.length > ISAKMP_HEADER + 2 * FIRST_BLOCK && isProtected(message)) remember(this.withheldIke, packet)
+    if (message.length > ISAKMP_HEADER + 2 * IN_HASH[1] && isProtected(message)) remember(this.withheldIke, packet)
+  }
+
+  /** Whether he lets no copy of this message through. */
+  takes(port: Port, bytes: Uint8Array): boolean {
+    const message = port === 4500 ? bytes.subarray(MARKER_LENGTH) : bytes
+    if (message.length <= ISAKMP_HEADER || !isProtected(message) || !this.rng.chance(TAKEN)) return false
+    this.withhold(port, bytes, false)
+    return true
   }
 
   /** Something reached him. */
@@ -68,13 +87,21 @@ export class Attacker {
     count(this.got, remote, bytes.length)
   }
 
+  /** Plays what he took away, while the exchange that it belongs to lives. */
+  playTaken(): void {
+    this.explored.replayed++
+    this.playIke(this.somewhere())
+  }
+
+  private somewhere(): Endpoint {
+    const { rng } = this
+    return { address: ATTACKER_NET + 1 + rng.below(3), port: rng.pick([500, 4500, 1024 + rng.below(60_000)]) }
+  }
+
   attack(): void {
     const { rng } = this
-    for (let n = 1 + rng.below(8); n > 0; n--) {
-      const from = {
-        address: ATTACKER_NET + 1 + rng.below(3),
-        port: rng.pick([500, 4500, 1024 + rng.below(60_000)]),
-      }
+    for (let n = 1 + rng.below(16); n > 0; n--) {
+      const from = this.somewhere()
       this.explored.replayed++
       if (rng.chance(30) && this.playEsp(from)) continue
       if (rng.chance(30) && this.playIke(from)) continue
@@ -108,7 +135,7 @@ export class Attacker {
       return true
     }
     const bytes = held.bytes.slice()
-    const at = bytes.length - message.length + ISAKMP_HEADER + FIRST_BLOCK + this.rng.below(FIRST_BLOCK)
+    const at = bytes.length - message.length + ISAKMP_HEADER + this.rng.pick(IN_HASH) + this.rng.below(4)
     bytes[at] = bytes[at]! ^ (1 << this.rng.below(8))
     this.give(held.port, from, bytes)
     return true
@@ -116,7 +143,7 @@ export class Attacker {
 
   private repeat(from: Endpoint): void {
     const { rng } = this
-    const heard = rng.chance(85) ? this.any(this.overheard) : undefined
+    const heard = rng.chance(85) ? this.any(rng.chance(30) ? this.overheardIke : this.overheard) : undefined
     if (!heard) return this.give(rng.pick([0, 500, 4500] as const), from, rng.bytes(rng.below(300)))
     const damaged = rng.chance(30)
     const remote = rng.chance(damaged ? 40 : 10) ? heard.remote : from

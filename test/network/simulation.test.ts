@@ -6,8 +6,8 @@ import { PERFECT } from './link.ts'
 import { brief, type Plan } from './plan.ts'
 import { Simulation } from './simulation.ts'
 
-const SEEDS = 50
-const NATIVE_SEEDS = 25
+const SEEDS = 40
+const NATIVE_SEEDS = 20
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 

@@ -290,7 +290,7 @@ export class Simulation {
     const house = rng.pick(this.houses)
     const nat = rng.pick(this.nats)
     const say = (text: string) => this.trace(`* ${text}`)
-    switch (rng.below(25)) {
+    switch (rng.below(28)) {
       case 0:
         explored.natEvents++
         say('a NAT forgets every mapping')
@@ -383,6 +383,24 @@ export class Simulation {
       case 21:
       case 22:
         return this.attacker.attack()
+      case 24: {
+        const { delay, jitter } = house.o.link.quality
+        const within = 1 + rng.below(2 * (delay + jitter) + 1)
+        const crashes = rng.chance(30)
+        say(`${house.name} rekeys, and ${crashes ? 'crashes' : 'thinks better of it'} at once`)
+        house.handle({ kind: 'rekey' })
+        this.agenda.in(within, () =>
+          crashes ? house.crash(rng.below(MINUTE)) : house.handle({ kind: 'abandonRekey' }),
+        )
+        return
+      }
+      case 25:
+        explored.clientCrashes++
+        say(`${house.name} crashes, and comes back from elsewhere`)
+        house.crash(1000)
+        return this.moveHouse(house)
+      case 26:
+        return this.attacker.attack()
       case 23:
         say(`${house.name} makes a new phase 1`)
         return house.handle({ kind: 'renewPhase1' })
@@ -466,6 +484,10 @@ export class Simulation {
       this.attacker.overhear(port, remote, arrived)
       if (isEsp && this.host.serves && equal(arrived, bytes)) this.attacker.passed(bytes)
       this.host.receive(port, remote, arrived)
+    }
+    if (this.rough && !this.plan.quiet && !isEsp && this.attacker.takes(port, bytes)) {
+      this.agenda.in(1 + this.rng.below(5000), () => this.attacker.playTaken())
+      return
     }
     house.o.link.carry(bytes, arrive, () => this.attacker.withhold(port, bytes, isEsp))
   }

@@ -29,6 +29,8 @@ export type IkeClientInput =
       readonly isakmp: boolean
       readonly form?: DeleteForm
     }
+  /** Thinks better of the Quick Mode under way, and says so with a DELETE of what it would have made. */
+  | { readonly kind: 'abandon' }
   /** Asks the server whether it is there (RFC 3706). */
   | { readonly kind: 'areYouThere' }
 
@@ -142,6 +144,11 @@ export class IkeClient implements Machine<IkeClientInput, IkeClientEffect> {
         return
       case 'delete':
         this.delete(input.inboundSpis, input.isakmp, input.form ?? 'each', effects)
+        return
+      case 'abandon':
+        if (this.state !== 'up' || this.quick === undefined) return
+        this.quick = this.pending = undefined
+        this.delete(this.initiator.abandonQuick(), false, 'each', effects)
         return
       case 'areYouThere':
         if (this.state !== 'up') return

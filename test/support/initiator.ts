@@ -377,6 +377,13 @@ export class Initiator {
     return [...this.quicks.values()].map(q => readIpv4(q.spi))
   }
 
+  /** Forgets the Quick Modes that are under way; what we would have received on. */
+  abandonQuick(): number[] {
+    const spis = this.pendingSpis
+    this.quicks.clear()
+    return spis
+  }
+
   deleteEsp(...inboundSpis: number[]): Uint8Array {
     return this.informational(this.espDeletion(inboundSpis))
   }

@@ -143,6 +143,11 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
       case 'rekey':
         if (this.phase === 'up') this.renewPair(now, effects)
         return
+      case 'abandonRekey':
+        if (this.phase !== 'up') return
+        this.toIke({ kind: 'abandon' }, now, effects)
+        this.rekeyAt ??= now + RETRY_MILLIS
+        return
       case 'renewPhase1':
         if (this.phase === 'up') this.renewPhase1(now, effects)
         return

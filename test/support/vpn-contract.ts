@@ -45,6 +45,8 @@ export type VpnClientInput =
   | { readonly kind: 'ipPacket'; readonly bytes: Uint8Array }
   /** Asks for new SAs now. */
   | { readonly kind: 'rekey' }
+  /** Thinks better of new SAs that are still under way. */
+  | { readonly kind: 'abandonRekey' }
   /** Asks for a new phase 1 now, to take the place of the one there is. */
   | { readonly kind: 'renewPhase1' }
   | { readonly kind: 'disconnect' }
