@@ -129,7 +129,7 @@ function compileRule(
   const reverse = r.natType === 'reverse'
   const forwards = !privateIsSource && owned && isForward(r)
   const global = !privateIsSource && owned
-  const inner: AddressRange | undefined = r.ip ?? (privateIsSource || owned ? undefined : r.globalIp)
+  const inner: AddressRange | undefined = r.ip ?? (privateIsSource || owned || isForward(r) ? undefined : r.globalIp)
   const port: PortRange | undefined = r.port ?? (privateIsSource || owned ? undefined : r.globalPort)
   // Inside, the far hosts have the names of REMOTEIP; behind translation they have those of GBLREMOTEIP.
   const remote = reverse ? r.globalRemoteIp : r.remoteIp

@@ -9,8 +9,11 @@ import { TcpFlag, TcpOption } from './constants.ts'
 import type { FlowTable } from './flow.ts'
 import type { Headers } from './headers.ts'
 
-/** Bits of the column `seen`: for the sender of each direction, what is known. Twice as far left: the way back. */
-const Known = { Sent: 1, Edge: 4, Scale: 16 } as const
+/**
+ * Bits of the column `seenTcp`: what is known of the sender of each direction; one place further left of the way back. Whole:
+ * the connection was seen from its SYN on.
+ */
+const Known = { Sent: 1, Edge: 4, Scale: 16, Whole: 64 } as const
 /** The largest shift (RFC 7323 section 2.3). */
 const MAX_SCALE = 14
 
@@ -45,7 +48,7 @@ export function follow(flows: FlowTable, row: number, reversed: boolean, h: Head
     // A connection begins, perhaps on the ports of one that was.
     known &= Known.Scale << d
     flows.sent[mine] = end
-    flows.seenTcp[row] = known | (Known.Sent << d)
+    flows.seenTcp[row] = known | (Known.Sent << d) | Known.Whole
     return
   }
   if ((known & (Known.Sent << d)) === 0) {
@@ -75,7 +78,9 @@ function acknowledge(
   // Nobody can have received what was not sent.
   if ((known & (Known.Sent << other)) !== 0 && isAhead(h.acknowledgement, flows.sent[theirs]!)) return known
   const both = (Known.Scale << 0) | (Known.Scale << 1)
-  const scale = !syn && (known & both) === both ? flows.scale[mine]! : 0
+  // Whose SYN nobody saw may scale its windows by as much as it likes.
+  const agreed = (known & both) === both ? flows.scale[mine]! : 0
+  const scale = syn ? 0 : (known & Known.Whole) === 0 ? MAX_SCALE : agreed
   const edge = (h.acknowledgement + (h.window << scale)) | 0
   const fresh = (known & (Known.Edge << other)) === 0
   if (fresh || isAhead(h.acknowledgement, flows.acknowledged[theirs]!)) flows.acknowledged[theirs] = h.acknowledgement

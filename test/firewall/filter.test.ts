@@ -299,6 +299,21 @@ describe('rules', () => {
     expect(toClient(t, icmp(INTERNET, ALICE, 8, 4005))).toBe('Policy')
   })
 
+  test('a forward to a user that nftables carries out is let through to that user', () => {
+    const t = withRules({
+      number: 1,
+      action: 'allow',
+      interface: 'eth0',
+      protocol: 6,
+      port: port(80),
+      globalIp: one(OFFICE),
+      globalPort: port(8080),
+      user: 'alice',
+    })
+    expect(toClient(t, tcp(INTERNET, 4000, ALICE, 80, TCP.SYN))).toBe('Forward')
+    expect(toClient(t, tcp(INTERNET, 4000, BOB, 80, TCP.SYN))).toBe('Policy')
+  })
+
   test('ENCAPSULATION=IPSEC is about L2TP, not about what is in it', () => {
     const t = withRules({ number: 1, action: 'allow', interface: 'eth0', protocol: 17, encapsulation: 'ipsec' })
     expect(toClient(t, udp(INTERNET, 1, ALICE, 1701))).toBe('Policy')

@@ -111,6 +111,12 @@ describe('a RST', () => {
     c.out(A, 0)
     expect(c.out(R, 1)).toBe('Forward')
     expect(state(c)).toBe('closing')
+    // Its windows may be scaled, by how much nobody saw.
+    const fast = connection()
+    fast.out(A, 0, { window: 500 })
+    fast.in(A, 1, { window: 500 })
+    expect(fast.in(R, 2, { sequence: ITS + 5_000_000 })).toBe('Forward')
+    expect(fast.in(R, 2, { sequence: ITS + 0x40000000 })).toBe('Policy')
   })
 })
 

@@ -1,0 +1,91 @@
+/** Address translation on a running gateway: by the worker for an address of its own, by nftables for the host's. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../support/command.ts'
+import { whyNoNetwork } from '../support/netns.ts'
+import { type ClientProgram, Office } from '../support/office.ts'
+import { accounts, gatewayPublic, officeScript, places } from '../support/plan.ts'
+
+const lacking = await whyNoNetwork()
+if (lacking !== undefined) console.warn(`address translation is not tried end to end: ${lacking}`)
+
+/** An address of the public subnet that no device has. */
+const GLOBAL = '203.0.113.8'
+const far = places.c3.address
+
+const ECHO = `require('dgram').createSocket('udp4').on('message', function (m, from) {
+  this.send(from.address + ':' + from.port, from.port, from.address)
+}).bind(7777, () => console.log('serving'))`
+const SERVICE = `require('net').createServer(c => {
+  c.on('error', () => {})
+  c.end('for ' + c.remoteAddress)
+}).listen(8000, '0.0.0.0', () => console.log('serving'))`
+const ASK = `const s = require('dgram').createSocket('udp4')
+setTimeout(() => { console.log('silence'); process.exit() }, 3000)
+s.on('message', m => { console.log(String(m)); process.exit() })
+s.bind(5000, () => s.send('x', 7777, process.argv[1]))`
+const CALL = `const [host, port] = process.argv.slice(1)
+setTimeout(() => { console.log('silence'); process.exit() }, 2000)
+const c = require('net').connect(Number(port), host)
+c.on('data', d => { console.log(String(d)); process.exit() })
+c.on('error', e => { console.log(e.code); process.exit() })`
+
+describe.skipIf(lacking !== undefined)('an office that translates for its clients', () => {
+  const office = new Office()
+  let client: ClientProgram
+
+  const call = async (port: number, host = GLOBAL) =>
+    (await office.inside('c3', process.execPath, '-e', CALL, host, String(port))).output.trim()
+
+  beforeAll(async () => {
+    await office.raise(['c1', 'c3'])
+    const pair = 'add firewall policy=main nat=enhanced int=dyn-callers gblinterface=eth0'
+    const forward = 'add firewall policy=main int=eth0 action=allow protocol=tcp user=dialin1 port=8000'
+    const script = officeScript().replace(
+      pair,
+      `${pair} gblip=${GLOBAL}
+${forward} rule=20 gblip=${GLOBAL} gblport=8080
+${forward} rule=21 gblip=${gatewayPublic} gblport=8081`,
+    )
+    expect(script).toContain(GLOBAL)
+    await office.startGateway(script)
+    office.network.start('c3', 'echo', process.execPath, '-e', ECHO)
+    client = office.dial('c1', accounts.dialin1, '--route', '192.168.8.0/24', '--route', `${far}/32`)
+    await client.connected()
+    office.network.start('c1', 'service', process.execPath, '-e', SERVICE)
+  })
+  afterAll(() => office.remove())
+
+  it('a client goes out by the global address, in whole packets and in fragments', async () => {
+    const { output } = await client.run(process.execPath, '-e', ASK, far)
+    expect(output).toMatch(/^203\.0\.113\.8:\d+\n$/)
+    expect(Number(output.trim().split(':')[1])).toBeGreaterThanOrEqual(8192)
+    const ping = await client.run('ping', '-n', '-c', '3', '-i', '0.2', '-W', '5', far)
+    expect(ping.output).toContain('3 received')
+    // Larger than the link: in fragments, out and back.
+    const large = await client.run('ping', '-n', '-c', '2', '-i', '0.2', '-W', '5', '-s', '4000', far)
+    expect(large.output).toContain('2 received')
+  })
+
+  it('a forward to a user is served by the worker, and by nftables at the host’s own address', async () => {
+    await until(async () => (await call(8080)) !== 'ECONNREFUSED', 5000, 200)
+    expect(await call(8080)).toBe(`for ${far}`)
+    expect(await call(8081, gatewayPublic)).toBe(`for ${far}`)
+    expect(await call(8000)).toBe('silence')
+  })
+
+  it('rules change under it: a deny at once, and no forward without its user', async () => {
+    const deny = 'add firewall policy=main rule=10 int=eth0 action=deny protocol=tcp port=8000'.split(' ')
+    expect((await office.vpnctl(...deny)).status).toBe(0)
+    expect([await call(8080), await call(8081, gatewayPublic)]).toEqual(['silence', 'silence'])
+    expect((await office.vpnctl('delete', 'firewall', 'policy=main', 'rule=10')).status).toBe(0)
+    expect([await call(8080), await call(8081, gatewayPublic)]).toEqual([`for ${far}`, `for ${far}`])
+    expect(await client.hangUp()).toBe('status 0')
+    expect(await call(8080)).toBe('silence')
+    expect(await call(8081, gatewayPublic)).not.toContain('for')
+    const again = office.dial('c1', accounts.dialin1, '--route', '192.168.8.0/24', '--route', `${far}/32`)
+    await again.connected()
+    expect([await call(8080), await call(8081, gatewayPublic)]).toEqual([`for ${far}`, `for ${far}`])
+    await again.hangUp()
+  })
+})
