@@ -27,6 +27,11 @@ export class Users {
     return this.byName.get(fold(name)) ?? this.byName.get(fold(bareName(name)))
   }
 
+  /** Whether somebody bears exactly this name. */
+  has(name: string): boolean {
+    return this.byName.has(fold(name))
+  }
+
   get size(): number {
     return this.byName.size
   }

@@ -44,6 +44,8 @@ export interface User {
   readonly ipAddress: Ipv4 | undefined
   readonly netmask: Ipv4 | undefined
   readonly mtu: number | undefined
+  /** DISABLE USER: known, and let in nowhere. */
+  readonly disabled?: boolean | undefined
 }
 
 export interface EncoKey {

@@ -96,6 +96,7 @@ function writeUser(user: User): string[] {
       mtu: user.mtu,
     }),
     ...lineIfAny(`set ${head}`, { description: quoted(user.description) }),
+    ...when(user.disabled === true, `disable ${head}`),
   ]
 }
 

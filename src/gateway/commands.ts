@@ -86,6 +86,7 @@ async function change(
   }
   if (command.verb === 'destroy' && object === 'enco' && second === 'key') secrets.removeKey(Number(command.value))
   if (object === 'user' && command.value !== undefined) keepUser(secrets, command.verb, command.value, configuration)
+  if (object === 'user' && command.verb === 'purge') purgeUsers(secrets, configuration)
   const outside = new Set(outsiders(w).map(u => u.name.toLowerCase()))
   const users = configuration.users.filter(u => !outside.has(u.name.toLowerCase()))
   const warnings = await w.configure({ ...configuration, users, encoKeys: [] })
@@ -102,7 +103,15 @@ function keepUser(secrets: SecretStore, verb: string, name: string, c: Configura
   const user = c.users.find(u => u.name.toLowerCase() === name.toLowerCase())
   // Who may log in stands in the configuration alone, as all that a dial-in user has not.
   if (verb === 'delete' || user?.login) secrets.removeUser(name)
-  else if (user) secrets.setUser({ name: user.name, password: user.password, ipAddress: user.ipAddress })
+  else if (user) {
+    const { name: called, password, ipAddress, disabled } = user
+    secrets.setUser({ name: called, password, ipAddress, disabled })
+  }
+}
+
+function purgeUsers(secrets: SecretStore, c: Configuration): void {
+  const left = new Set(c.users.map(u => u.name.toLowerCase()))
+  for (const { name } of secrets.allUsers()) if (!left.has(name.toLowerCase())) secrets.removeUser(name)
 }
 
 async function operate(w: CommandWorld, command: Command, caller: Caller): Promise<AdminAnswer> {

@@ -24,6 +24,7 @@ import { Attempts } from './attempts.ts'
 import type { Clock } from './deadlines.ts'
 import { Deadlines } from './deadlines.ts'
 import { Driver } from './driver.ts'
+import { endOutdated } from './live-changes.ts'
 import { type Log, Severity } from './log.ts'
 import type { FromWorker } from './messages.ts'
 import { Peers } from './peers.ts'
@@ -192,6 +193,7 @@ export class Control {
     this.l2tp.configure(l2tpConfig(configuration))
     this.residents.configure(configuration, this.world.secrets.allUsers())
     this.publishRules()
+    endOutdated(this)
   }
 
   /** An IKE datagram, without the non-ESP marker. */

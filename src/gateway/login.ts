@@ -98,7 +98,7 @@ export class Access {
   }
 
   private account(name: string): User | undefined {
-    return this.world.configuration().users.find(u => u.login && u.name.toLowerCase() === name.toLowerCase())
+    return this.world.configuration().users.find(u => mayLogIn(u) && u.name.toLowerCase() === name.toLowerCase())
   }
 }
 
@@ -112,6 +112,10 @@ export function samePassword(typed: string, stored: Secret | undefined): boolean
 /** Whether anyone could still log in with full power: security officers in security mode, else managers, too. */
 export function someoneGoverns(c: Pick<Configuration, 'users'>, securityMode: boolean): boolean {
   return c.users.some(
-    u => u.login && (u.privilege === 'securityofficer' || (!securityMode && u.privilege === 'manager')),
+    u => mayLogIn(u) && (u.privilege === 'securityofficer' || (!securityMode && u.privilege === 'manager')),
   )
+}
+
+function mayLogIn(u: User): boolean {
+  return u.login && u.disabled !== true
 }

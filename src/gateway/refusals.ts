@@ -22,6 +22,8 @@ export function ofAdmission(name: string, reason: Extract<Admission, { kind: 're
         text: `wrong password for user "${name}"`,
         remedy: 'type the password again; upper and lower case differ',
       }
+    case 'not-allowed':
+      return { text: `user "${name}" is disabled`, remedy: `"enable user=${name}" lets this user in again` }
     case 'pool-empty':
       return {
         text: `no inner address is left for user "${name}"`,

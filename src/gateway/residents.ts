@@ -21,7 +21,7 @@ export type Admission =
       /** MS-CHAPv2: the proof for the client that we know its password. */
       readonly proof: string | undefined
     }
-  | { readonly kind: 'rejected'; readonly reason: 'unknown-user' | 'wrong-password' | 'pool-empty' }
+  | { readonly kind: 'rejected'; readonly reason: 'unknown-user' | 'wrong-password' | 'not-allowed' | 'pool-empty' }
 
 /** A session that asks for an address, and the one that its client has left behind under the same user's name. */
 export interface Caller {
@@ -35,6 +35,8 @@ type Addresses = readonly [Ipv4 | undefined, Ipv4 | undefined]
 
 export class Residents {
   private users = new Users([])
+  /** Names in lower case. */
+  private disabled: ReadonlySet<string> = new Set()
   private templatePools = new Map<number, string>()
   private readonly pools = new Map<string, AddressPool>()
   private readonly leases = new Leases()
@@ -43,9 +45,12 @@ export class Residents {
 
   /** Takes a configuration into use; addresses that are out stay out. The script's users come before stored ones. */
   configure(c: Configuration, stored: readonly StoredUser[]): void {
-    const scripted = c.users.map(u => ({ name: u.name, password: u.password, address: u.ipAddress }))
-    const kept = stored.map(u => ({ name: u.name, password: u.password, address: u.ipAddress }))
-    this.users = new Users([...kept, ...scripted])
+    const dialIn = (u: StoredUser) => ({ name: u.name, password: u.password, address: u.ipAddress })
+    const scripted = [...c.users]
+    this.users = new Users([...stored, ...scripted].map(dialIn))
+    const names = new Set(scripted.map(u => u.name.toLowerCase()))
+    const inForce = [...scripted, ...stored.filter(u => !names.has(u.name.toLowerCase()))]
+    this.disabled = new Set(inForce.filter(u => u.disabled === true).map(u => u.name.toLowerCase()))
     this.templatePools = new Map(
       c.pppTemplates.flatMap(t => (t.ipPool === undefined ? [] : [[t.template, t.ipPool.toLowerCase()]])),
     )
@@ -59,6 +64,7 @@ export class Residents {
     const decision = authenticateChap(this.users, request)
     if (decision.kind === 'rejected') return decision
     const { name, address } = decision.user
+    if (this.disabled.has(name.toLowerCase())) return { kind: 'rejected', reason: 'not-allowed' }
     const admission = this.accommodate(at, name, address, name.toLowerCase())
     return admission.kind === 'accepted' ? { ...admission, proof: decision.proof } : admission
   }
@@ -68,6 +74,7 @@ export class Residents {
     const decision = authenticateChap(this.users, request)
     if (decision.kind === 'rejected') return decision
     if (admission.kind === 'rejected') return admission
+    if (!this.knows(admission.user)) return { kind: 'rejected', reason: 'not-allowed' }
     return { ...admission, displaced: undefined, proof: decision.proof }
   }
 
@@ -79,6 +86,11 @@ export class Residents {
   /** The answer to a client's DHCPINFORM. */
   inform(packet: Uint8Array, ends: { server: Ipv4; client: Ipv4 }, office: OfficeFacts): Uint8Array | undefined {
     return answerInform(packet, { ...ends, dns: this.dns, wins: this.wins, ...office })
+  }
+
+  /** Whether a user who is in could come in now: not deleted, not disabled. */
+  knows(user: string): boolean {
+    return this.users.has(user) && !this.disabled.has(user.toLowerCase())
   }
 
   release(session: number): void {

@@ -13,11 +13,12 @@ export interface StoredUser {
   readonly name: string
   readonly password: Secret
   readonly ipAddress: Ipv4 | undefined
+  readonly disabled?: boolean | undefined
 }
 
 interface StoreFile {
   keys: Record<string, { type: string; value: string }>
-  users: { name: string; password: string; ip?: string }[]
+  users: { name: string; password: string; ip?: string; disabled?: true }[]
   security?: boolean
 }
 
@@ -54,6 +55,7 @@ export class SecretStore {
         name: u.name,
         password: Secret.fromText(u.password),
         ipAddress: u.ip === undefined ? undefined : parseIpv4(u.ip),
+        ...(u.disabled === true && { disabled: true }),
       })
     }
   }
@@ -123,6 +125,7 @@ export class SecretStore {
         name: u.name,
         password: Buffer.from(u.password.reveal()).toString('utf8'),
         ...(u.ipAddress === undefined ? {} : { ip: formatIpv4(u.ipAddress) }),
+        ...(u.disabled === true && { disabled: true as const }),
       })
     }
     const next = `${this.path}.new`

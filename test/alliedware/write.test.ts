@@ -58,6 +58,7 @@ const user = fc.record({
   ipAddress: maybe(address),
   netmask: maybe(mask),
   mtu: maybe(fc.integer({ min: 40, max: 1500 })),
+  disabled: fc.constantFrom(undefined, true),
 })
 
 const template = (pools: readonly string[]) =>

@@ -1,6 +1,7 @@
 /** MS-CHAPv2 and RECHALLENGE from the script to the user's address, with whole clients around a whole gateway. */
 
 import { describe, expect, it } from 'vitest'
+import { Secret } from '../../src/packet/bytes.ts'
 import { formatIpv4, ipv4 } from '../../src/packet/ip.ts'
 import type { PppClientOptions } from '../support/ppp-client.ts'
 import { windows10, windowsXp } from '../support/profiles.ts'
@@ -83,15 +84,17 @@ describe.each(['chap', 'either'])('RECHALLENGE with AUTHENTICATION=%s', authenti
     expect(w.toLan).toHaveLength(1)
   })
 
-  it('ends the session of a user who is no more', () => {
+  it('ends the session of a user whose password has changed', () => {
     const { w, guest } = connect(script, {})
     const { configuration } = w.control
-    w.control.configure({ ...configuration, users: configuration.users.filter(u => u.name !== 'anna') })
+    const users = configuration.users.map(u => (u.name === 'anna' ? { ...u, password: Secret.fromText('pears') } : u))
+    w.control.configure({ ...configuration, users })
+    expect(guest.client.phase).toBe('up')
     w.advance(400_000)
     expect(guest.client.phase).not.toBe('up')
     expect(w.control.sessions.all.size).toBe(0)
     expect(w.routes.size).toBe(0)
-    expect(w.attempts[0]!.text).toContain('ended: the user is not known')
+    expect(w.attempts[0]!.text).toContain('ended: the password is wrong')
   })
 
   it('does not move a user whose own address changed meanwhile', () => {

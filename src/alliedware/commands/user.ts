@@ -132,6 +132,20 @@ export const userCommands: readonly CommandEntry[] = [
       draft.users = draft.users.filter(user => sameName(user.name, 'manager'))
     },
   }),
+  ...[true, false].map(enabled =>
+    act({
+      verb: enabled ? 'enable' : 'disable',
+      path: 'USEr=',
+      of: userName,
+      section: 'USER',
+      kind: 'user',
+      apply: (draft, wanted, _, report) => {
+        const index = findUser(draft, wanted)
+        if (index < 0) return report.missing('user', wanted)
+        draft.users[index] = { ...draft.users[index]!, disabled: enabled ? undefined : true }
+      },
+    }),
+  ),
   hold({ verb: 'enable', path: 'USEr RSO', section: 'USER' }),
   hold({ verb: 'disable', path: 'USEr RSO', section: 'USER' }),
   hold({ verb: 'add', path: 'USEr RSO', parameters: { IP: address, MAsk: mask }, needs: ['ip'], section: 'USER' }),
