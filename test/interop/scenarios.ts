@@ -29,6 +29,7 @@ import { pathScenarios } from './paths.ts'
 import { renewalScenarios } from './renewals.ts'
 import { aes128, type Settings, tripleDes } from './settings.ts'
 import { charonKeys } from './strongswan.ts'
+import { windowsDriverScenarios } from './windows-linux.ts'
 
 /** One client behind NAT with Windows XP's usual proposal: ESP in UDP 4500. */
 async function natTripleDes(stage: Stage): Promise<string> {
@@ -285,6 +286,7 @@ export const scenarios: readonly Scenario[] = [
   ...passwordScenarios,
   ...certificateScenarios,
   ...natInFrontScenarios,
+  ...windowsDriverScenarios,
 ].flatMap(scenario =>
   forLibreswan.has(scenario.name) || forLibreswanApart.has(scenario.name)
     ? [scenario, { ...scenario, ...asLibreswan(scenario.name) }]
