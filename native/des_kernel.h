@@ -8,7 +8,7 @@
 //   LoadWord, StoreWord    one word, in the lowest place
 //
 // Bit p of a word of memory is vector p here, so the tables below name bits by their place in the word: bit n of FIPS
-// 46-3 (1 is the first) is 7 - (n - 1) % 8 of byte (n - 1) / 8, and words are little-endian.
+// 46-3 (1 is the first) is 7 - (n - 1) % 8 of byte (n - 1) / 8.
 //
 // Everything is in an unnamed namespace: each file has its own, compiled for its own instructions.
 
@@ -18,7 +18,9 @@
 namespace floatgate {
 namespace {
 
-constexpr int WordBit(int n) { return (n - 1) / 8 * 8 + 7 - (n - 1) % 8; }
+constexpr int WordBit(int n) {
+  return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? (n - 1) / 8 * 8 + 7 - (n - 1) % 8 : 64 - n;
+}
 
 // The initial permutation: bits 1 to 32 of it are the left half, 33 to 64 the right.
 constexpr int InitialBit(int n) {

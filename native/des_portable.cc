@@ -1,21 +1,22 @@
-// Bit-sliced DES in general registers, for processors of any kind: 64 blocks at once.
+// Bit-sliced DES for processors of any kind, in what the compiler makes of 128 bits: SSE2 on every x86-64, NEON on ARM,
+// general registers elsewhere.
 
 #include "des_kernel.h"
 
 namespace floatgate {
 namespace {
 
-struct Word {
-  using V = uint64_t;
-  using Boxes = DesBoxes2<Word>;
+struct Portable {
+  typedef uint64_t V __attribute__((vector_size(16)));
+  using Boxes = DesBoxes2<Portable>;
   static V Select(V mask, V a, V b) { return b ^ (mask & (a ^ b)); }
-  static V Splat(uint64_t word) { return word; }
-  static V LoadWord(const uint64_t* at) { return *at; }
-  static void StoreWord(uint64_t* at, V v) { *at = v; }
+  static V Splat(uint64_t word) { return word - V{}; }
+  static V LoadWord(const uint64_t* at) { return V{*at}; }
+  static void StoreWord(uint64_t* at, V v) { *at = v[0]; }
 };
 
-constexpr DesDecryptor kDecryptors[] = {Des<Word>::kDecryptor};
-constexpr DesUnit kUnit = {"portable", kDecryptors, 1, DesChain<Word, Word>::kEncryptor};
+constexpr DesDecryptor kDecryptors[] = {Des<Portable>::kDecryptor};
+constexpr DesUnit kUnit = {"portable", kDecryptors, 1, DesChain<Portable, Portable>::kEncryptor};
 
 }  // namespace
 

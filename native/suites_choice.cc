@@ -21,9 +21,9 @@ struct DesChoice {
   DesCosts des, triple_des;
 };
 constexpr DesChoice kDesUnits[] = {
-    {Crypto::Only::Avx512, DesAvx512, {40, 20, 29}, {80, 30, 75}},
-    {Crypto::Only::Avx2, DesAvx2, {60, 30, 37}, {120, 40, 95}},
-    {Crypto::Only::Portable, DesPortable, {90, 60, 60}, {160, 60, 135}},
+    {Crypto::Only::Avx512, DesAvx512, {35, 20, 26}, {75, 30, 65}},
+    {Crypto::Only::Avx2, DesAvx2, {50, 30, 40}, {115, 40, 100}},
+    {Crypto::Only::Portable, DesPortable, {60, 40, 55}, {135, 60, 135}},
 };
 #ifdef HAVE_IPSEC_MB
 // libipsec-mb with AVX-512 encrypts so many packets side by side; without it, DES is slower than OpenSSL's.
