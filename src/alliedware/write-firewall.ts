@@ -19,6 +19,7 @@ export function writeFirewallPolicy(p: FirewallPolicy): string[] {
       udptimeout: minutes(p.udpTimeoutSeconds, 1200),
       othertimeout: minutes(p.otherTimeoutSeconds, 1200),
       icmptimeout: minutes(p.icmpTimeoutSeconds, 60),
+      ftpdataport: p.ftpDataPort,
     }),
     ...lineIfAny(`disable ${head}`, {
       icmp_forwarding: missing(ICMP_KINDS, p.icmpForwarding),

@@ -9,8 +9,18 @@ import { DropReason } from '../packet/verdict.ts'
 import { IcmpType, TcpFlag } from './constants.ts'
 import type { Tuple } from './flow.ts'
 import { FlowState, Hook } from './flow-columns.ts'
+import {
+  FTP_DATA_PORT,
+  FTP_PORT,
+  portCommand,
+  refuseSack,
+  shiftAcknowledgement,
+  shiftBehind,
+  shiftSequence,
+  writePortCommand,
+} from './ftp.ts'
 import type { Headers } from './headers.ts'
-import { chooseGlobal, nameInside, openInward, openOutward } from './nat.ts'
+import { chooseGlobal, drawPort, nameInside, openInward, openOutward } from './nat.ts'
 import { quotedRow, rewriteError } from './nat-error.ts'
 import { reidentify, rewrite } from './rewrite.ts'
 import type { CompiledRule } from './rules.ts'
@@ -56,7 +66,7 @@ export function admit(bytes: Uint8Array, tables: FirewallTables, h: Headers, p: 
   const hook = p.fromClient ? Hook.In : Hook.Out
   const { source, sourcePort, originalDestination, originalPort, protocol } = h
   const row = flows.findTranslated(hook, source, sourcePort, originalDestination, originalPort, protocol, now)
-  if (row >= 0) return goOn(bytes, tables, h, row, policy, now)
+  if (row >= 0) return goOn(bytes, tables, h, row, p.fromClient, policy, now)
   if (kind === Kind.Free && !isMoved(h)) return DropReason.None
   const reason = connect(bytes, tables, h, p, kind, policy, now)
   if (reason === DropReason.None && h.moreFragments && !tables.wasTranslated) tables.fragments.record(h, now)
@@ -119,6 +129,7 @@ function goOn(
   tables: FirewallTables,
   h: Headers,
   row: number,
+  fromClient: boolean,
   policy: number,
   now: Millis,
 ): DropReason {
@@ -128,9 +139,42 @@ function goOn(
   // The far end of a connection that is over asks for a new one by the same ports: that is no answer.
   if (reversed && h.protocol === IpProtocol.Tcp && h.opensTcp && flows.state[first] === FlowState.Closing)
     return DropReason.Policy
+  const ftp = h.protocol === IpProtocol.Tcp && tables.ruleset.ftp[policy] !== 0
+  if (ftp && reversed) shiftAcknowledgement(bytes, flows, first, h)
   if (!track(flows, first, reversed, bytes, h, tables.ruleset, policy, now)) return DropReason.Policy
+  if (ftp && !reversed && fromClient) followFtp(bytes, tables, h, first, policy, now)
   leaveTranslated(bytes, tables, h, row, now)
   return DropReason.None
+}
+
+/** A client's segment to an FTP server: what it asks the server to open is expected, and called what it is outside. */
+function followFtp(
+  bytes: Uint8Array,
+  tables: FirewallTables,
+  h: Headers,
+  row: number,
+  policy: number,
+  now: Millis,
+): void {
+  const { flows, ftp, answer } = tables
+  if (h.protocol !== IpProtocol.Tcp || h.destinationPort !== FTP_PORT) return
+  const sequence = h.sequence
+  const port = h.dataLength === 0 ? 0 : portCommand(bytes, h)
+  const mate = flows.mate[row]!
+  const outside = mate < 0 ? h.source : flows.destination[mate]!
+  if (port !== 0) {
+    const known = ftp.known(h.destination, h.source, port, now)
+    answer.source = h.destination
+    answer.sourcePort = FTP_DATA_PORT
+    answer.destination = outside
+    answer.destinationPort = port
+    const drawn = known >= 0 || outside === h.source || drawPort(tables, h.protocol, now)
+    const outsidePort = known >= 0 ? ftp.outsidePortOf(known) : answer.destinationPort
+    if (!drawn) return
+    if (known < 0) ftp.expect(h, flows.session[row]!, tables.ruleset.ftp[policy] === 2, port, outside, outsidePort, now)
+    if (mate >= 0) shiftBehind(flows, row, sequence, writePortCommand(bytes, h, outside, outsidePort))
+  }
+  shiftSequence(bytes, flows, row, h)
 }
 
 /** Gives the packet the addresses that its flow has on the other side. */
@@ -171,7 +215,9 @@ function connect(
     // The far end of a connection that is over asks for a new one by the same ports: that is no answer.
     const reopened = reversed && h.protocol === IpProtocol.Tcp && h.opensTcp && flows.state[known] === FlowState.Closing
     if (!reopened) {
-      return track(flows, known, reversed, bytes, h, ruleset, policy, now) ? DropReason.None : DropReason.Policy
+      if (!track(flows, known, reversed, bytes, h, ruleset, policy, now)) return DropReason.Policy
+      if (p.fromClient && !reversed && ruleset.ftp[policy] !== 0) followFtp(bytes, tables, h, known, policy, now)
+      return DropReason.None
     }
     flows.remove(known)
   }
@@ -179,7 +225,8 @@ function connect(
   const rule = kind === Kind.Free ? undefined : matchRule(ruleset, policy, p.from, h, p.subject, tables.members)
   if (rule !== undefined) tables.hits[rule.slot]!++
   const number = rule ? rule.number : 0
-  if (!isAllowed(tables, h, rule, kind, policy, p.to)) return refuse(tables, h, p, number, now)
+  const expected = p.fromClient || ruleset.ftp[policy] === 0 ? -1 : tables.ftp.find(h, now)
+  if (expected < 0 && !isAllowed(tables, h, rule, kind, policy, p.to)) return refuse(tables, h, p, number, now)
   // Answers without a question, redirects and the like.
   if (h.protocol === IpProtocol.Icmp && !h.isIcmpQuery) return refuse(tables, h, p, number, now)
 
@@ -206,7 +253,9 @@ function connect(
     row = openInward(tables, h, p.session, other, now)
   }
   if (row < 0) return DropReason.FlowTableFull
+  if (expected >= 0) tables.ftp.done(expected)
   track(flows, row, false, bytes, h, ruleset, policy, now)
+  if (translated && p.fromClient && ruleset.ftp[policy] !== 0 && h.destinationPort === FTP_PORT) refuseSack(bytes, h)
   tables.events.record(h, p.session, p.fromClient, true, number, now)
   if (translated) {
     leaveTranslated(bytes, tables, h, row, now)

@@ -97,7 +97,10 @@ function receive(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
   const other = sessions.ofAddress(h.destination)
   inward.to = other !== 0 ? sessions.zone[other]! : zoneOfAddress(ruleset, h.destination)
   const reason = admit(batch.bytes, tables, h, inward, now)
-  if (reason === DropReason.None) clamp(batch.bytes, h, sessions.maximumSegment[session]!)
+  if (reason !== DropReason.None) return reason
+  clamp(batch.bytes, h, sessions.maximumSegment[session]!)
+  // A command of FTP may have another length now.
+  batch.length[i] = h.totalLength
   return reason
 }
 

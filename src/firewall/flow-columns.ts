@@ -31,6 +31,11 @@ export class FlowColumns {
   readonly sent: Int32Array
   readonly acknowledged: Int32Array
   readonly edge: Int32Array
+  /** What ftp.ts remembers: whether numbers are shifted, by how much up to a number, and by how much behind it. */
+  readonly shifted: Uint8Array
+  readonly shiftAt: Int32Array
+  readonly shiftBefore: Int32Array
+  readonly shiftAfter: Int32Array
 
   constructor(n: number) {
     this.source = new Int32Array(n)
@@ -53,6 +58,10 @@ export class FlowColumns {
     this.sent = new Int32Array(2 * n)
     this.acknowledged = new Int32Array(2 * n)
     this.edge = new Int32Array(2 * n)
+    this.shifted = new Uint8Array(n)
+    this.shiftAt = new Int32Array(n)
+    this.shiftBefore = new Int32Array(n)
+    this.shiftAfter = new Int32Array(n)
   }
 }
 

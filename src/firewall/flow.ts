@@ -201,6 +201,9 @@ export class FlowTable extends FlowColumns {
     this.mate[row] = -1
     this.isAnswer[row] = 0
     this.seenTcp[row] = 0
+    this.shifted[row] = 0
+    this.shiftBefore[row] = 0
+    this.shiftAfter[row] = 0
     this.packetsForward[row] = 0
     this.packetsReverse[row] = 0
     this.expires[row] = now

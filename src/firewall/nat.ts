@@ -44,6 +44,12 @@ export function resolve(bytes: Uint8Array, tables: FirewallTables, h: Headers, f
     return true
   }
   if (h.isIcmpError) return false
+  const expected = tables.ftp.find(h, now)
+  if (expected >= 0) {
+    h.destination = tables.ftp.client[expected]!
+    h.destinationPort = tables.ftp.clientPort[expected]!
+    return true
+  }
   if (forward(tables, h, from) || toOneToOne(tables, h)) return true
   // A client that calls a service by its global address is served like those outside.
   const outside = zoneOfAddress(tables.ruleset, h.destination)
@@ -209,7 +215,7 @@ export function openOutward(tables: FirewallTables, h: Headers, session: number,
 }
 
 /** Draws `answer.destinationPort`; the same port may serve other far ends, since those are told apart. */
-function drawPort(tables: FirewallTables, protocol: number, now: Millis): boolean {
+export function drawPort(tables: FirewallTables, protocol: number, now: Millis): boolean {
   const { answer, draws, reserved } = tables
   const span = NAT_LAST_PORT - NAT_FIRST_PORT + 1
   for (let i = 0; i < NAT_DRAWS + NAT_STEPS; i++) {

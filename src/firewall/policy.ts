@@ -107,6 +107,8 @@ export interface FirewallPolicy {
   readonly icmpForwarding: readonly IcmpKind[]
   readonly ipOptions: readonly IpOptionKind[]
   readonly fragments: readonly FragmentKind[]
+  /** Follow FTP's active mode: data connections from port 20 alone, or from any. Undefined: not at all. */
+  readonly ftpDataPort: 'rfc' | 'any' | undefined
 }
 
 export interface Firewall {
@@ -126,6 +128,7 @@ export const FIREWALL_DEFAULTS = {
   icmpForwarding: ICMP_KINDS,
   ipOptions: IP_OPTION_KINDS,
   fragments: FRAGMENT_KINDS,
+  ftpDataPort: undefined,
 } as const satisfies Partial<FirewallPolicy>
 
 /** What a rule says where it says nothing. */

@@ -93,6 +93,8 @@ export interface Ruleset {
   readonly options: Uint8Array
   readonly fragments: Uint8Array
   readonly ping: Uint8Array
+  /** By policy, whether FTP's active mode is followed: 1 for data from port 20, 2 for data from any. */
+  readonly ftp: Uint8Array
   /** The gateway's own addresses. */
   readonly own: Int32Array
   /** Known networks, the longest first; signed like the addresses they are compared with. */
@@ -150,6 +152,7 @@ export function buildRuleset(firewall: Firewall, surroundings: Surroundings): Ru
     options: Uint8Array.from(firewall.policies, p => bits(IP_OPTION_KINDS, p.ipOptions)),
     fragments: Uint8Array.from(firewall.policies, p => bits(FRAGMENT_KINDS, p.fragments)),
     ping: Uint8Array.from(firewall.policies, p => (p.ping ? 1 : 0)),
+    ftp: Uint8Array.from(firewall.policies, p => (p.ftpDataPort === undefined ? 0 : p.ftpDataPort === 'rfc' ? 1 : 2)),
     own: Int32Array.from([...interfaces.map(i => i.address), ...(surroundings.own ?? [])]),
     networks: Int32Array.from(networks, x => x.network & x.mask),
     masks: Int32Array.from(networks, x => x.mask),

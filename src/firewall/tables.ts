@@ -7,6 +7,7 @@ import { Draws, seededFill } from './draws.ts'
 import { FirewallEvents } from './events.ts'
 import { FlowTable, type FlowTableSize, type Tuple } from './flow.ts'
 import { FragmentTable } from './fragments.ts'
+import { FtpExpectations } from './ftp.ts'
 import { Headers } from './headers.ts'
 import { closedRuleset, isInAudience, type Ruleset, zoneOfUser } from './ruleset.ts'
 import { type SessionRow, SessionTable } from './sessions.ts'
@@ -16,6 +17,7 @@ export class FirewallTables {
   readonly flows: FlowTable
   readonly fragments = new FragmentTable()
   readonly events = new FirewallEvents()
+  readonly ftp = new FtpExpectations()
   /**
    * IP packets that filterOut made for the senders of what it dropped: write its `count` rows to the TUN device after
    * each call. The next call empties it.
@@ -74,6 +76,7 @@ export class FirewallTables {
     if (!this.sessions.address[session]) return
     this.sessions.remove(session)
     this.flows.forget(session)
+    this.ftp.forget(session)
     this.members.forEach((m, i) => {
       m[session] = 0
       if (this.latest[i] === session) this.latest[i] = Math.max(0, m.lastIndexOf(1))

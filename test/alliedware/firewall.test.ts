@@ -112,6 +112,17 @@ describe('a list', () => {
   })
 })
 
+describe('FTPDATAPORT', () => {
+  it('asks for the one helper, and takes that back', () => {
+    expect(read('').policy.ftpDataPort).toBeUndefined()
+    expect(read('set fire poli=main ftpd=rfc').policy.ftpDataPort).toBe('rfc')
+    expect(read('set fire poli=main ftpd=any\nset fire poli=main ftpd=none tcp=5').policy).toMatchObject({
+      ftpDataPort: undefined,
+      tcpTimeoutSeconds: 300,
+    })
+  })
+})
+
 describe('what a policy passes', () => {
   it('is switched kind by kind', () => {
     expect(read('').policy).toMatchObject({ icmpForwarding: ICMP_KINDS, ping: false, isolation: false })

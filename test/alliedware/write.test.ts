@@ -154,6 +154,7 @@ const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
     udpTimeoutSeconds: minutes,
     otherTimeoutSeconds: minutes,
     icmpTimeoutSeconds: minutes,
+    ftpDataPort: fc.constantFrom('rfc' as const, 'any' as const, undefined),
     icmpForwarding: subsetOf(ICMP_KINDS),
     ipOptions: subsetOf(IP_OPTION_KINDS),
     fragments: subsetOf(FRAGMENT_KINDS),

@@ -67,20 +67,25 @@ const policyCommands: readonly CommandEntry[] = [
       UDPTimeout: number(0, 43200),
       ICMPTimeout: number(0, 43200),
       OTHertimeout: number(0, 43200),
+      FTPdataport: oneOf('RFc', 'ANy', 'NOne'),
     },
-    held: { ESPtimeout: number(0, 43200), FTPdataport: oneOf('RFc', 'ANy') },
+    held: { ESPtimeout: number(0, 43200) },
     section: 'FIREWALL',
     kind: 'firewall policy',
     apply: (draft, policy, args, report) =>
       change(draft, policy, report, p => {
         // Given in minutes; 0 stands for half of one.
         const seconds = (minutes: number | undefined) => (minutes === undefined ? undefined : minutes * 60 || 30)
-        return merge(p, {
+        const { ftpdataport } = args
+        const changed = merge(p, {
           tcpTimeoutSeconds: seconds(args.tcptimeout),
           udpTimeoutSeconds: seconds(args.udptimeout),
           icmpTimeoutSeconds: seconds(args.icmptimeout),
           otherTimeoutSeconds: seconds(args.othertimeout),
         })
+        return ftpdataport === undefined
+          ? changed
+          : { ...changed, ftpDataPort: ftpdataport === 'none' ? undefined : ftpdataport }
       }),
   }),
   ...['enable', 'disable'].map(verb =>

@@ -1,0 +1,160 @@
+/** FTP's active mode through translation: the command, the connection it asks for, and the numbers that shift. */
+
+import { describe, expect, test } from 'vitest'
+import { ipv4 } from '../../src/packet/ip.ts'
+import { ALICE, BOB, INTERNET, one, TCP, tcp } from './office.ts'
+import { ends, nat, received, sent, translating } from './translation.ts'
+
+const SERVER = INTERNET
+/** Long, so that the command grows: 192.168.8.50 is shorter by three. */
+const OUTSIDE = ipv4('203.113.100.208')
+const text = (s: string) => new TextEncoder().encode(s)
+const line = (packet: Uint8Array | string) => new TextDecoder().decode((packet as Uint8Array).subarray(40))
+const word = (p: Uint8Array | string, at: number) => new DataView((p as Uint8Array).buffer).getUint32(at)
+
+/** A control connection of Alice's from port 5000, after its handshake. */
+function control(ftpDataPort: 'rfc' | 'any' | undefined, nats = [nat({ globalIp: one(OUTSIDE) })]) {
+  const t = translating(nats, [], { ftpDataPort })
+  const NONE = new Uint8Array(0)
+  const say = (sequence: number, data: string, flags: number = TCP.ACK, options = NONE) =>
+    sent(t, 1, tcp(ALICE, 5000, SERVER, 21, flags, options, { sequence, acknowledgement: 9001 }, text(data)))
+  const syn = say(1000, '', TCP.SYN, Uint8Array.of(4, 2, 1, 1)) as Uint8Array
+  const outsidePort = nats.length === 0 ? 5000 : (syn[20]! << 8) | syn[21]!
+  const outside = nats.length === 0 ? ALICE : OUTSIDE
+  const hear = (acknowledgement: number, flags: number = TCP.ACK) =>
+    received(
+      t,
+      tcp(SERVER, 21, outside, outsidePort, flags, NONE, { sequence: flags & TCP.SYN ? 9000 : 9001, acknowledgement }),
+    )
+  hear(1001, TCP.SYN | TCP.ACK)
+  say(1001, '')
+  const call = (port: number, from = 20, server = SERVER) => received(t, tcp(server, from, outside, port, TCP.SYN))
+  return { t, say, hear, call, syn }
+}
+
+/** The port that a PORT command names. */
+function portOf(command: string): number {
+  const [high, low] = command.trim().split(',').slice(-2).map(Number)
+  return high! * 256 + low!
+}
+
+const PORT = 'PORT 192,168,8,50,19,137\r\n'
+
+describe('where it is asked for', () => {
+  test('the command names our address and a port of ours, and the server reaches the client there, once', () => {
+    const c = control('rfc')
+    const out = c.say(1001, PORT)
+    const command = line(out)
+    expect(command).toMatch(/^PORT 203,113,100,208,\d+,\d+\r\n$/)
+    expect(ends(out)).toContain('203.113.100.208')
+    const port = portOf(command)
+    expect(port).toBeGreaterThanOrEqual(8192)
+    // Not from elsewhere, and not from another port than RFC 959's.
+    expect(c.call(port, 20, SERVER + 1)).toBe('Policy')
+    expect(c.call(port, 21)).toBe('Policy')
+    expect(c.call(port ^ 1)).toBe('Policy')
+    expect(ends(c.call(port))).toBe('198.51.100.7:20 > 192.168.8.50:5001')
+    const answer = sent(
+      c.t,
+      1,
+      tcp(ALICE, 5001, SERVER, 20, TCP.SYN | TCP.ACK, undefined, { acknowledgement: 0x01020305 }),
+    )
+    expect(ends(answer)).toBe(`203.113.100.208:${port} > 198.51.100.7:20`)
+    c.t.flows.remove(c.t.flows.findTranslated(2, SERVER | 0, 20, OUTSIDE | 0, port, 6, 0))
+    expect(c.call(port)).toBe('Policy')
+  })
+
+  test('what follows is shifted by what the command grew, and the answers back', () => {
+    const c = control('rfc')
+    const grown = (c.say(1001, PORT) as Uint8Array).length - 40 - PORT.length
+    expect(grown).toBeGreaterThan(0)
+    const after = 1001 + PORT.length
+    expect(word(c.say(after, 'LIST\r\n'), 24)).toBe(after + grown)
+    expect(word(c.say(1001, ''), 24)).toBe(1001)
+    const heard = c.hear(after + grown)
+    expect(word(heard, 28)).toBe(after)
+    expect(ends(heard)).toBe('198.51.100.7:21 > 192.168.8.50:5000')
+    expect(word(c.hear(1001), 28)).toBe(1001)
+    // A second command shifts more.
+    const next = after + 6
+    const again = c.say(next, 'PORT 192,168,8,50,19,200\r\n')
+    expect(word(again, 24)).toBe(next + grown)
+    const more = (again as Uint8Array).length - 40 - 26
+    expect(word(c.say(next + 26, 'LIST\r\n'), 24)).toBe(next + 26 + grown + more)
+    expect(word(c.hear(next + 26 + grown + more), 28)).toBe(next + 26)
+  })
+
+  test('a command that is sent again is the same', () => {
+    const c = control('rfc')
+    const [one, two] = [c.say(1001, PORT), c.say(1001, PORT)]
+    expect(line(two)).toBe(line(one))
+    expect(word(two, 24)).toBe(word(one, 24))
+    const grown = (one as Uint8Array).length - 40 - PORT.length
+    expect(word(c.say(1001 + PORT.length, 'LIST\r\n'), 24)).toBe(1001 + PORT.length + grown)
+  })
+
+  test('FTPDATAPORT=ANY takes data from any port of the server', () => {
+    const c = control('any')
+    expect(ends(c.call(portOf(line(c.say(1001, PORT))), 3333))).toBe('198.51.100.7:3333 > 192.168.8.50:5001')
+  })
+
+  test('the SYN offers no selective acknowledgements', () => {
+    expect([...control('rfc').syn.subarray(40, 44)]).toEqual([1, 1, 1, 1])
+    expect([...control(undefined).syn.subarray(40, 44)]).toEqual([4, 2, 1, 1])
+  })
+
+  test.each([
+    ['another’s address', 'PORT 192,168,8,51,19,137\r\n'],
+    ['a port that services have', 'PORT 192,168,8,50,3,255\r\n'],
+    ['a number that is none', 'PORT 192,168,8,50,19,256\r\n'],
+    ['too few numbers', 'PORT 192,168,8,50,19\r\n'],
+    ['more behind it', 'PORT 192,168,8,50,19,137\r\nX'],
+    ['no end', 'PORT 192,168,8,50,19,137'],
+    ['something before it', ' PORT 192,168,8,50,19,137\r\n'],
+  ])('a command with %s opens nothing and stays as it is', (_, command) => {
+    const c = control('rfc')
+    expect(line(c.say(1001, command))).toBe(command)
+    for (const port of [5001, 1023]) expect(c.call(port)).toBe('Policy')
+  })
+
+  test('a damaged command stays damaged', () => {
+    const c = control('rfc')
+    const packet = tcp(
+      ALICE,
+      5000,
+      SERVER,
+      21,
+      TCP.ACK,
+      undefined,
+      { sequence: 1001, acknowledgement: 9001 },
+      text(PORT),
+    )
+    packet[36] = packet[36]! ^ 1
+    expect(line(sent(c.t, 1, packet))).toBe(PORT)
+    expect(() => ends(sent(c.t, 1, packet))).toThrow()
+  })
+
+  test('what is asked for in vain is forgotten, with its session too', () => {
+    const c = control('rfc')
+    const port = portOf(line(c.say(1001, PORT)))
+    expect(received(c.t, tcp(SERVER, 20, OUTSIDE, port, TCP.SYN), 60_000)).toBe('Policy')
+    const d = control('rfc')
+    const there = portOf(line(d.say(1001, PORT)))
+    d.t.remove(1)
+    d.t.install({ session: 1, peer: 11, address: ALICE, user: 'mallory', mtu: 1400 })
+    expect(d.call(there)).toBe('Policy')
+  })
+
+  test('without translation the command stays, and the connection is let in', () => {
+    const c = control('rfc', [])
+    expect(line(c.say(1001, PORT))).toBe(PORT)
+    expect(ends(c.call(5001))).toBe('198.51.100.7:20 > 192.168.8.50:5001')
+    expect(received(c.t, tcp(SERVER, 20, BOB, 5001, TCP.SYN))).toBe('Policy')
+  })
+})
+
+test('where nobody asked for it nothing is looked into', () => {
+  const c = control(undefined)
+  expect(line(c.say(1001, PORT))).toBe(PORT)
+  expect(c.call(5001)).toBe('Policy')
+})
