@@ -198,7 +198,7 @@ void KnownAnswers(const DesUnit& unit) {
 uint64_t Differential(uint64_t packets) {
   std::vector<std::unique_ptr<Bitslice>> units;
   for (const DesUnit* unit : Units()) units.push_back(Bitslice::Create(unit));
-  uint64_t done = 0;
+  uint64_t done = 0, batches = 0;
   std::vector<Packet> batch, mine;
   while (done < packets) {
     Cipher cipher = Below(3) == 0 ? Cipher::Des : Cipher::TripleDes;
@@ -215,7 +215,9 @@ uint64_t Differential(uint64_t packets) {
     for (Packet& packet : batch) packet.Roll(sas[Below(static_cast<uint32_t>(sas.size()))], 8 * (1 + Below(longest)));
     std::vector<Packet> before = batch;
     for (Packet& packet : batch) packet.keys->openssl.Crypt(*packet.Begin());
+    bool sealed = batches++ % 16 == 0;  // they are slow
     for (auto& unit : units) {
+      if (!sealed && std::string_view(unit->unit().name).starts_with("sealed")) continue;
       mine = before;
       std::vector<Job*> jobs;
       for (Packet& packet : mine) jobs.push_back(packet.Begin());
