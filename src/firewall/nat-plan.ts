@@ -94,7 +94,7 @@ export function planNat(
   zoneOf: (name: string) => number,
 ): NatPlan {
   const pairs = firewall.policies.flatMap(p =>
-    p.nats.flatMap(n => {
+    inOrder(p.nats).flatMap(n => {
       if (!isDynamic(n.interface) || n.globalIp === undefined) return []
       if (n.kind === 'reverse' ? n.ip === undefined : !owns(owned, n.globalIp.first)) return []
       return [compilePair(n, n.globalIp, zoneOf)]
@@ -109,6 +109,12 @@ export function planNat(
       firewall.policies.some(p => p.rules.some(r => r.natType === 'reverse')),
     reserved: Uint16Array.from(new Set([...(around.ports ?? []), ...forwards.flatMap(forwardedPorts)])),
   }
+}
+
+/** One address for one goes before what is for everybody. */
+export function inOrder(nats: readonly FirewallNat[]): FirewallNat[] {
+  const rank = (n: FirewallNat) => (n.kind === 'standard' && n.ip !== undefined ? 0 : 1)
+  return [...nats].sort((a, b) => rank(a) - rank(b))
 }
 
 function compilePair(n: FirewallNat, global: AddressRange, zoneOf: (name: string) => number): CompiledPair {

@@ -5,7 +5,7 @@
 
 import { IpProtocol } from '../packet/ip.ts'
 import { NAT_FIRST_PORT, NAT_LAST_PORT } from './constants.ts'
-import { owns } from './nat-plan.ts'
+import { inOrder, owns } from './nat-plan.ts'
 import { device, globalMatchOf, join, matchOf, ports, range, ranges } from './nft-match.ts'
 import { contextOf, deviceOf, type NftablesInput, type Place, rulesOf } from './nft-places.ts'
 import { forwardMap, isUserForward, targetPort, zoneSet } from './nft-sets.ts'
@@ -54,7 +54,7 @@ type NatPair = FirewallNat & { readonly policy: FirewallPolicy; readonly inDevic
 
 function natPairs(input: NftablesInput): NatPair[] {
   return input.firewall.policies.flatMap(policy =>
-    policy.nats.flatMap(nat => {
+    inOrder(policy.nats).flatMap(nat => {
       const inDevice = deviceOf(input, nat.interface)
       const outDevice = deviceOf(input, nat.globalInterface)
       if (inDevice === undefined || outDevice === undefined) return []

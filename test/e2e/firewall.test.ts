@@ -89,3 +89,29 @@ ${forward} rule=21 gblip=${gatewayPublic} gblport=8081`,
     await again.hangUp()
   })
 })
+
+describe.skipIf(lacking !== undefined)('with several workers', () => {
+  const office = new Office()
+  beforeAll(async () => {
+    await office.raise(['c1', 'c2', 'c3'])
+    const pair = 'add firewall policy=main nat=enhanced int=dyn-callers gblinterface=eth0'
+    const oneToOne = 'add firewall policy=main nat=standard int=dyn-callers gblinterface=eth0'
+    const address = accounts.dialin1.address
+    const script = officeScript().replace(pair, `${pair}\n${oneToOne} ip=${address} gblip=${GLOBAL}`)
+    await office.startGateway(script, { workers: 2 })
+    office.network.start('c3', 'echo', process.execPath, '-e', ECHO)
+  })
+  afterAll(() => office.remove())
+
+  it('an address that is one session’s own comes to its worker; who shares one is nftables’', async () => {
+    const routes = ['--route', '192.168.8.0/24', '--route', `${far}/32`]
+    const other = office.dial('c2', accounts.dialin2, ...routes)
+    await other.connected()
+    const own = office.dial('c1', accounts.dialin1, ...routes)
+    await own.connected()
+    expect((await own.run(process.execPath, '-e', ASK, far)).output).toBe(`${GLOBAL}:5000\n`)
+    expect((await other.run(process.execPath, '-e', ASK, far)).output).toMatch(new RegExp(`^${gatewayPublic}:\\d+\\n$`))
+    await own.hangUp()
+    await other.hangUp()
+  })
+})

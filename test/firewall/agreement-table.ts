@@ -266,6 +266,14 @@ export const cases: readonly ((x: Ipv4) => Case)[] = [
       out tcp:S X:9 > H:81 = drop`,
   }),
   () => ({
+    name: 'one address for one goes before what is for everybody',
+    nats: [inside({}), inside({ kind: 'standard', ip: one(BOB), globalIp: one(GLOBAL + 1) })],
+    steps: `
+      in udp A:3000 > X:53 = G:* > X:53
+      in udp B:3000 > X:53 = H:3000 > X:53
+      out udp X:53 > H:3000 = X:53 > B:3000`,
+  }),
+  () => ({
     name: 'a forward to another port, which is not to be had otherwise',
     rules: [forward],
     steps: `
