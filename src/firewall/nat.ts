@@ -199,12 +199,7 @@ function fromPool(holders: Uint32Array, pair: CompiledPair, session: number): nu
  */
 export function openOutward(tables: FirewallTables, h: Headers, session: number, global: number, now: Millis): number {
   const { flows, tuple, answer } = tables
-  tuple.source = h.source
-  tuple.sourcePort = h.sourcePort
-  tuple.destination = h.originalDestination
-  tuple.destinationPort = h.originalPort
-  answer.source = h.destination
-  answer.sourcePort = h.destinationPort
+  begin(tables, h)
   answer.destination = global === 0 ? h.source : global
   answer.destinationPort = h.sourcePort
   const ported = h.protocol === IpProtocol.Tcp || h.protocol === IpProtocol.Udp || h.protocol === IpProtocol.Icmp
@@ -212,6 +207,17 @@ export function openOutward(tables: FirewallTables, h: Headers, session: number,
     if (!drawPort(tables, h.protocol, now)) return -1
   } else if (isTaken(tables, h.protocol, now)) return -1
   return flows.insertTranslated(Hook.In, tuple, answer, h.protocol, session, now)
+}
+
+/** The first packet as it came, and where its answers will come from. */
+function begin(tables: FirewallTables, h: Headers): void {
+  const { tuple, answer } = tables
+  tuple.source = h.source
+  tuple.sourcePort = h.sourcePort
+  tuple.destination = h.originalDestination
+  tuple.destinationPort = h.originalPort
+  answer.source = h.destination
+  answer.sourcePort = h.destinationPort
 }
 
 /** Draws `answer.destinationPort`; the same port may serve other far ends, since those are told apart. */
@@ -238,12 +244,7 @@ function isTaken(tables: FirewallTables, protocol: number, now: Millis): boolean
 /** Makes a new flow of a packet to a session, sent to one of our addresses or by a host that has another name inside. */
 export function openInward(tables: FirewallTables, h: Headers, session: number, source: number, now: Millis): number {
   const { flows, tuple, answer } = tables
-  tuple.source = h.source
-  tuple.sourcePort = h.sourcePort
-  tuple.destination = h.originalDestination
-  tuple.destinationPort = h.originalPort
-  answer.source = h.destination
-  answer.sourcePort = h.destinationPort
+  begin(tables, h)
   answer.destination = source
   answer.destinationPort = h.sourcePort
   // The session has a flow of its own between the same ends.
