@@ -70,6 +70,7 @@ export const verbs: readonly Keyword[] = [
   'PINg',
   'PURge',
   'RECONnect',
+  'RELoad',
   'REName',
   'RESet',
   'RESTart',

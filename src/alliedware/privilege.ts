@@ -33,6 +33,9 @@ const guarded: ReadonlySet<string> = new Set([
 ])
 const guardedShows: ReadonlySet<string> = new Set(['config', 'debug', 'enco key', 'feature', 'file', 'nvs'])
 
+/** Verbs about files and the whole configuration that take no object. */
+const guardedVerbs: ReadonlySet<string> = new Set(['copy', 'edit', 'load', 'reload', 'rename', 'restart', 'upload'])
+
 /** The privilege that the command needs. Without security mode a manager has the power of a security officer. */
 export function privilegeFor(command: Command, securityMode: boolean): Privilege {
   const { verb, object } = command
@@ -47,6 +50,7 @@ export function isSecurityCommand({ verb, object, args }: Command): boolean {
   const whole = object.join(' ')
   if (verb === 'show') return guardedShows.has(whole) || (object[0] === 'ppp' && args['configuration'] !== undefined)
   if (verb === 'set' && whole === 'system') return false
+  if (guardedVerbs.has(verb)) return true
   return guarded.has(object[0] ?? '') || guarded.has(whole) || whole === 'ip interface'
 }
 

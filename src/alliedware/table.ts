@@ -3,6 +3,7 @@
 import { aliasCommands } from './commands/alias.ts'
 import { certificateCommands } from './commands/certificate.ts'
 import { encoCommands } from './commands/enco.ts'
+import { fileCommands } from './commands/file.ts'
 import { firewallCommands } from './commands/firewall.ts'
 import { ipCommands } from './commands/ip.ts'
 import { ipsecCommands } from './commands/ipsec.ts'
@@ -30,6 +31,7 @@ export const commandTable: readonly CommandEntry[] = [
   ...isakmpCommands,
   ...certificateCommands,
   ...operations,
+  ...fileCommands,
   ...neighbourCommands,
   ...aliasCommands,
 ]

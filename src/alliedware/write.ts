@@ -9,6 +9,7 @@ import { isakmpPolicyDefaults } from './commands/isakmp.ts'
 import type { Configuration, IpsecPolicy, IsakmpPolicyConfig, User } from './config.ts'
 import { emptyConfiguration } from './draft.ts'
 import { type Section, sections } from './grammar.ts'
+import { type Keyword, resolve } from './keyword.ts'
 import { parseCommand } from './parse.ts'
 import { quote } from './token.ts'
 import { formatRange } from './value.ts'
@@ -62,11 +63,24 @@ const writers: Readonly<Record<Section, (c: Configuration) => string[]>> = {
   ALIAS: c => c.aliases.map(a => `add alias=${a.name} string=${always(a.string)}`),
 }
 
+/** The sections by the modules' names, for SHOW CONFIG DYNAMIC=module. */
+const modules: readonly (Keyword & { readonly section: Section })[] = [
+  ...sections.map(section => ({ name: section.toLowerCase(), minimum: 2, section })),
+  { name: 'isakmp', minimum: 2, section: 'IPSEC' },
+  { name: 'radius', minimum: 2, section: 'USER' },
+]
+
+/** The sections that a list of modules' names stands for; undefined where it holds none or two that it may mean. */
+export function sectionsOf(list: string): readonly Section[] | undefined {
+  const found = list.split(',').map(word => resolve(word.trim(), modules)?.section)
+  return found.includes(undefined) ? undefined : sections.filter(s => found.includes(s))
+}
+
 /**
- * The script. `readScript` of it gives the configuration again, but for its ENCO keys and line numbers; held and inert
- * commands stand at the end of their sections, the inert ones as they were typed.
+ * The script, or some sections of it. `readScript` of the whole gives the configuration again, but for its ENCO keys and
+ * line numbers; held and inert commands stand at the end of their sections, the inert ones as they were typed.
  */
-export function writeScript(configuration: Configuration): string {
+export function writeScript(configuration: Configuration, only: readonly Section[] = sections): string {
   const extra = new Map<string, string[]>()
   const add = (section: string, text: string) => extra.set(section, [...(extra.get(section) ?? []), text])
   for (const held of configuration.held) add(held.section, held.text)
@@ -75,7 +89,7 @@ export function writeScript(configuration: Configuration): string {
     if (result.kind === 'faults') add('OTHER', inert.text)
     else if (result.command.entry.kind !== 'ENCO key') add(result.command.entry.section, inert.text)
   }
-  return sections
+  return only
     .map(section => {
       const commands = [...writers[section](configuration), ...(extra.get(section) ?? [])]
       return [`#\n# ${titles[section]} configuration\n#\n`, ...commands.map(command => `${command}\n`)].join('')

@@ -5,14 +5,19 @@ import type { Configuration, EncoKey, User } from '../alliedware/config.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
 import { type CertificateWorld, certificateCommand } from './certificate-commands.ts'
+import { configurationCommand, type ScriptFiles } from './configuration-commands.ts'
 import { Severity } from './log.ts'
 import type { SecretStore, StoredUser } from './secret-store.ts'
 import * as show from './show.ts'
 import { type ShowWorld, showing } from './show-commands.ts'
+import type { Site } from './site.ts'
 
 export interface CommandWorld extends CertificateWorld, ShowWorld {
-  /** Takes a changed configuration into use; answers what is odd about it. */
-  readonly configure: (configuration: Configuration) => Promise<string[]>
+  /** Takes a changed configuration into use, and another site where one is given; answers what is odd about it. */
+  readonly configure: (configuration: Configuration, site?: Site) => Promise<string[]>
+  /** Absent: there are neither flash nor a script to load. */
+  readonly files?: ScriptFiles
+  readonly wall?: () => Date
   /** Prints on the terminal that a caller sits at; false where that is gone. */
   readonly tell?: (terminal: number, text: string) => boolean
 }
@@ -27,7 +32,11 @@ export async function carryOut(w: CommandWorld, text: string, caller: Caller): P
     return { exit: command === undefined ? 2 : 1, text: outcome.faults.map(f => `Error: ${f.text}`).join('\n') }
   }
   if (outcome.kind === 'operation')
-    return (await certificateCommand(w, command, caller)) ?? (await operate(w, command, caller))
+    return (
+      (await certificateCommand(w, command, caller)) ??
+      (await configurationCommand(w, command, caller)) ??
+      (await operate(w, command, caller))
+    )
   if (outcome.kind === 'inert') {
     return { exit: 1, text: `Error: fill in <${command.placeholders.join('>, <')}> first` }
   }

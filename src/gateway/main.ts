@@ -1,25 +1,26 @@
 /** floatgated: reads the configuration, brings the gateway up, serves vpnctl, and goes down cleanly. */
 
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Configuration, Fault, InertCommand } from '../alliedware/config.ts'
-import { maskSecrets } from '../alliedware/parse.ts'
-import { readScript } from '../alliedware/script.ts'
+import type { Configuration } from '../alliedware/config.ts'
 import type { SystemState } from '../alliedware/show/state.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import { storeKeys } from './configuration-commands.ts'
 import { Daemon } from './daemon.ts'
 import { systemClock } from './deadlines.ts'
 import { clientInstructions, makeFirstSecrets } from './first-start.ts'
+import { Flash } from './flash.ts'
 import { guessableKeys } from './guessable-keys.ts'
 import { defaultRoute, deviceAddresses, hostLacks } from './host.ts'
+import { inertText, type Loaded, load, type Places } from './loading.ts'
 import { Log, Severity } from './log.ts'
 import { Management } from './management.ts'
 import { loadNative } from './native.ts'
 import { type Options, parseOptions, USAGE } from './options.ts'
 import { Pki } from './pki.ts'
 import { SecretStore } from './secret-store.ts'
-import { readSite, type Site } from './site.ts'
+import type { Site } from './site.ts'
 import { version } from './version.ts'
 
 const EXIT_CONFIGURATION = 1
@@ -27,35 +28,14 @@ const EXIT_USAGE = 2
 const EXIT_HOST = 3
 const EXIT_BROKEN = 4
 
-interface Loaded {
-  readonly configuration: Configuration
-  readonly site: Site
-  /** Every fault as it is printed; errors first make the configuration unusable. */
-  readonly faults: readonly { readonly text: string; readonly error: boolean }[]
-}
-
 function stderr(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-/** Reads script and site file; nothing is changed by it. */
-function load(o: Options, keys: readonly number[]): Loaded {
-  const { site, faults: siteFaults } = readSite(o.site, o.siteGiven)
-  const faults = siteFaults.map(text => ({ text: `${o.site}: ${text}`, error: true }))
-  let script = ''
-  try {
-    script = readFileSync(o.config, 'utf8')
-  } catch (e) {
-    faults.push({ text: `${o.config}: cannot be read: ${(e as NodeJS.ErrnoException).code ?? ''}`, error: true })
-  }
-  const result = readScript(script, { values: site.values, keys })
-  const describe = (f: Fault) => `${o.config}: line ${f.line}: ${f.severity}: ${f.text}`
-  faults.push(...result.faults.map(f => ({ text: describe(f), error: f.severity === 'error' })))
-  return { configuration: result.configuration, site, faults }
-}
-
-function inertText(o: Options, c: InertCommand): string {
-  return `${o.config}: line ${c.line}: waits for <${c.placeholders.join('>, <')}>: ${maskSecrets(c.text)}`
+/** What is read, and again at a reload. */
+function placesOf(o: Options, flash: Flash): Places {
+  const script = o.configGiven ? o.config : (flash.boot ?? o.config)
+  return { script, site: o.site, siteGiven: o.siteGiven }
 }
 
 /** The keys that the store has, for a check, which makes and mends nothing. */
@@ -68,20 +48,15 @@ function storedKeys(state: string): number[] {
 }
 
 function check(o: Options): number {
-  const loaded = load(o, storedKeys(o.state))
+  const places = placesOf(o, new Flash(o.state))
+  const loaded = load(places, storedKeys(o.state))
   for (const f of loaded.faults) process.stdout.write(`${f.text}\n`)
   if (loaded.faults.some(f => f.error)) return EXIT_CONFIGURATION
-  for (const c of loaded.configuration.inert) process.stdout.write(`${inertText(o, c)}\n`)
+  for (const c of loaded.configuration.inert) process.stdout.write(`${inertText(places.script, c)}\n`)
   const pki = new Pki(o.state, () => new Date())
   for (const w of pki.oddities(loaded.configuration)) process.stdout.write(`warning: ${w}\n`)
   process.stdout.write('ok\n')
   return 0
-}
-
-/** Keys that the script made go to the store, and out of the configuration. */
-function storeKeys(c: Configuration, secrets: SecretStore): Configuration {
-  for (const key of c.encoKeys) secrets.setKey(key.id, key.type, key.value)
-  return { ...c, encoKeys: [] }
 }
 
 /** Makes secrets where there are none; answers what to type into the client, or undefined where nothing was made. */
@@ -132,10 +107,12 @@ async function serve(o: Options): Promise<number> {
     return EXIT_HOST
   }
   const keys = () => secrets.keyIds().map(key => key.id)
-  let loaded = load(o, keys())
+  const flash = new Flash(o.state)
+  const places = placesOf(o, flash)
+  let loaded = load(places, keys())
   const made = o.firstStart ? firstStart(loaded, secrets) : undefined
   // The key that was missing is there now.
-  if (made !== undefined) loaded = load(o, keys())
+  if (made !== undefined) loaded = load(places, keys())
   for (const f of loaded.faults) stderr(f.text)
   if (loaded.faults.some(f => f.error)) {
     stderr('floatgate: the configuration has faults; nothing was started')
@@ -143,7 +120,7 @@ async function serve(o: Options): Promise<number> {
   }
   const configuration = storeKeys(loaded.configuration, secrets)
   const pki = new Pki(o.state, () => new Date())
-  for (const c of configuration.inert) stderr(inertText(o, c))
+  for (const c of configuration.inert) stderr(inertText(places.script, c))
   for (const w of secrets.warnings) stderr(`floatgate: ${w}`)
   if (made !== undefined) stderr(made)
 
@@ -176,7 +153,14 @@ async function serve(o: Options): Promise<number> {
       system: () => system(daemon, started, warnings),
       moreCounters: () => daemon.counters(),
       hostCounters: () => daemon.hostCounters(),
-      configure: c => daemon.configure(c),
+      configure: (c, given) => daemon.configure(c, given),
+      files: {
+        flash,
+        running: places.script,
+        fixed: o.configGiven,
+        places: name => ({ ...placesOf(o, flash), ...(name !== undefined && { script: flash.path(name) }) }),
+        keys,
+      },
     },
     now: () => systemClock.now(),
     wall: () => new Date(),
@@ -197,7 +181,7 @@ async function serve(o: Options): Promise<number> {
   )
   log.add({ severity: Severity.Notice, module: 'SYS', text: `Gateway started, version ${version()}` })
   let ending = false
-  process.on('SIGHUP', () => ending || void reload(o, daemon, management, secrets, pki, log))
+  process.on('SIGHUP', () => ending || void management.reload().then(answer => stderr(answer.text)))
   stderr('floatgate: ready')
 
   const broken = await Promise.race([asked, daemon.broken])
@@ -206,32 +190,6 @@ async function serve(o: Options): Promise<number> {
   management.stop()
   await daemon.stop()
   return broken === undefined ? 0 : EXIT_BROKEN
-}
-
-/** Reads everything again; a configuration with faults changes nothing. */
-async function reload(
-  o: Options,
-  daemon: Daemon,
-  management: Management,
-  secrets: SecretStore,
-  pki: Pki,
-  log: Log,
-): Promise<void> {
-  const loaded = load(
-    o,
-    secrets.keyIds().map(k => k.id),
-  )
-  for (const f of loaded.faults) stderr(f.text)
-  if (loaded.faults.some(f => f.error)) {
-    log.add({ severity: Severity.Important, module: 'SYS', text: 'Reload refused: the configuration has faults' })
-    return
-  }
-  pki.load()
-  const changed = await daemon.configure(storeKeys(loaded.configuration, secrets), loaded.site)
-  const ssh = await management.configured(loaded.configuration)
-  const warnings = [...changed, ...ssh, ...pki.oddities(loaded.configuration)]
-  for (const w of warnings) stderr(`floatgate: warning: ${w}`)
-  log.add({ severity: Severity.Notice, module: 'SYS', text: 'Configuration reloaded' })
 }
 
 function system(daemon: Daemon, started: number, warnings: readonly string[]): SystemState {

@@ -5,6 +5,7 @@ import type { Millis } from '../machine.ts'
 import { formatIpv4 } from '../packet/ip.ts'
 import { type AdminAnswer, AdminSocket, type Caller } from './admin.ts'
 import type { CommandWorld } from './commands.ts'
+import { reload } from './configuration-commands.ts'
 import { Access } from './login.ts'
 import type { Native } from './native.ts'
 import { Operator } from './operator.ts'
@@ -45,7 +46,8 @@ export class Management {
     this.access = new Access({ configuration, mode: o.commands.secrets, now: o.now, log: o.commands.log })
     this.world = {
       ...o.commands,
-      configure: async c => this.news([...(await o.commands.configure(c)), ...(await this.configured(c))]),
+      configure: async (c, site) =>
+        this.news([...(await o.commands.configure(c, site)), ...(await this.configured(c))]),
       access: this.access,
       operators: () => this.terminals.operators(),
       sshState: () => this.ssh.state,
@@ -82,6 +84,12 @@ export class Management {
     const warnings = await this.configured(this.o.commands.control.configuration)
     this.told = new Set([...this.told, ...warnings])
     return warnings
+  }
+
+  /** The script anew, at SIGHUP. */
+  reload(): Promise<AdminAnswer> {
+    const caller = { uid: this.o.uid, pid: process.pid, from: 'SIGHUP' }
+    return reload(this.world, { caller })
   }
 
   /** After another configuration came into use. */

@@ -2,6 +2,7 @@
 
 import { applyCommand, expandAlias } from '../alliedware/apply.ts'
 import { helpText, objectOf } from '../alliedware/help.ts'
+import { isComment } from '../alliedware/lines.ts'
 import { frameMessages, messageNumbers } from '../alliedware/message.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import { covers, privilegeFor } from '../alliedware/privilege.ts'
@@ -100,6 +101,8 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
     case 'logoff':
     case 'set asyn':
       return refusal('this is for the prompt: run vpnctl without a command')
+    case 'activate script':
+      return await activateScript(w, operator, String(command.value))
     case 'enable system security':
       return enableSecurity(w, operator)
     case 'disable system security':
@@ -125,6 +128,23 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
     default:
       return undefined
   }
+}
+
+/** Types the lines of a file: as on the router, one that is refused is told, and the next is carried out. */
+async function activateScript(w: OperatorWorld, operator: Operator, name: string): Promise<AdminAnswer> {
+  const text = w.files?.flash.read(name)
+  if (text === undefined) return refusal(`file "${name}" does not exist`)
+  let worst: AdminAnswer['exit'] = 0
+  const told: string[] = []
+  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
+    if (isComment(line) || line.trim() === '') continue
+    const nested = understood(w, line)?.verb === 'activate'
+    const answer = nested ? refusal('a script activates no script') : await perform(w, operator, line)
+    if (answer.exit > worst) worst = answer.exit
+    if (answer.text !== '' && !/^Info \(\d+\): Operation successful\.$/.test(answer.text))
+      told.push(`line ${index + 1}: ${answer.text}`)
+  }
+  return { exit: worst, text: [...told, ...(worst === 0 ? [DONE] : [])].join('\n') }
 }
 
 /** The database as the gateway shows it, and who is logged in. */

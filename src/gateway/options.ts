@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 
 export interface Options {
   readonly config: string
+  /** Whether --config was given: what SET CONFIG chose comes before the default, and behind this. */
+  readonly configGiven: boolean
   readonly site: string
   /** Whether --site was given: a missing default site file is no fault. */
   readonly siteGiven: boolean
@@ -27,9 +29,10 @@ export const USAGE = `usage: floatgated [--config FILE] [--site FILE] [--state D
 
 The L2TP/IPsec gateway, in the foreground. It needs root.
 
-  --config FILE   the router's command script            (${DEFAULTS.config})
+  --config FILE   the router's command script: else what SET CONFIG chose, flash/boot.cfg of the state directory,
+                  or ${DEFAULTS.config}
   --site FILE     JSON: devices, placeholder values       (${DEFAULTS.site})
-  --state DIR     keys, users made at run time, leavings  (${DEFAULTS.state})
+  --state DIR     flash, keys, users made at run time     (${DEFAULTS.state})
   --socket PATH   control socket for vpnctl               (${DEFAULTS.socket})
   --check         read the configuration, print every fault with its line or "ok", and exit
   --first-start   make a pre-shared key and a user where none are, and print what to type into the client
@@ -59,6 +62,7 @@ export function parseOptions(args: readonly string[]): Options {
   })
   return {
     config: values.config ?? DEFAULTS.config,
+    configGiven: values.config !== undefined,
     site: values.site ?? DEFAULTS.site,
     siteGiven: values.site !== undefined,
     state: values.state ?? DEFAULTS.state,

@@ -4,7 +4,7 @@
  */
 
 import { createPrivateKey, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Configuration, IsakmpPolicyConfig } from '../alliedware/config.ts'
 import { type Certificate, readCertificates, readRevocationLists } from '../ike/certificate.ts'
@@ -26,6 +26,7 @@ import {
   type Subject,
   serverExtensions,
 } from './certificates.ts'
+import { writePrivate } from './private-file.ts'
 
 const YEAR_MILLIS = 365 * 86_400_000
 const AUTHORITY_YEARS = 20
@@ -269,13 +270,8 @@ export class Pki {
     return readFileSync(join(this.directory, name), 'utf8')
   }
 
-  /** As a whole, so that a crash leaves the old file or the new one, and never with anybody else's rights. */
   private write(name: string, content: string | Uint8Array): void {
-    const path = join(this.directory, name)
-    const next = `${path}.new`
-    rmSync(next, { force: true })
-    writeFileSync(next, content, { mode: 0o600, flag: 'wx', flush: true })
-    renameSync(next, path)
+    writePrivate(join(this.directory, name), content)
   }
 }
 

@@ -3,10 +3,11 @@
  * state directory, replaced as a whole so that a crash leaves the old one or the new one.
  */
 
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4, parseIpv4 } from '../packet/ip.ts'
+import { writePrivate } from './private-file.ts'
 import { publicRsaKey } from './rsa-key.ts'
 
 export interface StoredUser {
@@ -128,11 +129,7 @@ export class SecretStore {
         ...(u.disabled === true && { disabled: true as const }),
       })
     }
-    const next = `${this.path}.new`
-    // A leftover's mode would stay: the file is always made, and with nobody else's rights.
-    rmSync(next, { force: true })
-    writeFileSync(next, `${JSON.stringify(file, null, 1)}\n`, { mode: 0o600, flag: 'wx', flush: true })
-    renameSync(next, this.path)
+    writePrivate(this.path, `${JSON.stringify(file, null, 1)}\n`)
   }
 }
 

@@ -1,7 +1,6 @@
 /** SHOW: what each answers, as text in the router's style and as data. */
 
-import type { Configuration } from '../alliedware/config.ts'
-import { type Command, maskSecrets } from '../alliedware/parse.ts'
+import type { Command } from '../alliedware/parse.ts'
 import { printAttempts } from '../alliedware/show/attempt.ts'
 import { printCounters } from '../alliedware/show/counter.ts'
 import { printEncoKeys } from '../alliedware/show/enco.ts'
@@ -21,7 +20,6 @@ import { printSession, printSessions } from '../alliedware/show/session.ts'
 import type { AttemptState, CounterState, SystemState } from '../alliedware/show/state.ts'
 import { printSystem } from '../alliedware/show/system.ts'
 import { printUsers } from '../alliedware/show/user.ts'
-import { writeScript } from '../alliedware/write.ts'
 import { formatIpv4 } from '../packet/ip.ts'
 import type { AdminAnswer } from './admin.ts'
 import type { Control } from './control.ts'
@@ -124,30 +122,9 @@ export async function showing(w: ShowWorld, command: Command): Promise<AdminAnsw
       return answer(w.system(), printSystem)
     case 'enco key':
       return answer(secrets.keyIds(), printEncoKeys)
-    case 'config':
-      return showConfig(configuration, command)
     default:
       return { exit: 1, text: `Error: SHOW ${command.object.join(' ').toUpperCase()} is not to be had here yet` }
   }
-}
-
-/** SHOW CONFIG DYNAMIC, INERT (what waits for a placeholder) and HELD (what is understood, and has no effect). */
-function showConfig(c: Configuration, command: Command): AdminAnswer {
-  const { dynamic, inert, held } = command.args
-  if (dynamic !== undefined) {
-    const script = withoutSecrets(writeScript(c))
-    return { exit: 0, text: script, data: { script } }
-  }
-  if (inert !== undefined) {
-    const data = c.inert.map(i => ({ ...i, text: maskSecrets(i.text) }))
-    const lines = data.map(i => `line ${i.line}: waits for <${i.placeholders.join('>, <')}>: ${i.text}`)
-    return { exit: 0, text: lines.join('\n') || 'No command waits for a placeholder.', data }
-  }
-  if (held !== undefined) {
-    const data = c.held.map(h => ({ ...h, text: maskSecrets(h.text) }))
-    return { exit: 0, text: data.map(h => `line ${h.line}: ${h.text}`).join('\n') || 'No command is held.', data }
-  }
-  return { exit: 1, text: 'Error: SHOW CONFIG takes DYNAMIC, INERT or HELD' }
 }
 
 function sameUser(user: string, command: Command): boolean {
@@ -181,12 +158,4 @@ function logOptions(command: Command): LogOptions {
     ...(typeof module === 'string' ? { module } : {}),
     ...(severity === undefined ? {} : { severity }),
   }
-}
-
-/** SHOW never shows a password. */
-function withoutSecrets(script: string): string {
-  return script
-    .split('\n')
-    .map(line => (/\b(password|secret|value)=/i.test(line) && !line.startsWith('#') ? maskSecrets(line) : line))
-    .join('\n')
 }

@@ -6,6 +6,7 @@ describe('the command line of floatgated', () => {
     expect(parseOptions([])).toEqual({
       ...DEFAULTS,
       siteGiven: false,
+      configGiven: false,
       check: false,
       help: false,
       version: false,
@@ -26,6 +27,7 @@ describe('the command line of floatgated', () => {
     ])
     expect(o).toEqual({
       config: 'a.cfg',
+      configGiven: true,
       site: 'b.json',
       siteGiven: true,
       state: 'c',

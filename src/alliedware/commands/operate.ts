@@ -1,4 +1,4 @@
-/** Commands to the running gateway: SHOW, RESET, debugging, files, logging in and out. Nothing of them is configuration. */
+/** Commands to the running gateway: SHOW, RESET, debugging, logging in and out. Nothing of them is configuration. */
 
 import { type CommandEntry, operate } from '../grammar.ts'
 import {
@@ -6,7 +6,6 @@ import {
   addressRange,
   bool,
   either,
-  fileName,
   flag,
   identifier,
   listOf,
@@ -98,12 +97,10 @@ const shows: readonly CommandEntry[] = [
   }),
   show('ENCo'),
   show('ENCo KEy=?', number(0, 65535)),
-  show('CONFig', undefined, { DYNamic: optional(text(1, 128)), INErt: flag, HELd: flag }),
   show('SYStem'),
   show('ALIas=?', text(1, 32)),
   show('DEBug', undefined, { ACTive: optional(text(1, 16)) }),
   show('COUNter=?', text(1, 32)),
-  show('FILe=?', fileName),
   show('TIMe'),
   show('SSH=?', text(1, 16), { USer: flag, SESsions: flag }),
   show('RADius'),
@@ -157,14 +154,6 @@ const resets: readonly CommandEntry[] = [
   operate({ verb: 'delete', path: 'FIREwall SESsion=', of: text(1, 16) }),
 ]
 
-const files: readonly CommandEntry[] = [
-  operate({ verb: 'create', path: 'CONFig=', of: fileName }),
-  operate({ verb: 'set', path: 'CONFig=', of: either(oneOf('NONE'), fileName) }),
-  operate({ verb: 'activate', path: 'SCRipt=', of: fileName }),
-  operate({ verb: 'restart', path: 'ROUTer', parameters: { CONFig: fileName } }),
-  operate({ verb: 'restart', path: 'REBoot' }),
-]
-
 const terminal: readonly CommandEntry[] = [
   operate({ verb: 'help', path: '', of: line, free: true }),
   operate({ verb: 'login', path: '', of: line, free: true }),
@@ -174,4 +163,4 @@ const terminal: readonly CommandEntry[] = [
   operate({ verb: 'set', path: 'ASYn', parameters: { PAGe: either(bool, number(5, 1000)) }, selector: 'page' }),
 ]
 
-export const operations: readonly CommandEntry[] = [...debugging, ...shows, ...resets, ...files, ...terminal]
+export const operations: readonly CommandEntry[] = [...debugging, ...shows, ...resets, ...terminal]

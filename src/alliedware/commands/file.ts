@@ -1,0 +1,26 @@
+/** Files and the configuration as one: scripts in flash, the one to start with, taking another into use. */
+
+import { type CommandEntry, operate } from '../grammar.ts'
+import { either, fileName, flag, oneOf, optional, text } from '../value.ts'
+
+const words = text(1, 256)
+/** In the place of their first name, without an object: `COPY old.cfg new.cfg`. */
+const loose = (verb: string) => operate({ verb, path: '', of: words, free: true })
+
+export const fileCommands: readonly CommandEntry[] = [
+  operate({ verb: 'create', path: 'CONFig=', of: fileName }),
+  operate({ verb: 'set', path: 'CONFig=', of: either(oneOf('NONE'), fileName) }),
+  operate({
+    verb: 'show',
+    path: 'CONFig',
+    parameters: { DYNamic: optional(text(1, 128)), INErt: flag, HELd: flag },
+  }),
+  operate({ verb: 'show', path: 'FILe=?', of: fileName }),
+  operate({ verb: 'delete', path: 'FILe=', of: fileName }),
+  operate({ verb: 'activate', path: 'SCRipt=', of: fileName }),
+  operate({ verb: 'restart', path: 'ROUTer', parameters: { CONFig: fileName } }),
+  operate({ verb: 'restart', path: 'REBoot' }),
+  // Not the router's: the boot script anew, or another of flash, as one transaction.
+  operate({ verb: 'reload', path: '', parameters: { CONFig: fileName, CHEck: flag } }),
+  ...['copy', 'rename', 'edit', 'load', 'upload'].map(loose),
+]

@@ -1,0 +1,239 @@
+/** Scripts in flash, the one to start with, and taking another into use on a running gateway. */
+
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { readScript } from '../../src/alliedware/script.ts'
+import { writeScript } from '../../src/alliedware/write.ts'
+import { Flash } from '../../src/gateway/flash.ts'
+import { load } from '../../src/gateway/loading.ts'
+import type { Operator } from '../../src/gateway/operator.ts'
+import { perform } from '../../src/gateway/operator-commands.ts'
+import { ipv4 } from '../../src/packet/ip.ts'
+import { withoutLines } from '../alliedware/plain.ts'
+import { windowsXp } from '../support/profiles.ts'
+import { temporaryDirectory } from './fakes.ts'
+import { operatorWorld } from './operators.ts'
+import { OFFICE } from './world.ts'
+
+async function gateway(fixed = false) {
+  const state = temporaryDirectory()
+  const w = await operatorWorld()
+  const flash = new Flash(state)
+  const script = join(state, 'gateway.cfg')
+  writeFileSync(script, OFFICE, { mode: 0o600 })
+  const files = {
+    flash,
+    running: script,
+    fixed,
+    places: (name?: string) => ({
+      script: name === undefined ? (flash.boot ?? script) : flash.path(name),
+      site: join(state, 'site.json'),
+      siteGiven: false,
+    }),
+    keys: () => [1],
+  }
+  const commands = { ...w.commands, files, wall: () => new Date(Date.UTC(2026, 1, 3, 4, 5, 6)) }
+  const type = (text: string, operator: Operator = w.root) => perform(commands, operator, text)
+  const configuration = () => w.world.control.configuration
+  const done = async (text: string) => {
+    const answer = await type(text)
+    expect(answer.exit, answer.text).toBe(0)
+    return answer
+  }
+  return { ...w, state, script, flash, files, type, done, configuration }
+}
+
+describe('CREATE CONFIG', () => {
+  it('writes a script of mode 0600 that builds what runs, passwords and all', async () => {
+    const g = await gateway()
+    await g.done('create config=VPN.cfg')
+    const path = join(g.state, 'flash', 'vpn.cfg')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(join(g.state, 'flash')).mode & 0o777).toBe(0o700)
+    const text = readFileSync(path, 'utf8')
+    expect(text).toMatch(/^# File written 04:05:06 on 03-Feb-2026 \(UTC\) by Floatgate /)
+    const { configuration, faults } = readScript(text, { values: {}, keys: [1] })
+    expect(faults.filter(f => f.severity === 'error')).toEqual([])
+    expect(withoutLines(configuration)).toEqual(withoutLines(g.configuration()))
+    expect(writeScript(configuration)).toContain('password=apples')
+    expect(g.lines.join('\n')).not.toContain('apples')
+  })
+
+  it.each([
+    ['create config=vpn.hlp', /NAME\.cfg or NAME\.scp/],
+    ['create config=../vpn.cfg', /expected a file name/],
+    ['create config=/etc/passwd', /expected a file name/],
+  ])('"%s" is refused', async (text, why) => {
+    const g = await gateway()
+    const answer = await g.type(text)
+    expect(answer.exit).not.toBe(0)
+    expect(answer.text).toMatch(why)
+    expect(g.flash.list()).toEqual([])
+  })
+})
+
+describe('SET CONFIG', () => {
+  it('chooses what the next start takes, until NONE', async () => {
+    const g = await gateway()
+    expect(g.flash.boot).toBeUndefined()
+    expect((await g.type('set config=vpn.cfg')).text).toContain('does not exist')
+    await g.done('create config=vpn.cfg')
+    await g.done('set config=vpn.cfg')
+    expect(new Flash(g.state).boot).toBe(join(g.state, 'flash', 'vpn.cfg'))
+    expect((await g.done('show config')).text).toContain('vpn.cfg (exists)')
+    expect((await g.type('delete file=vpn.cfg')).text).toContain('SET CONFIG first')
+    await g.done('set config=none')
+    expect(new Flash(g.state).boot).toBeUndefined()
+    await g.done('copy vpn.cfg boot.cfg')
+    expect(new Flash(g.state).boot).toBe(join(g.state, 'flash', 'boot.cfg'))
+  })
+
+  it('takes no script that would keep the gateway from starting', async () => {
+    const g = await gateway()
+    g.flash.write('bad.cfg', 'frobnicate\nadd user=x')
+    const answer = await g.type('set config=bad.cfg')
+    expect(answer.exit).toBe(1)
+    expect(answer.text).toMatch(/bad\.cfg: line 1: unknown command[\s\S]*bad\.cfg: line 2: .*PASSWORD is missing/)
+    expect(g.flash.chosen).toBeUndefined()
+  })
+
+  it('says so where --config makes it vain', async () => {
+    const g = await gateway(true)
+    await g.done('create config=vpn.cfg')
+    expect((await g.done('set config=vpn.cfg')).text).toContain('started with --config')
+  })
+})
+
+describe('files', () => {
+  it('are listed, shown without secrets, copied, renamed and deleted', async () => {
+    const g = await gateway()
+    await g.done('create config=one.cfg')
+    await g.done('set config=one.cfg')
+    await g.done('copy one.cfg two.cfg')
+    await g.done('rename flash:one.cfg three.cfg')
+    expect(g.flash.chosen).toBe('three.cfg')
+    expect((await g.done('show file')).data).toMatchObject([{ name: 'three.cfg' }, { name: 'two.cfg' }])
+    const shown = await g.done('show file=two.cfg')
+    expect(shown.text).toContain('add user=anna password=***')
+    expect(shown.text).toContain('create ipsec policy="roaming"')
+    for (const secret of ['apples', 'bananas', 'seven-seals']) {
+      expect(shown.text).not.toContain(secret)
+      expect(JSON.stringify(shown.data)).not.toContain(secret)
+    }
+    expect((await g.type('copy two.cfg three.cfg')).text).toContain('exists already')
+    expect((await g.type('copy two.cfg ../x.cfg')).text).toContain('NAME.EXT')
+    expect((await g.type('copy two.cfg')).text).toContain('two file names')
+    expect((await g.type('rename none.cfg x.cfg')).text).toContain('does not exist')
+    await g.done('delete file=two.cfg')
+    expect((await g.type('show file=two.cfg')).exit).toBe(1)
+    expect((await g.type('delete file=two.cfg')).exit).toBe(1)
+  })
+
+  it.each(['edit vpn.cfg', 'load method=tftp file=x.cfg server=192.168.8.2', 'upload file=x.cfg', 'restart reboot'])(
+    '"%s" says what to do instead',
+    async text => {
+      const g = await gateway()
+      const answer = await g.type(text)
+      expect(answer.exit).toBe(1)
+      expect(answer.text).toMatch(/on the host|systemctl/)
+    },
+  )
+
+  it('are for security officers in security mode', async () => {
+    const g = await gateway()
+    await g.done('create config=vpn.cfg')
+    await g.done('enable system security')
+    const manager = g.operator({ account: 'mgr' })
+    for (const text of ['show file=vpn.cfg', 'copy vpn.cfg x.cfg', 'rename vpn.cfg x.cfg', 'delete file=vpn.cfg'])
+      expect((await g.type(text, manager)).text, text).toContain('only a security officer')
+    for (const text of [
+      'create config=x.cfg',
+      'set config=vpn.cfg',
+      'reload',
+      'restart router',
+      'activate script=vpn.cfg',
+    ])
+      expect((await g.type(text, manager)).text, text).toContain('only a security officer')
+    expect(g.flash.list().map(f => f.name)).toEqual(['vpn.cfg'])
+  })
+})
+
+describe('RELOAD', () => {
+  it('takes the whole script, and prints what changed', async () => {
+    const g = await gateway()
+    writeFileSync(g.script, OFFICE.replace('password=bananas', 'password=berries').replace('echo=30', 'echo=60'))
+    const guest = g.world.guest({ profile: windowsXp, user: 'anna', password: 'apples', address: ipv4('203.0.113.77') })
+    g.world.connect(guest)
+    const { text, data } = await g.done('reload')
+    expect(text).toContain('- add user=ben password=*** login=no\n')
+    expect(text).toContain('+ add user=ben password=*** login=no\n')
+    expect(text).toMatch(/- create ppp template=1 .*echo=30[\s\S]*\+ create ppp template=1 .*echo=60/)
+    expect(text).toContain('- add alias=who string="show session"')
+    expect(text).not.toMatch(/bananas|berries/)
+    expect(JSON.stringify(data)).not.toMatch(/bananas|berries/)
+    expect(g.configuration().pppTemplates[0]!.echoSeconds).toBe(60)
+    g.world.advance(100_000)
+    expect(guest.client.phase).toBe('up')
+    expect((await g.done('reload')).text).toContain('No command differs.')
+  })
+
+  it('with CHECK only tells', async () => {
+    const g = await gateway()
+    const before = g.configuration()
+    expect((await g.done('reload check')).text).toContain('- add alias=who')
+    expect(g.configuration()).toBe(before)
+  })
+
+  it('of a script with faults lists them all, and changes nothing', async () => {
+    const g = await gateway()
+    const before = g.configuration()
+    writeFileSync(g.script, `${OFFICE}\nfrobnicate\nadd user=anna password=x login=no\nset ppp template=9 echo=1`)
+    const answer = await g.type('reload')
+    expect(answer.exit).toBe(1)
+    expect(answer.text).toMatch(
+      /: unknown command "frobnicate"[\s\S]*exists already[\s\S]*PPP template "9" does not exist/,
+    )
+    expect(answer.text.match(/^Error \(\d+\): .*gateway\.cfg: line \d+: /gm)).toHaveLength(3)
+    expect(g.configuration()).toBe(before)
+    expect((await g.type('reload config=none.cfg')).text).toContain('does not exist')
+  })
+
+  it('warns of a script with passwords that others may read', async () => {
+    const g = await gateway()
+    chmodSync(g.script, 0o644)
+    expect((await g.done('reload')).text).toContain('others may read it')
+    writeFileSync(g.script, 'set system name=Bare', { mode: 0o644 })
+    const places = { script: g.script, site: join(g.state, 'site.json'), siteGiven: false }
+    expect(load(places, []).faults).toEqual([])
+  })
+})
+
+describe('RESTART ROUTER and ACTIVATE SCRIPT', () => {
+  it('start over with another script, and everybody dials again', async () => {
+    const g = await gateway()
+    const guest = g.world.guest({ profile: windowsXp, user: 'anna', password: 'apples', address: ipv4('203.0.113.77') })
+    g.world.connect(guest)
+    g.flash.write('other.cfg', OFFICE.replace('name=Gate', 'name=Other'))
+    await g.done('restart router config=other.cfg')
+    g.world.advance(2000)
+    expect(guest.client.phase).not.toBe('up')
+    expect(g.configuration().systemName).toBe('Other')
+    expect(g.flash.chosen).toBeUndefined()
+    expect((await g.done('show config')).text).toContain('other.cfg')
+  })
+
+  it('type the lines of a file, faults and all', async () => {
+    const g = await gateway()
+    g.flash.write(
+      'more.scp',
+      '# two good lines\nset system name=Lines\nfrobnicate\nactivate script=more.scp\nadd alias=pp string="show ppp"\n',
+    )
+    const answer = await g.type('activate script=more.scp')
+    expect(answer.exit).toBe(2)
+    expect(answer.text).toMatch(/^line 3: Error \(3035002\): unknown command[\s\S]*line 4: .*activates no script$/)
+    expect(g.configuration().systemName).toBe('Lines')
+    expect(g.configuration().aliases.map(a => a.name)).toContain('pp')
+    expect((await g.type('activate script=none.scp')).exit).toBe(1)
+  })
+})
