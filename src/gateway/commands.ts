@@ -9,7 +9,8 @@ import { configurationCommand, type ScriptFiles } from './configuration-commands
 import { Severity } from './log.ts'
 import type { SecretStore, StoredUser } from './secret-store.ts'
 import * as show from './show.ts'
-import { type ShowWorld, showing } from './show-commands.ts'
+import type { ShowWorld } from './show-answer.ts'
+import { showing } from './show-commands.ts'
 import type { Site } from './site.ts'
 
 export interface CommandWorld extends CertificateWorld, ShowWorld {

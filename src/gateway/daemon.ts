@@ -8,6 +8,7 @@ import { systemClock } from './deadlines.ts'
 import { udpPortHolder } from './host.ts'
 import type { HostCounters } from './host-counters.ts'
 import { HostFirewall } from './host-firewall.ts'
+import { type HostTables, readHostTables } from './host-tables.ts'
 import { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { loadNative, type Native } from './native.ts'
@@ -142,6 +143,11 @@ export class Daemon {
   async hostCounters(): Promise<HostCounters> {
     await this.network.readCounters()
     return this.network.counters
+  }
+
+  /** The kernel's routes, neighbours and devices now. */
+  hostTables(): HostTables {
+    return readHostTables(this.devices, proxyDevice)
   }
 
   counters(): Record<string, Record<string, number>> {

@@ -1,5 +1,6 @@
 /** The log: a ring for SHOW LOG in the router's words, and one structured line an event on standard error. */
 
+import type { LogCount, LogStatus } from '../alliedware/show/log.ts'
 import type { LogState } from '../alliedware/show/state.ts'
 
 /** The router's severities: the higher, the worse. */
@@ -27,12 +28,15 @@ export interface LogEntry {
 }
 
 const RING = 1000
+const SEVERITIES = 8
 
 export class Log {
   private readonly ring: LogState[] = []
   private readonly write: (line: string) => void
   private readonly wall: () => Date
   private readonly threshold: number
+  /** How many messages each module has written since the start, by severity. */
+  private readonly counted = new Map<string, number[]>()
 
   constructor(write: (line: string) => void, wall: () => Date = () => new Date(), threshold: number = Severity.Info) {
     this.write = write
@@ -43,6 +47,9 @@ export class Log {
   add(entry: LogEntry): void {
     if (entry.severity < this.threshold) return
     const time = this.wall().toISOString()
+    const counts = this.counted.get(entry.module) ?? new Array<number>(SEVERITIES).fill(0)
+    this.counted.set(entry.module, counts)
+    counts[entry.severity]! += 1
     this.ring.push({
       time,
       severity: entry.severity,
@@ -57,6 +64,15 @@ export class Log {
 
   entries(): readonly LogState[] {
     return this.ring
+  }
+
+  counts(): LogCount[] {
+    return [...this.counted].map(([module, bySeverity]) => ({ module, bySeverity: [...bySeverity] }))
+  }
+
+  status(): LogStatus {
+    const total = [...this.counted.values()].flat().reduce((a, b) => a + b, 0)
+    return { leastSeverity: this.threshold, kept: this.ring.length, room: RING, total }
   }
 }
 

@@ -153,6 +153,7 @@ async function serve(o: Options): Promise<number> {
       system: () => system(daemon, started, warnings),
       moreCounters: () => daemon.counters(),
       hostCounters: () => daemon.hostCounters(),
+      hostTables: () => daemon.hostTables(),
       configure: (c, given) => daemon.configure(c, given),
       files: {
         flash,

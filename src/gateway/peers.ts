@@ -162,6 +162,11 @@ export class Peers {
     return sum
   }
 
+  /** What every peer has carried, those that are gone among them, in parts. */
+  allTraffic(): TrafficCounts[] {
+    return [...this.bygone.values(), ...[...this.all.keys()].map(peer => this.to.stats.peer(peer))]
+  }
+
   private newest(peer: number): PeerSa | undefined {
     return [...(this.all.get(peer)?.sas.values() ?? [])].findLast(s => s.outbound)
   }

@@ -13,6 +13,7 @@ import type {
   SessionState,
   UserState,
 } from '../alliedware/show/state.ts'
+import { formatRange } from '../alliedware/value.ts'
 import { ipsecComment } from '../firewall/nft-ipsec.ts'
 import { formatEndpoint, formatIpv4 } from '../packet/ip.ts'
 import type { Control } from './control.ts'
@@ -42,12 +43,17 @@ export function isakmpSas(c: Control): IsakmpSaState[] {
 }
 
 export function isakmpExchanges(c: Control): IsakmpExchangeState[] {
+  const now = c.world.clock.now()
   return c.ike.snapshot().exchanges.map(e => ({
     id: e.id,
     phase: e.phase,
     state: e.state,
     peerAddress: formatIpv4(e.peerAddress.address),
     type: e.type.toUpperCase(),
+    policy: e.policy,
+    peerPort: e.peerAddress.port,
+    local: formatEndpoint(e.local),
+    ageSeconds: seconds(now - e.started),
   }))
 }
 
@@ -96,6 +102,13 @@ export function ipsecPolicies(c: Control, host: HostCounters): IpsecPolicyState[
       localPort: String(p.localPort).toUpperCase(),
       remotePort: String(p.remotePort).toUpperCase(),
       transportProtocol: protocolText(p.transportProtocol),
+      localAddress: selectorText(p.localAddress),
+      remoteAddress: selectorText(p.remoteAddress),
+      localName: p.localName ?? 'ANY',
+      remoteName: p.remoteName ?? 'ANY',
+      icmpTypes: p.icmpTypes?.join(', ') ?? 'ANY',
+      usePfsKey: p.usePfsKey,
+      group: p.group,
       counters: {
         outPermit: permits ? clear.out : 0,
         outDeny: permits ? 0 : clear.out,
@@ -119,6 +132,10 @@ function peerText(p: IpsecPolicy): string {
   return typeof p.peer === 'number' ? formatIpv4(p.peer) : p.peer.toUpperCase()
 }
 
+function selectorText(range: IpsecPolicy['localAddress']): string {
+  return range === undefined ? 'ANY' : formatRange(range)
+}
+
 function protocolText(protocol: IpsecPolicy['transportProtocol']): string {
   if (typeof protocol === 'string') return protocol.toUpperCase()
   return { 1: 'ICMP', 6: 'TCP', 17: 'UDP', 47: 'GRE', 50: 'ESP' }[protocol] ?? String(protocol)
@@ -134,7 +151,10 @@ export function l2tpTunnels(c: Control): L2tpTunnelState[] {
       peer: t.peer,
       remote: peer ? formatEndpoint(peer.remote) : '',
       hostName: t.hostName,
+      vendor: t.vendor,
       state: t.state,
+      ns: t.ns,
+      nr: t.nr,
       ageSeconds: seconds(now - t.since),
       calls: t.sessions.map(s => ({
         session: s.session,
@@ -150,8 +170,13 @@ export function l2tpTunnels(c: Control): L2tpTunnelState[] {
 const AUTHENTICATIONS = { 'chap-md5': 'CHAP', mschap2: 'MS-CHAPv2', none: 'NONE' } as const
 
 export function pppInterfaces(c: Control): PppState[] {
+  const now = c.world.clock.now()
+  const templates = new Map(c.configuration.pppTemplates.map(t => [t.template, t]))
   return [...c.sessions.all.values()].map(s => {
     const link = s.link.snapshot()
+    const template = templates.get(s.ids.template)
+    const { packetsIn, packetsOut, bytesIn, bytesOut } = c.world.stats.session(s.ids.session)
+    const carried = packetsIn + packetsOut !== s.packetsCarried
     return {
       name: s.name,
       session: s.ids.session,
@@ -167,6 +192,17 @@ export function pppInterfaces(c: Control): PppState[] {
       authentication: AUTHENTICATIONS[link.authentication],
       identification: link.identifications,
       ageSeconds: seconds(c.world.wall().getTime() - s.started.getTime()),
+      localMru: link.localMru,
+      compression: [...(link.compressAddress ? ['ACFC'] : []), ...(link.compressProtocol ? ['PFC'] : [])],
+      missedEchoes: link.missedEchoes,
+      idleSeconds: s.networkUp ? (carried ? 0 : seconds(now - s.usedAt)) : undefined,
+      idleLimitSeconds: template?.idleSeconds,
+      echoSeconds: template?.echoSeconds,
+      bytesIn,
+      bytesOut,
+      packetsIn,
+      packetsOut,
+      counters: { ...link.counters },
     }
   })
 }

@@ -87,6 +87,10 @@ const exchange = record<IsakmpExchangeState>({
   state: text,
   peerAddress: text,
   type: text,
+  policy: text,
+  peerPort: small,
+  local: text,
+  ageSeconds: count,
 })
 const isakmpPolicy = record<IsakmpPolicyConfig>({
   name: text,
@@ -137,6 +141,13 @@ const ipsecPolicy = record<IpsecPolicyState>({
   localPort: text,
   remotePort: text,
   transportProtocol: text,
+  localAddress: text,
+  remoteAddress: text,
+  localName: text,
+  remoteName: text,
+  icmpTypes: text,
+  usePfsKey: flag,
+  group: maybe(small),
   counters: record<IpsecPolicyState['counters']>({
     outPermit: count,
     outDeny: count,
@@ -176,7 +187,10 @@ const tunnel = record<L2tpTunnelState>({
   peer: small,
   remote: text,
   hostName: text,
+  vendor: text,
   state: text,
+  ns: small,
+  nr: small,
   ageSeconds: count,
   calls: some(fc.record({ session: small, localSessionId: small, remoteSessionId: small, state: text, ppp: text })),
 })
@@ -195,6 +209,17 @@ const link = record<PppState>({
   authentication: fc.constantFrom(...(['CHAP', 'MS-CHAPv2', 'NONE'] as const)),
   identification: some(text),
   ageSeconds: count,
+  localMru: small,
+  compression: some(text),
+  missedEchoes: small,
+  idleSeconds: maybe(count),
+  idleLimitSeconds: maybe(count),
+  echoSeconds: maybe(small),
+  bytesIn: count,
+  bytesOut: count,
+  packetsIn: count,
+  packetsOut: count,
+  counters: fc.dictionary(text, count, { maxKeys: 4 }),
 })
 const pool = record<IpPoolState>({
   name: text,

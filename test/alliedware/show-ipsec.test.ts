@@ -92,7 +92,17 @@ describe('SHOW ISAKMP SA', () => {
 
 describe('SHOW ISAKMP EXCHANGE', () => {
   it('prints one line an exchange', () => {
-    const exchange = { id: 3, phase: 1, state: 'KESENT', peerAddress: '203.0.113.7', type: 'MAIN' } as const
+    const exchange = {
+      id: 3,
+      phase: 1,
+      state: 'KESENT',
+      peerAddress: '203.0.113.7',
+      type: 'MAIN',
+      policy: 'roaming1',
+      peerPort: 500,
+      local: '203.0.113.1:500',
+      ageSeconds: 1,
+    } as const
     expect(printIsakmpExchanges([exchange])).toBe(
       lines(
         'ISAKMP Exchanges',
@@ -223,6 +233,13 @@ const permit: IpsecPolicyState = {
   localPort: '500',
   remotePort: 'ANY',
   transportProtocol: 'ANY',
+  localAddress: 'ANY',
+  remoteAddress: 'ANY',
+  localName: 'ANY',
+  remoteName: 'ANY',
+  icmpTypes: 'ANY',
+  usePfsKey: false,
+  group: undefined,
   counters,
 }
 const roaming: IpsecPolicyState = {
@@ -266,9 +283,16 @@ describe('SHOW IPSEC POLICY', () => {
         'ISAKMP Policy .................... roaming1',
         'Bundle Specification ............. 1',
         'Peer Address ..................... ANY',
+        'Local Address .................... ANY',
+        'Local Name ....................... ANY',
         'Local Port ....................... 1701',
+        'Remote Address ................... ANY',
+        'Remote Name ...................... ANY',
         'Remote Port ...................... ANY',
         'Transport Protocol ............... UDP',
+        'ICMP Types ....................... ANY',
+        'Use PFS Key ...................... no',
+        'Group ............................ -',
       ),
     )
   })

@@ -196,7 +196,10 @@ describe('SHOW L2TP TUNNEL', () => {
       peer: 1,
       remote: '198.51.100.9:61234',
       hostName: 'pc7',
+      vendor: 'Microsoft',
       state: 'established',
+      ns: 3,
+      nr: 4,
       ageSeconds: 35,
       calls: [{ session: 3, localSessionId: 21, remoteSessionId: 1, state: 'established', ppp: 'ppp0' }],
     }
@@ -234,6 +237,17 @@ describe('SHOW PPP', () => {
       authentication: 'MS-CHAPv2' as const,
       identification: ['MSRASV5.10', 'MSRAS-0-PC7'],
       ageSeconds: 35,
+      localMru: 1400,
+      compression: ['ACFC', 'PFC'],
+      missedEchoes: 0,
+      idleSeconds: 5,
+      idleLimitSeconds: undefined,
+      echoSeconds: 30,
+      bytesIn: 336,
+      bytesOut: 336,
+      packetsIn: 4,
+      packetsOut: 4,
+      counters: { framesIn: 12 },
     }
     const early = { ...link, name: 'ppp1', user: '', address: '', lcp: 'Req-Sent', ipcp: 'Initial', identification: [] }
     expect(printPpp([link, early])).toBe(

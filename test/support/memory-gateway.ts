@@ -158,6 +158,7 @@ export class MemoryWorker implements Wires {
 
 export class MemoryGateway {
   readonly control: Control
+  readonly log: Log
   readonly routes = new Map<Ipv4, { mtu: number; proxy: string | undefined }>()
   readonly steering = new Map<Ipv4, number>()
   readonly workers: MemoryWorker[]
@@ -183,12 +184,13 @@ export class MemoryGateway {
         ),
     )
     const { clock, wall, dice, secrets } = around
+    this.log = new Log(line => around.log(line), wall, Severity.Detail)
     this.control = new Control(
       {
         clock,
         wall,
         dice,
-        log: new Log(line => around.log(line), wall, Severity.Detail),
+        log: this.log,
         sockets: this.sockets(),
         data: this.dataPath(),
         network: this.hostNetwork(),

@@ -1,4 +1,4 @@
-/** SHOW COUNTER: every counter of the gateway by group, two a row. */
+/** SHOW COUNTER and the modules' own: every counter of the gateway by group, two a row. */
 
 import { clean, page, pairs } from './layout.ts'
 import type { CounterState } from './state.ts'
@@ -21,6 +21,18 @@ export function printCounters(counters: CounterState): string {
       ...(i === 0 ? [] : ['']),
       `${TITLES.get(name) ?? clean(name)} Counters`,
       ...pairs(Object.entries(group)),
+    ]),
+  )
+}
+
+/** Groups of one module's counters, each under its own title. */
+export function printCounterGroups(groups: CounterState): string {
+  const full = Object.entries(groups)
+  return page(
+    full.flatMap(([title, group], i) => [
+      ...(i === 0 ? [] : ['']),
+      `${clean(title)} Counters`,
+      ...(Object.keys(group).length === 0 ? ['  none'] : pairs(Object.entries(group))),
     ]),
   )
 }

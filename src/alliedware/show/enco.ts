@@ -1,4 +1,4 @@
-/** SHOW ENCO KEY: which keys the store holds. Their values are shown nowhere. */
+/** SHOW ENCO and ENCO KEY: who does the cryptography, and which keys the store holds. Their values are shown nowhere. */
 
 import { type Column, leaders, list, page } from './layout.ts'
 
@@ -14,6 +14,30 @@ export interface RsaKeyState extends EncoKeyState {
   readonly private: boolean
   readonly fingerprint: string
   readonly publicKey: string
+}
+
+/** SHOW ENCO. */
+export interface EncoState {
+  /** The libraries that do the work. */
+  readonly crypto: string
+  readonly workers: number
+  readonly keys: number
+  readonly ciphers: readonly string[]
+  readonly hashes: readonly string[]
+}
+
+export function printEnco(s: EncoState): string {
+  return page(
+    'ENCO Module Configuration',
+    '',
+    leaders([
+      ['Cryptography', s.crypto],
+      ['Workers', s.workers],
+      ['Keys', s.keys],
+      ['Encryption', s.ciphers.join(', ')],
+      ['Hashes', s.hashes.join(', ')],
+    ]),
+  )
 }
 
 const columns: readonly Column<EncoKeyState>[] = [

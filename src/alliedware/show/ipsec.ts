@@ -1,8 +1,34 @@
 /** SHOW IPSEC SA, POLICY, SASPECIFICATION and BUNDLESPECIFICATION: phase 2 and what it is chosen from (RFC 4301). */
 
 import type { BundleSpecification, SaSpecification } from '../config.ts'
-import { type Column, dash, durationText, facts, leaders, list, page, pairs } from './layout.ts'
+import { type Column, dash, durationText, facts, leaders, list, page, pairs, yesNo } from './layout.ts'
 import type { IpsecPolicyCounters, IpsecPolicyState, IpsecSaState } from './state.ts'
+
+/** SHOW IPSEC. */
+export interface IpsecState {
+  readonly enabled: boolean
+  readonly saSpecifications: number
+  readonly bundles: number
+  readonly policies: number
+  readonly sas: number
+  /** IPsec policies that are debugged for anybody, with their modes. */
+  readonly debugging: readonly string[]
+}
+
+export function printIpsec(s: IpsecState): string {
+  return page(
+    'IPsec Module Configuration',
+    '',
+    leaders([
+      ['Module Status', s.enabled ? 'ENABLED' : 'DISABLED'],
+      ['SA Specifications', s.saSpecifications],
+      ['Bundle Specifications', s.bundles],
+      ['Policies', s.policies],
+      ['SAs', s.sas],
+      ['Debugging', s.debugging.join(', ').toUpperCase() || 'NONE'],
+    ]),
+  )
+}
 
 const saColumns: readonly Column<IpsecSaState>[] = [
   { head: 'SA Id', width: 8, text: s => s.id },
@@ -28,6 +54,37 @@ export function printIpsecSas(sas: readonly IpsecSaState[]): string {
     ]),
   ])
 }
+
+/** SHOW IPSEC SA=id; with counters those of the peer: packets are counted by peer, whichever of its SAs carried them. */
+export function printIpsecSa(s: IpsecSaState, traffic?: PeerTraffic): string {
+  return page(
+    'IPsec SA',
+    '',
+    leaders([
+      ['SA Id', s.id],
+      ['Policy', s.policy],
+      ['Bundle', s.bundle],
+      ['State', s.state],
+      ['Protocol', s.protocol],
+      ['Mode', 'TRANSPORT'],
+      ['Suite', s.suite],
+      ['Outbound SPI', spiText(s.outSpi)],
+      ['Inbound SPI', spiText(s.inSpi)],
+      ['Peer', s.peer],
+      ['Remote Address', s.remote],
+      ['Encapsulation', s.encapsulation],
+      ['Seconds since creation', s.ageSeconds],
+      ['Expiry Limit (seconds)', s.lifetimeSeconds],
+      ['Expiry Limit (kilobytes)', s.lifetimeKilobytes],
+    ]),
+    traffic === undefined ? [] : ['', `Counters of Peer ${s.peer}`, ...pairs(Object.entries(traffic))],
+  )
+}
+
+/** What the SAs of one peer have carried. */
+export type PeerTraffic = Readonly<
+  Record<'outProcessDone' | 'inProcessDone' | 'outProcessFail' | 'inProcessFail' | 'outBytes' | 'inBytes', number>
+>
 
 /** As packet captures print it. */
 function spiText(spi: number): string {
@@ -59,9 +116,16 @@ export function printIpsecPolicy(p: IpsecPolicyState, withCounters: boolean): st
       ['ISAKMP Policy', p.isakmpPolicy],
       ['Bundle Specification', p.bundle],
       ['Peer Address', p.peerAddress],
+      ['Local Address', p.localAddress],
+      ['Local Name', p.localName],
       ['Local Port', p.localPort],
+      ['Remote Address', p.remoteAddress],
+      ['Remote Name', p.remoteName],
       ['Remote Port', p.remotePort],
       ['Transport Protocol', p.transportProtocol],
+      ['ICMP Types', p.icmpTypes],
+      ['Use PFS Key', yesNo(p.usePfsKey)],
+      ['Group', p.group],
     ]),
     withCounters ? counterLines(p.counters) : [],
   )

@@ -1,9 +1,35 @@
-/** SHOW ISAKMP SA, EXCHANGE and POLICY: phase 1 as RFC 2408 and RFC 2409 name it. */
+/** SHOW ISAKMP, its SA, EXCHANGE and POLICY: phase 1 as RFC 2408 and RFC 2409 name it. */
 
 import { formatIpv4 } from '../../packet/ip.ts'
 import type { IsakmpPolicyConfig } from '../config.ts'
-import { type Column, dash, leaders, list, page, table } from './layout.ts'
+import { type Column, dash, leaders, list, page, table, yesNo } from './layout.ts'
 import type { IsakmpExchangeState, IsakmpSaState } from './state.ts'
+
+/** SHOW ISAKMP. */
+export interface IsakmpState {
+  readonly enabled: boolean
+  readonly listening: readonly string[]
+  readonly policies: number
+  readonly sas: number
+  readonly exchanges: number
+  /** The modes of debugging that are on, for anybody. */
+  readonly debugging: readonly string[]
+}
+
+export function printIsakmp(s: IsakmpState): string {
+  return page(
+    'ISAKMP Module Configuration',
+    '',
+    leaders([
+      ['Module Status', s.enabled ? 'ENABLED' : 'DISABLED'],
+      ['Listening', s.listening],
+      ['Policies', s.policies],
+      ['SAs', s.sas],
+      ['Exchanges', s.exchanges],
+      ['Debugging', s.debugging.join(', ').toUpperCase() || 'NONE'],
+    ]),
+  )
+}
 
 const saColumns: readonly Column<IsakmpSaState>[] = [
   { head: 'SA Id', width: 7, text: s => s.id },
@@ -64,6 +90,25 @@ export function printIsakmpExchanges(exchanges: readonly IsakmpExchangeState[]):
   return list('ISAKMP Exchanges', exchangeColumns, exchanges, 'No ISAKMP exchanges.')
 }
 
+/** SHOW ISAKMP EXCHANGE=id. */
+export function printIsakmpExchange(e: IsakmpExchangeState): string {
+  return page(
+    'ISAKMP Exchange',
+    '',
+    leaders([
+      ['Id', e.id],
+      ['Type', e.type],
+      ['State', e.state],
+      ['Phase', e.phase],
+      ['Policy', e.policy],
+      ['Peer Address', e.peerAddress],
+      ['Peer Port', e.peerPort],
+      ['Local Address', e.local],
+      ['Seconds since start', e.ageSeconds],
+    ]),
+  )
+}
+
 /** What the script leaves open is chosen from the client's offer. */
 const orAuto = (text: string | number | undefined) => dash(text ?? 'auto').toUpperCase()
 
@@ -80,6 +125,35 @@ const policyColumns: readonly Column<IsakmpPolicyConfig>[] = [
 
 export function printIsakmpPolicies(policies: readonly IsakmpPolicyConfig[]): string {
   return list('ISAKMP Policies', policyColumns, policies, 'No ISAKMP policies.')
+}
+
+/** SHOW ISAKMP POLICY=name: each parameter. */
+export function printIsakmpPolicy(p: IsakmpPolicyConfig): string {
+  return page(
+    'ISAKMP Policy',
+    '',
+    leaders([
+      ['Name', p.name],
+      ['Peer Address', peerText(p.peer)],
+      ['Mode', p.mode.toUpperCase()],
+      ['Authentication Type', p.authType.toUpperCase()],
+      ['ENCO Key', p.key],
+      ['Encryption Algorithm', orAuto(p.encryption)],
+      ['Hash Algorithm', orAuto(p.hash)],
+      ['Group', orAuto(p.group)],
+      ['Expiry Seconds', p.expirySeconds ?? 'auto'],
+      ['Local ID', p.localId ?? 'own address'],
+      ['Remote ID', p.remoteId ?? 'any'],
+      ['NAT Traversal', yesNo(p.natTraversal)],
+      ['Send Deletes', yesNo(p.sendDeletes)],
+      ['Send Notify', yesNo(p.sendNotify)],
+      ['Message Retry Limit', p.msgRetryLimit],
+      ['Message Timeout (s)', p.msgTimeoutSeconds],
+      ['Message Back-off', p.msgBackoff.toUpperCase()],
+      ['DPD Mode', (p.dpdMode ?? 'both').toUpperCase()],
+      ['DPD Idle Timeout (s)', p.dpdIdleSeconds ?? 'auto'],
+    ]),
+  )
 }
 
 function peerText(peer: IsakmpPolicyConfig['peer']): string {

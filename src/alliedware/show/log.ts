@@ -1,6 +1,6 @@
 /** SHOW LOG: one line a message, its text wrapped under Message. */
 
-import { clean, dayTime, PAGE_WIDTH, page, rule, wrap } from './layout.ts'
+import { type Column, clean, dayTime, leaders, list, PAGE_WIDTH, page, rule, wrap } from './layout.ts'
 import type { LogState } from './state.ts'
 
 export interface LogOptions {
@@ -43,4 +43,48 @@ function choose(entries: readonly LogState[], { tail, reverse, module, severity 
   )
   const last = tail === undefined ? fitting : fitting.slice(Math.max(0, fitting.length - tail))
   return reverse ? last.toReversed() : last
+}
+
+/** SHOW LOG STATUS. */
+export interface LogStatus {
+  /** Messages less severe than this are not kept. */
+  readonly leastSeverity: number
+  readonly kept: number
+  readonly room: number
+  /** Since the start, with those that made room for others. */
+  readonly total: number
+}
+
+export function printLogStatus(s: LogStatus): string {
+  return page(
+    'Log Status',
+    '',
+    leaders([
+      ['Log', 'ENABLED'],
+      ['Least Severity', s.leastSeverity],
+      ['Messages kept', s.kept],
+      ['Room for', s.room],
+      ['Messages since the start', s.total],
+    ]),
+  )
+}
+
+/** SHOW LOG COUNTER: how many messages came from each module since the start, by severity. */
+export interface LogCount {
+  readonly module: string
+  /** By severity, 0 to 7. */
+  readonly bySeverity: readonly number[]
+}
+
+const countColumns: readonly Column<LogCount>[] = [
+  { head: 'Module', width: 9, text: c => c.module },
+  ...Array.from({ length: 8 }, (_, i) => ({
+    head: `S${i}`,
+    width: 8,
+    text: (c: LogCount) => c.bySeverity[i] ?? 0,
+  })),
+]
+
+export function printLogCounts(counts: readonly LogCount[]): string {
+  return list('Log Counters', countColumns, counts, 'No log messages.')
 }

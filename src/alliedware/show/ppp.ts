@@ -1,6 +1,7 @@
-/** SHOW PPP: one row a control protocol of each link, as RFC 1661 names its states. */
+/** SHOW PPP: one row a control protocol of each link, as RFC 1661 names its states; and all there is to know of each. */
 
-import { type Column, dash, durationText, facts, list } from './layout.ts'
+import type { PppTemplateConfig } from '../config.ts'
+import { type Column, clean, dash, durationText, facts, leaders, list, page, pairs } from './layout.ts'
 import type { PppState } from './state.ts'
 
 /** The link's own columns stand on its first row only. */
@@ -45,4 +46,117 @@ function notes(p: PppState): string[] {
     ]),
     ...p.identification.map(text => facts([['Identification', text]])),
   ]
+}
+
+/** SHOW PPP CONFIGURATION: what was agreed on each link. */
+export function printPppConfigurations(links: readonly PppState[]): string {
+  return blocks(links, p =>
+    leaders([
+      ['Over', p.over],
+      ['Template', p.template],
+      ['User', p.user],
+      ['Phase', p.phase],
+      ['LCP', p.lcp.toUpperCase()],
+      ['IPCP', p.ipcp.toUpperCase()],
+      ['Authentication', p.authentication],
+      ['Address', p.address],
+      ['Local Address', p.localAddress],
+      ['MRU', p.localMru],
+      ['Peer MRU', p.peerMru],
+      ['Compression', p.compression.join(', ')],
+      ['Echo Period (s)', p.echoSeconds ?? 'OFF'],
+      ['Echoes missed', p.missedEchoes],
+    ]),
+  )
+}
+
+/** SHOW PPP COUNTER. */
+export function printPppCounters(links: readonly PppState[]): string {
+  return blocks(links, p => [
+    'Data',
+    ...pairs([
+      ['packetsIn', p.packetsIn],
+      ['packetsOut', p.packetsOut],
+      ['bytesIn', p.bytesIn],
+      ['bytesOut', p.bytesOut],
+    ]),
+    'Control',
+    ...pairs(Object.entries(p.counters)),
+  ])
+}
+
+/** SHOW PPP IDLETIMER. */
+export function printPppIdleTimers(links: readonly PppState[]): string {
+  const idle: readonly Column<PppState>[] = [
+    { head: 'Name', width: 10, text: p => p.name },
+    { head: 'User', width: 18, text: p => dash(p.user) },
+    { head: 'Idle (s)', width: 12, text: p => dash(p.idleSeconds) },
+    { head: 'Limit (s)', width: 12, text: p => p.idleLimitSeconds ?? 'OFF' },
+  ]
+  return list('PPP Idle Timers', idle, links, 'No PPP interfaces.')
+}
+
+/** SHOW PPP LIMITS: no link has any, as ONLINELIMIT and the data limits are held. */
+export function printPppLimits(links: readonly PppState[]): string {
+  const limits: readonly Column<PppState>[] = [
+    { head: 'Name', width: 10, text: p => p.name },
+    { head: 'Online', width: 18, text: p => durationText(p.ageSeconds) },
+    { head: 'Limit', width: 8, text: () => 'NONE' },
+    { head: 'In', width: 14, text: p => p.bytesIn },
+    { head: 'Out', width: 14, text: p => p.bytesOut },
+    { head: 'Data Limit', width: 10, text: () => 'NONE' },
+  ]
+  return list('PPP Limits', limits, links, 'No PPP interfaces.')
+}
+
+/** What IPCP gives every client (RFC 1877). */
+export interface NameServerState {
+  readonly dnsPrimary: string
+  readonly dnsSecondary: string
+  readonly winsPrimary: string
+  readonly winsSecondary: string
+}
+
+export function printNameServers(s: NameServerState): string {
+  return page(
+    'PPP Name Servers',
+    '',
+    leaders([
+      ['DNS Primary', s.dnsPrimary],
+      ['DNS Secondary', s.dnsSecondary],
+      ['WINS Primary', s.winsPrimary],
+      ['WINS Secondary', s.winsSecondary],
+    ]),
+  )
+}
+
+/** SHOW PPP TEMPLATE. */
+export function printPppTemplates(templates: readonly PppTemplateConfig[]): string {
+  if (templates.length === 0) return 'No PPP templates.'
+  const orOff = (value: number | undefined) => value ?? 'OFF'
+  return page(
+    ...templates.map((t, i) => [
+      ...(i === 0 ? [] : ['']),
+      `PPP Template ${t.template}`,
+      '',
+      ...leaders([
+        ['Authentication', t.authentication.toUpperCase()],
+        ['IP Pool', t.ipPool],
+        ['Echo (s)', orOff(t.echoSeconds)],
+        ['LQR (s)', orOff(t.lqrSeconds)],
+        ['BAP', t.bap ? 'ON' : 'OFF'],
+        ['MRU', t.mru ?? 'auto'],
+        ['MTU', t.mtu ?? 'auto'],
+        ['MSS Header', t.mssHeader ?? 'auto'],
+        ['Idle (s)', orOff(t.idleSeconds)],
+        ['Rechallenge (s)', t.rechallengeSeconds === 'on' ? 'ON' : orOff(t.rechallengeSeconds)],
+      ]),
+    ]),
+  )
+}
+
+/** One block of lines a link, under its name. */
+function blocks(links: readonly PppState[], lines: (link: PppState) => readonly string[]): string {
+  if (links.length === 0) return 'No PPP interfaces.'
+  return page(...links.map((p, i) => [...(i === 0 ? [] : ['']), `Interface ${clean(p.name)}`, '', ...lines(p)]))
 }

@@ -28,6 +28,11 @@ export interface IsakmpExchangeState {
   readonly state: string
   readonly peerAddress: string
   readonly type: string
+  readonly policy: string
+  readonly peerPort: number
+  /** Our address and port. */
+  readonly local: string
+  readonly ageSeconds: number
 }
 
 export interface IpsecSaState {
@@ -76,6 +81,14 @@ export interface IpsecPolicyState {
   readonly localPort: string
   readonly remotePort: string
   readonly transportProtocol: string
+  /** Selectors: an address, a range, or ANY. */
+  readonly localAddress: string
+  readonly remoteAddress: string
+  readonly localName: string
+  readonly remoteName: string
+  readonly icmpTypes: string
+  readonly usePfsKey: boolean
+  readonly group: number | undefined
   readonly counters: IpsecPolicyCounters
 }
 
@@ -85,7 +98,11 @@ export interface L2tpTunnelState {
   readonly peer: number
   readonly remote: string
   readonly hostName: string
+  readonly vendor: string
   readonly state: string
+  /** Of the control channel: what we send next, and what we expect. */
+  readonly ns: number
+  readonly nr: number
   readonly ageSeconds: number
   readonly calls: readonly {
     readonly session: number
@@ -113,6 +130,20 @@ export interface PppState {
   readonly authentication: 'CHAP' | 'MS-CHAPv2' | 'NONE'
   readonly identification: readonly string[]
   readonly ageSeconds: number
+  readonly localMru: number
+  /** Header fields that frames to the client leave out: `ACFC`, `PFC`. */
+  readonly compression: readonly string[]
+  readonly missedEchoes: number
+  /** Since a packet last went either way, and when that ends the link. */
+  readonly idleSeconds: number | undefined
+  readonly idleLimitSeconds: number | undefined
+  readonly echoSeconds: number | undefined
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly packetsIn: number
+  readonly packetsOut: number
+  /** Of control frames. */
+  readonly counters: Readonly<Record<string, number>>
 }
 
 export interface IpPoolState {

@@ -1,6 +1,6 @@
 /** SHOW SYSTEM: what runs here, since when, and what is odd about it. */
 
-import { durationText, leaders, PAGE_WIDTH, page, rule, wrap } from './layout.ts'
+import { durationText, leaders, PAGE_WIDTH, page, rule, timeDate, wrap } from './layout.ts'
 import type { SystemState } from './state.ts'
 
 export function printSystem(s: SystemState): string {
@@ -22,6 +22,11 @@ export function printSystem(s: SystemState): string {
     '',
     s.warnings.length === 0 ? 'No warnings.' : ['Warnings:', ...s.warnings.flatMap(warningLines)],
   )
+}
+
+/** SHOW TIME. */
+export function printTime(t: { readonly time: string }): string {
+  return `System time is ${timeDate(t.time).replace(' ', ' on ')} (UTC)`
 }
 
 function warningLines(text: string): string[] {
