@@ -16,7 +16,7 @@ import { Network } from './network.ts'
 import type { Pki } from './pki.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { Site } from './site.ts'
-import { type Devices, findDevices, proxyDevice, publicDevice, surroundings } from './site-devices.ts'
+import { type Devices, findDevices, proxyDevice, publicDevice, publicMtu, surroundings } from './site-devices.ts'
 import { ControlSockets, IKE_NAT_PORT, IKE_PORT } from './sockets.ts'
 import { Stats } from './stats.ts'
 import { ipsecLists } from './translate.ts'
@@ -260,7 +260,7 @@ async function bringUp(
         },
         proxyDevice: address => proxyDevice(current().devices, address),
         get publicMtu() {
-          return current().devices.publicMtu
+          return publicMtu(current().devices)
         },
         get localAddress() {
           return current().devices.localAddress

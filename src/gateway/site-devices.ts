@@ -17,7 +17,6 @@ export interface Devices {
   readonly publicDevices: readonly string[]
   /** Our end of every PPP link. */
   readonly localAddress: Ipv4
-  readonly publicMtu: number
   /** What does not fit, in words. */
   readonly warnings: readonly string[]
 }
@@ -59,9 +58,13 @@ export function findDevices(c: Configuration, site: Site): Devices {
     privateDevices,
     publicDevices,
     localAddress: lan?.address ?? DUMMY_ADDRESS,
-    publicMtu: Math.min(1500, ...publicDevices.map(deviceMtu)),
     warnings,
   }
+}
+
+/** What the narrowest public device carries now: a line may come up anew with another MTU. */
+export function publicMtu(d: Devices): number {
+  return Math.min(1500, ...d.publicDevices.map(deviceMtu))
 }
 
 /** The private device whose subnet holds a session's address: whoever is there asks for it by ARP. */

@@ -6,11 +6,12 @@ import { aes128, tripleDes } from './settings.ts'
 
 /** Packets that fill the tunnel and may not be fragmented inside it, then megabytes: nothing may stall. */
 async function fill(client: Client): Promise<string> {
-  await expectPings(client, 5, '-M do -s 1372')
+  const mtu = Number(await client.must('cat /sys/class/net/ppp0/mtu'))
+  await expectPings(client, 5, `-M do -s ${mtu - 28}`)
   await expectPings(client, 5, '-M dont -s 4000')
   const down = await download(client, 2_000_000)
   const upward = await upload(client, 2_000_000)
-  return `${down.toFixed(0)} down, ${upward.toFixed(0)} up`
+  return `${mtu} inside, ${down.toFixed(0)} down, ${upward.toFixed(0)} up`
 }
 
 /** The router before the client has narrow links on both sides, then the gateway itself has one. */
@@ -33,15 +34,25 @@ async function narrowPath({ world, c1, c3 }: Stage): Promise<string> {
       await narrow(c1, `router ${mtu}`)
     }
     await routes('')
-    // A gateway on a line of its own, as with PPPoE: without NAT, in ESP's own protocol.
+    // A gateway whose own line is narrow, as with PPPoE. Its provider's router fragments towards it; on this wire the
+    // other ends have to, for a device takes no more than its MTU.
     await network.ip('gw', 'link set pub0 mtu 1280')
+    await routes(' mtu 1280')
     await narrow(c1, 'gateway 1280 in UDP')
+    await clientRoute(c3, ' mtu 1280')
     await narrow(c3, 'gateway 1280 bare')
   } finally {
     await routes('')
     await network.ip('gw', 'link set pub0 mtu 1500')
+    await clientRoute(c3, '')
   }
   return `Mbit/s: ${figures.join('; ')}`
+}
+
+async function clientRoute(client: Client, mtu: string): Promise<void> {
+  const way = await client.must(`ip -o route get ${gatewayPublic}`)
+  const device = / dev (\S+)/.exec(way)![1]
+  await client.must(`ip route replace ${subnet(gatewayPublic)} dev ${device} scope link${mtu}`)
 }
 
 const subnet = (address: string) => address.replace(/\d+$/, '0/24')
