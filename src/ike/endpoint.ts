@@ -24,9 +24,10 @@ import { type ParsedHeader, parseHeader } from './message.ts'
 import type { Deletion, Notification } from './payload.ts'
 import { isInitialContact, Peers } from './peers.ts'
 import type { IkeConfig } from './policy.ts'
+import type { ClearMessage } from './protect.ts'
 import { follow, isUsed, QuickModes, rememberInformational } from './quick-mode-exchanges.ts'
 import { type IkeSnapshot, type Phase1Key, takeKeys, takeSnapshot } from './snapshot.ts'
-import { cookieKey, type EstablishedPhase1, isEstablished, type Peer, type Place } from './state.ts'
+import { cookieKey, type EstablishedPhase1, isEstablished, type Peer, type Phase1, type Place } from './state.ts'
 import type { Timer } from './timers.ts'
 import { pairDeleted } from './unused.ts'
 
@@ -37,6 +38,7 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
   private readonly quickModes: QuickModes
   private readonly fragments = new Reassembler()
   private fragmentTimer: Timer | undefined
+  private watcher: ((message: ClearMessage) => void) | undefined
 
   constructor(options: IkeEndpointOptions) {
     this.context = new Context(options)
@@ -65,9 +67,26 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     return takeSnapshot(this.context, this.peers, this.mainModes, this.quickModes)
   }
 
+  clearCounters(): void {
+    this.context.counters.clear()
+  }
+
   /** For Wireshark's IKEv1 table: only on the operator's explicit request. */
   exportKeys(): Phase1Key[] {
     return takeKeys(this.context)
+  }
+
+  /** From now on `watcher` sees what encrypted messages hold, for an operator who debugs; undefined ends it. */
+  watch(watcher: ((message: ClearMessage) => void) | undefined): void {
+    this.watcher = watcher
+    if (watcher) for (const phase1 of this.context.phase1s.values()) this.show(phase1)
+  }
+
+  private show(phase1: Phase1): void {
+    const { state } = phase1
+    if (state.name === 'SASENT') return
+    const all = state.name === 'UP' ? [state.sa.keys] : [state.keys, ...state.trials.map(t => t.keys)]
+    for (const { protection } of all) protection.observe ??= message => this.watcher?.(message)
   }
 
   private take(input: IkeInput | DeadlineInput): void {
@@ -137,6 +156,8 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     if (header.exchange >= AUTHIP_FIRST && header.exchange <= AUTHIP_LAST) return context.count('authip')
     if (header.version !== ISAKMP_VERSION) throw new IkeError('version')
     if (isZero(header.initiatorCookie)) throw new IkeError('zero-cookie')
+    const watched = this.watcher && this.context.phase1s.get(cookieKey(header))
+    if (watched) this.show(watched)
     if (header.nextPayload === PayloadType.Fragment) return this.fragment(bytes, header, place)
     switch (header.exchange) {
       case Exchange.Main:

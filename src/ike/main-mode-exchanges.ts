@@ -224,6 +224,7 @@ export class MainModes {
           identity: formatIdentity(answer.identity),
           established: context.now,
           expires: context.now + start.lifetimeSeconds * 1000,
+          retired: false,
           quickModes: new Map(),
           usedQuickModeIds: new Set<number>(),
           usedInformationalIds: new Set<number>(),

@@ -66,9 +66,10 @@ export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[]
     return { kind: 'no-key', client, policy }
 
   const natFlavour = policy.natTraversal ? chooseNatFlavour(vendorIds) : undefined
+  const offeredSeconds = choice.lifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS
   const under = (p: IsakmpPolicy): PolicyChoice => ({
     policy: p,
-    lifetimeSeconds: Math.min(choice.lifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS, p.lifetimeSeconds),
+    lifetimeSeconds: Math.min(offeredSeconds, p.lifetimeSeconds),
   })
   const cookies = { initiatorCookie: header.initiatorCookie, responderCookie: dice(RESPONDER_COOKIE_LENGTH) }
   const start: MainModeStart = {
@@ -76,6 +77,7 @@ export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[]
     ...under(policy),
     others: otherPolicies(policies, policy, choice.suite).map(under),
     suite: choice.suite,
+    offeredSeconds,
     natFlavour,
     client,
     microsoft: vendorIds.some(v => hasVendorId([v.subarray(0, 16)], VendorId.MsNt5)),

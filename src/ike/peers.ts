@@ -96,11 +96,12 @@ export class Peers {
   addPhase1(phase1: EstablishedPhase1): void {
     const { peer, expires } = phase1.state.sa
     peer.phase1s.add(phase1)
+    for (const p of peer.phase1s) if (p.state.sa.retired) this.forgetPhase1(p)
     for (const oldest of peer.phase1s) {
       if (peer.phase1s.size <= MAX_ISAKMP_SAS) break
       this.removePhase1(oldest, 'too many', true)
     }
-    phase1.timer = this.context.timers.set(expires, () => this.removePhase1(phase1, 'lifetime', true))
+    phase1.timer = this.context.timers.set(expires, () => this.expirePhase1(phase1))
     this.armKeepalive(peer)
     this.liveness.watch(peer)
   }
@@ -144,14 +145,8 @@ export class Peers {
     }
     const sas = [...peer.phase1s]
     // Where the one that made the pair has run out, nothing tells which are older.
-    for (const p of sas.slice(
-      0,
-      Math.max(
-        0,
-        sas.findIndex(p => p.id === current.phase1),
-      ),
-    ))
-      this.removePhase1(p, 'the client started anew', true)
+    const made = sas.findIndex(p => p.id === current.phase1)
+    for (const p of sas.slice(0, Math.max(0, made))) this.removePhase1(p, 'the client started anew', true)
   }
 
   /** An authenticated message came from `place`: its SAs follow. */
@@ -255,6 +250,21 @@ export class Peers {
       if (state.sa.quickModes.get(quick.messageId) === quick) state.sa.quickModes.delete(quick.messageId)
   }
 
+  /**
+   * Its life is over by our policy. Who believes in a longer one and hears of no end goes on asking under it whether we
+   * are there (RFC 3706), and hangs up where nobody answers.
+   */
+  private expirePhase1(phase1: EstablishedPhase1): void {
+    const { sa } = phase1.state
+    const ends = sa.established + phase1.start.offeredSeconds * 1000
+    const newest = [...sa.peer.phase1s].at(-1) === phase1
+    if (phase1.start.policy.sendDeletes || !newest || ends <= this.context.now)
+      return this.removePhase1(phase1, 'lifetime', true)
+    sa.retired = true
+    phase1.timer = this.context.timers.set(ends, () => this.removePhase1(phase1, 'lifetime', false))
+    this.settle(sa.peer, 'lifetime')
+  }
+
   /** Ends an ISAKMP SA. Its ESP SAs live on. */
   removePhase1(phase1: EstablishedPhase1, reason: string, tell: boolean): void {
     if (tell && phase1.start.policy.sendDeletes) this.informBy(phase1, isakmpDeletion(phase1.start))
@@ -280,8 +290,9 @@ export class Peers {
     for (const phase1 of [...peer.phase1s]) this.removePhase1(phase1, reason, tell)
   }
 
-  /** A peer with nothing left is down. */
+  /** A peer with nothing left is down; what only answers is nothing. */
   private settle(peer: Peer, reason: string): void {
+    if (peer.children.size === 0) for (const p of peer.phase1s) if (p.state.sa.retired) this.forgetPhase1(p)
     if (peer.phase1s.size > 0 || peer.children.size > 0 || !this.byId.delete(peer.id)) return
     this.vacate(peer)
     this.context.timers.cancel(peer.keepalive)

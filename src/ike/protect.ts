@@ -10,6 +10,15 @@ import type { Phase1Cipher } from './policy.ts'
 export interface Protection {
   readonly cipher: Phase1Cipher
   readonly key: Uint8Array
+  /** Is shown what stands in each message in clear; unset unless somebody debugs. */
+  observe?: ((message: ClearMessage) => void) | undefined
+}
+
+/** What an encrypted message holds. One that came in is not authenticated yet. */
+export interface ClearMessage {
+  readonly header: Header
+  readonly payloads: readonly Payload[]
+  readonly out: boolean
 }
 
 /** Encrypts a message, zero-padded to whole blocks. `iv` of the answer is that of the exchange's next message. */
@@ -19,6 +28,7 @@ export function protect(
   p: Protection,
   iv: Uint8Array,
 ): { bytes: Uint8Array; iv: Uint8Array } {
+  p.observe?.({ header, payloads, out: true })
   const clear = emitPayloads(payloads)
   const block = blockLength(p.cipher)
   const padding = (block - (clear.length % block)) % block
@@ -51,11 +61,12 @@ export function checkCiphertext(bytes: Uint8Array, p: Protection): void {
 /** Decrypts a message. Padding behind the chain is ignored, whatever it holds. Throws IkeError; nothing is authenticated yet. */
 export function unprotect(bytes: Uint8Array, p: Protection, iv: Uint8Array): Unprotected {
   checkCiphertext(bytes, p)
-  const { nextPayload } = parseHeader(bytes)
+  const { nextPayload, ...header } = parseHeader(bytes)
   const sealed = bytes.subarray(HEADER_LENGTH)
   const block = blockLength(p.cipher)
   const clear = decrypt(p.cipher, p.key, iv, sealed)
   const { payloads, length } = parsePayloads(nextPayload, clear)
+  p.observe?.({ header, payloads, out: false })
   const first = payloads[0]!.body.length + 4
   return { payloads, behindFirst: clear.slice(first, length), iv: sealed.slice(-block) }
 }

@@ -6,6 +6,7 @@ import { type Context, type Failure, placeText } from './context.ts'
 import { costliestGroup } from './dh.ts'
 import { Effort, PHASE2_SHARE } from './effort.ts'
 import { IkeError } from './error.ts'
+import { isakmpDeletion } from './informational.ts'
 import { notifyProtected } from './main-mode-exchanges.ts'
 import { body, type ParsedHeader } from './message.ts'
 import type { Peers } from './peers.ts'
@@ -55,6 +56,11 @@ export class QuickModes {
     const { context, peers } = this
     const { sa } = phase1.state
     const request = openQuickMode(phase1, header, bytes)
+    if (sa.retired) {
+      // An answer, whatever SENDDELETES says: it would repeat itself for a minute before it makes a new ISAKMP SA.
+      context.count('isakmp-sa-expired')
+      return peers.informBy(phase1, isakmpDeletion(phase1.start))
+    }
     const value = body(request.payloads, PayloadType.KeyExchange)
     // It says it again in a second or two.
     if (value && !this.effort.take(place.remote.address, costliestGroup(value.length), context.now))

@@ -82,7 +82,7 @@ export function takeSnapshot(
 ): IkeSnapshot {
   const sas: IsakmpSaSnapshot[] = []
   for (const p of context.phase1s.values()) {
-    if (!isEstablished(p)) continue
+    if (!isEstablished(p) || p.state.sa.retired) continue
     const { sa } = p.state
     sas.push({
       id: p.id,

@@ -36,6 +36,8 @@ export interface MainModeStart extends Cookies, PolicyChoice {
   /** Policies that would have agreed to the same under another pre-shared key: the fifth message decides. */
   readonly others: readonly PolicyChoice[]
   readonly suite: Phase1Suite
+  /** How long the client takes it to live, whose offer was accepted as it was. */
+  readonly offeredSeconds: number
   readonly natFlavour: NatFlavour | undefined
   /** Who sent it, in words. */
   readonly client: string
@@ -70,6 +72,8 @@ export interface IsakmpSa {
   readonly identity: string
   readonly established: Millis
   readonly expires: Millis
+  /** Over by our policy, though the client was not told: it still answers, but makes nothing new. */
+  retired: boolean
   /** By message ID; Windows counts them 1, 2, 3 in every SA, so they mean nothing outside it. */
   readonly quickModes: Map<number, QuickMode>
   /** Message IDs that an authenticated message bore, so that a recorded one cannot be played again: of every Quick Mode, */

@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { PayloadType, Protocol } from '../../src/ike/constants.ts'
 import { bodies, parseMessage } from '../../src/ike/message.ts'
 import { type Proposal, parseSa } from '../../src/ike/proposal.ts'
+import { cdn, icrp, sccrp } from '../../src/l2tp/compose.ts'
+import { emitControl } from '../../src/l2tp/header.ts'
 import type { Millis } from '../../src/machine.ts'
 import { fromHex, toHex } from '../../src/packet/bytes.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
@@ -217,5 +219,21 @@ describe('a client and a gateway over a bad path', () => {
         expect(client.deadline).toBe(1000)
       }),
     )
+  })
+
+  it('starts no PPP in a call that a CDN ended, which had waited for the ICRP before it', () => {
+    const client = newClient(windowsXp)
+    const effects: VpnClientEffect[] = []
+    const says = (ns: number, sessionId: number, body: Uint8Array) => {
+      const bytes = emitControl({ tunnelId: 1, sessionId, ns, nr: 0, body })
+      client['toLac']({ kind: 'message', bytes }, 0, effects)
+    }
+    client['toLac']({ kind: 'connect' }, 0, effects)
+    client['toLac']({ kind: 'call' }, 0, effects)
+    says(0, 0, sccrp({ hostName: 'lns', assignedTunnelId: 7, receiveWindow: 8 }))
+    says(2, 1, cdn(9, { resultCode: 1 }))
+    says(1, 1, icrp(9))
+    expect(effects.map(e => e.kind)).toEqual(['down'])
+    expect(client.phase).toBe('down')
   })
 })

@@ -179,6 +179,76 @@ describe('renewing ESP SAs', () => {
     expect(gateway.endpoint.snapshot().children.map(c => c.peer)).toEqual([1, 1])
   })
 
+  describe('under an ISAKMP SA that ran out before the client was told', () => {
+    /** Ten minutes by our policy, eight hours by the client's. */
+    function expired(sendDeletes = false) {
+      const gateway = new Gateway({ lifetimeSeconds: 600, sendDeletes })
+      const client = new Client(gateway)
+      const pair = client.connect()
+      gateway.pass(601)
+      gateway.take()
+      return { gateway, client, pair }
+    }
+    const asked = (client: Client) => {
+      const answer = client.send(client.ike.areYouThere(7))
+      return answer && parseNotification(body(client.ike.openInformational(answer), PayloadType.Notification)!).type
+    }
+
+    it('hears whoever asks, and shows the SA no more', () => {
+      const { gateway, client } = expired()
+      expect(gateway.endpoint.snapshot().sas).toEqual([])
+      expect(asked(client)).toBe(Notify.DpdRUThereAck)
+      // Not where a DELETE went out: it is over on both sides.
+      expect(asked(expired(true).client)).toBeUndefined()
+    })
+
+    it('makes no new pair: a DELETE tells that it is over, as often as it is asked', () => {
+      const { gateway, client } = expired()
+      const { bytes } = client.ike.quick1()
+      for (let n = 1; n <= 2; n++) {
+        const payloads = client.ike.openInformational(client.must(bytes))
+        expect(body(payloads, PayloadType.Delete)).toBeDefined()
+      }
+      expect(gateway.count('isakmp-sa-expired')).toBe(2)
+      expect(gateway.endpoint.snapshot().children).toHaveLength(1)
+      expect(of(gateway.take(), 'installInbound')).toEqual([])
+    })
+
+    it('completes a Quick Mode that was under way', () => {
+      const gateway = new Gateway({ lifetimeSeconds: 600, sendDeletes: false })
+      const client = new Client(gateway).mainMode()
+      gateway.pass(599)
+      const { bytes } = client.ike.quick3(client.must(client.ike.quick1().bytes))
+      gateway.pass(2)
+      client.send(bytes)
+      expect(gateway.endpoint.snapshot().children.map(c => c.complete)).toEqual([true])
+    })
+
+    it('lets go of it with a newer one, with the last pair, and when the client does', () => {
+      const newer = expired()
+      new Client(newer.gateway, { seed: 'newer' }).mainMode()
+      expect(asked(newer.client)).toBeUndefined()
+      expect(newer.gateway.endpoint.snapshot().children).toHaveLength(1)
+
+      const last = expired()
+      last.client.send(last.client.ike.deleteEsp(last.pair.inboundSpi))
+      expect(of(last.gateway.take(), 'peerDown')).toHaveLength(1)
+
+      const told = expired()
+      told.client.send(told.client.ike.deleteIsakmp())
+      expect(asked(told.client)).toBeUndefined()
+
+      // Where its own life of it is over.
+      const gateway = new Gateway({ lifetimeSeconds: 600, sendDeletes: false })
+      const brief = new Client(gateway, { lifetimeSeconds: 700 })
+      brief.connect()
+      gateway.pass(650)
+      expect(asked(brief)).toBe(Notify.DpdRUThereAck)
+      gateway.pass(51)
+      expect(asked(brief)).toBeUndefined()
+    })
+  })
+
   it('takes a packet on the inbound SA for the third message', () => {
     const gateway = new Gateway()
     const client = new Client(gateway).mainMode()

@@ -113,9 +113,8 @@ function limits(rng: Rng): string {
   const lines = []
   if (rng.chance(15)) lines.push(`set ipsec bundlespecification=1 expirykbytes=${rng.pick([60, 300, 2000])}`)
   if (rng.chance(15)) lines.push(`set ipsec bundlespecification=1 expiryseconds=${rng.pick([300, 900, 2400])}`)
-  // Not both: whoever asks by a phase 1 whether the gateway is there has to hear that it cut its life.
   if (rng.chance(15)) lines.push(`set isakmp policy=roaming1 expiryseconds=${rng.pick([600, 1200, 3600])}`)
-  else if (rng.chance(10)) lines.push('set isakmp policy=roaming1 senddeletes=false')
+  if (rng.chance(10)) lines.push('set isakmp policy=roaming1 senddeletes=false')
   return lines.map(line => `${line}\n`).join('')
 }
 

@@ -78,6 +78,7 @@ describe('a day without a cloud', () => {
     ['vista', 'set isakmp policy=roaming1 expiryseconds=600'],
     ['ios', 'set isakmp policy=roaming1 expiryseconds=600'],
     ['win8', 'set isakmp policy=roaming1 expiryseconds=600 senddeletes=false'],
+    ['ios', 'set isakmp policy=roaming1 expiryseconds=600 senddeletes=false'],
   ] as const
   it.each(days)('%s connects once, however short its SAs live (%s)', (name, limit) => {
     const marathon = limit === ''

@@ -365,9 +365,10 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
     } catch (e) {
       return this.leave('L2TP', `a message of the server's is wrong: ${(e as Error).message}`, now, effects)
     }
-    // PPP starts behind the ICCN that makes room for it.
+    // PPP starts behind the ICCN that makes room for it, unless a CDN that waited for its turn ended the call at once.
     for (const effect of told) if (effect.kind !== 'callUp') this.fromLac(effect, now, effects)
-    for (const effect of told) if (effect.kind === 'callUp') this.fromLac(effect, now, effects)
+    for (const effect of told)
+      if (effect.kind === 'callUp' && this.lac.calls.has(effect.localSessionId)) this.fromLac(effect, now, effects)
     if (this.phase === 'leavingL2tp' && this.lac.channel.unacknowledged === 0) this.close(effects)
   }
 
