@@ -109,6 +109,7 @@ type Found = { readonly entry: CommandEntry; readonly pathTokens: readonly Token
 /** Steps 2 and 3. */
 function findEntry(verb: string, tokens: readonly Token[]): Found {
   let entries = entriesOf(verb)
+  if (entries.length === 0) return { fault: `${verb.toUpperCase()}: a command of the router's that is not here` }
   let depth = 0
   for (;;) {
     const token = tokens[depth + 1]

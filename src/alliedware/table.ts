@@ -12,6 +12,8 @@ import { l2tpCommands } from './commands/l2tp.ts'
 import { neighbourCommands } from './commands/neighbours.ts'
 import { operations } from './commands/operate.ts'
 import { pppCommands } from './commands/ppp.ts'
+import { refusedCommands } from './commands/refused.ts'
+import { resetCommands } from './commands/reset.ts'
 import { sshCommands } from './commands/ssh.ts'
 import { systemCommands } from './commands/system.ts'
 import { userCommands } from './commands/user.ts'
@@ -32,6 +34,8 @@ export const commandTable: readonly CommandEntry[] = [
   ...certificateCommands,
   ...operations,
   ...fileCommands,
+  ...resetCommands,
+  ...refusedCommands,
   ...neighbourCommands,
   ...aliasCommands,
 ]

@@ -1,14 +1,16 @@
 /** Carries out the router commands that vpnctl sends: SHOW and RESET here, what changes the configuration by its own table. */
 
 import { applyCommand, expandAlias } from '../alliedware/apply.ts'
+import { refusedOperations } from '../alliedware/commands/refused.ts'
 import type { Configuration, EncoKey, User } from '../alliedware/config.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
 import { type CertificateWorld, certificateCommand } from './certificate-commands.ts'
 import { configurationCommand, type ScriptFiles } from './configuration-commands.ts'
 import { Severity } from './log.ts'
+import { ping } from './ping.ts'
+import { disablePpp, reset } from './reset-commands.ts'
 import type { SecretStore, StoredUser } from './secret-store.ts'
-import * as show from './show.ts'
 import type { ShowWorld } from './show-answer.ts'
 import { showing } from './show-commands.ts'
 import type { Site } from './site.ts'
@@ -41,7 +43,7 @@ export async function carryOut(w: CommandWorld, text: string, caller: Caller): P
   if (outcome.kind === 'inert') {
     return { exit: 1, text: `Error: fill in <${command.placeholders.join('>, <')}> first` }
   }
-  const answer = await change(w, command, outcome.configuration, caller)
+  const answer = disablePpp(w.control, command, caller) ?? (await change(w, command, outcome.configuration, caller))
   const oddities = outcome.faults.map(f => `Warning: ${f.text}`)
   return { ...answer, text: [...oddities, answer.text].join('\n') }
 }
@@ -126,30 +128,8 @@ function purgeUsers(secrets: SecretStore, c: Configuration): void {
 
 async function operate(w: CommandWorld, command: Command, caller: Caller): Promise<AdminAnswer> {
   if (command.verb === 'show') return await showing(w, command)
-  if (command.verb === 'reset') return reset(w, command, caller)
-  return {
-    exit: 1,
-    text: `Error: ${command.verb.toUpperCase()} ${command.object.join(' ').toUpperCase()} is not to be had here yet`,
-  }
-}
-
-function reset(w: CommandWorld, command: Command, caller: Caller): AdminAnswer {
-  const { control } = w
-  const reason = `reset by ${caller.user ?? `uid ${caller.uid}`}`
-  const sessions = show.sessions(control)
-  let hit: number[] = []
-  switch (command.object.join(' ')) {
-    case 'session':
-      hit = sessions.filter(s => s.id === Number(command.value)).map(s => s.id)
-      break
-    case 'user':
-      hit = sessions.filter(s => s.user.toLowerCase() === command.value?.toLowerCase()).map(s => s.id)
-      break
-    default:
-      return { exit: 1, text: `Error: RESET ${command.object.join(' ').toUpperCase()} is not to be had here yet` }
-  }
-  if (hit.length === 0)
-    return { exit: 1, text: `Error: no session ${command.object[0] === 'user' ? 'of user ' : ''}${command.value}` }
-  for (const id of hit) control.closeSession(id, reason)
-  return { exit: 0, text: DONE }
+  if (command.verb === 'reset') return await reset(w, command, caller)
+  if (command.verb === 'ping') return await ping(command)
+  const whole = [command.verb, ...command.object].join(' ')
+  return { exit: 1, text: `Error: ${refusedOperations[whole] ?? `${whole.toUpperCase()} is not to be had here yet`}` }
 }

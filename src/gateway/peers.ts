@@ -9,7 +9,7 @@ import type { Attempts } from './attempts.ts'
 import { type Log, Severity } from './log.ts'
 import type { SaMessage } from './messages.ts'
 import type { DataPath, IkeSockets } from './ports.ts'
-import type { Stats, TrafficCounts } from './stats.ts'
+import { addTraffic, NO_TRAFFIC, type Stats, type TrafficCounts } from './stats.ts'
 
 /** Share of a byte limit after which the SA says that it will end. */
 const SOFT_SHARE = 0.9
@@ -167,6 +167,15 @@ export class Peers {
     return [...this.bygone.values(), ...[...this.all.keys()].map(peer => this.to.stats.peer(peer))]
   }
 
+  /** What the IPsec policies have carried counts from zero again: what live peers have counted is taken off it. */
+  clearTraffic(): void {
+    this.bygone.clear()
+    for (const p of this.all.values()) {
+      const { ipsecPolicy: policy } = p
+      this.bygone.set(policy, addTraffic(this.bygone.get(policy) ?? NO_TRAFFIC, this.to.stats.peer(p.peer), -1))
+    }
+  }
+
   private newest(peer: number): PeerSa | undefined {
     return [...(this.all.get(peer)?.sas.values() ?? [])].findLast(s => s.outbound)
   }
@@ -315,19 +324,6 @@ export class Peers {
       case 'discarded':
         return isakmp(Severity.Detail, `Discarded a datagram from ${remote}: ${e.reason}`, {})
     }
-  }
-}
-
-const NO_TRAFFIC: TrafficCounts = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0, failedIn: 0, failedOut: 0 }
-
-function addTraffic(a: TrafficCounts, b: TrafficCounts): TrafficCounts {
-  return {
-    packetsIn: a.packetsIn + b.packetsIn,
-    bytesIn: a.bytesIn + b.bytesIn,
-    packetsOut: a.packetsOut + b.packetsOut,
-    bytesOut: a.bytesOut + b.bytesOut,
-    failedIn: a.failedIn + b.failedIn,
-    failedOut: a.failedOut + b.failedOut,
   }
 }
 

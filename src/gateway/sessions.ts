@@ -257,6 +257,12 @@ export class Sessions {
     return Object.fromEntries(sum)
   }
 
+  /** They count from zero again: what live links have counted is taken off it. */
+  clearCounters(): void {
+    this.bygone.clear()
+    for (const s of this.all.values()) addCounts(this.bygone, s, -1)
+  }
+
   /** Takes the session's route away. */
   private withdraw(s: Session): void {
     if (!s.networkUp || s.admission?.kind !== 'accepted') return
@@ -326,6 +332,6 @@ export class Sessions {
   }
 }
 
-function addCounts(sum: Map<string, number>, s: Session): void {
-  for (const [name, n] of Object.entries(s.link.snapshot().counters)) sum.set(name, (sum.get(name) ?? 0) + n)
+function addCounts(sum: Map<string, number>, s: Session, times = 1): void {
+  for (const [name, n] of Object.entries(s.link.snapshot().counters)) sum.set(name, (sum.get(name) ?? 0) + times * n)
 }

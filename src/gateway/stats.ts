@@ -34,6 +34,8 @@ export interface StatsMemory {
 export class Stats {
   readonly memory: StatsMemory
   private readonly workers: Float64Array
+  /** What the workers' counters had reached when they were last set to zero: none but a worker writes there. */
+  private zero = new Float64Array(0)
   private readonly peers: Float64Array
   private readonly sessions: Float64Array
 
@@ -97,13 +99,21 @@ export class Stats {
     this.sessions.fill(0, session * TRAFFIC_SIZE, (session + 1) * TRAFFIC_SIZE)
   }
 
+  /** `totals` count from zero again. */
+  clearTotals(): void {
+    this.zero = this.workers.slice()
+  }
+
   /** All workers' counters added up, by name. */
   totals(): Record<string, number> {
     const out: Record<string, number> = {}
     const workers = this.workers.length / WORKER_SIZE
     const sum = (column: number) => {
       let total = 0
-      for (let w = 0; w < workers; w++) total += this.workers[w * WORKER_SIZE + column]!
+      for (let w = 0; w < workers; w++) {
+        const at = w * WORKER_SIZE + column
+        total += this.workers[at]! - (this.zero[at] ?? 0)
+      }
       return total
     }
     for (const [name, column] of Object.entries(WorkerCounter)) out[name] = sum(column)
@@ -124,6 +134,26 @@ export interface TrafficCounts {
   readonly bytesOut: number
   readonly failedIn: number
   readonly failedOut: number
+}
+
+export const NO_TRAFFIC: TrafficCounts = {
+  packetsIn: 0,
+  bytesIn: 0,
+  packetsOut: 0,
+  bytesOut: 0,
+  failedIn: 0,
+  failedOut: 0,
+}
+
+export function addTraffic(a: TrafficCounts, b: TrafficCounts, times = 1): TrafficCounts {
+  return {
+    packetsIn: a.packetsIn + times * b.packetsIn,
+    bytesIn: a.bytesIn + times * b.bytesIn,
+    packetsOut: a.packetsOut + times * b.packetsOut,
+    bytesOut: a.bytesOut + times * b.bytesOut,
+    failedIn: a.failedIn + times * b.failedIn,
+    failedOut: a.failedOut + times * b.failedOut,
+  }
 }
 
 function traffic(rows: Float64Array, row: number): TrafficCounts {

@@ -44,6 +44,10 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
     for (const of of this.peers.values()) for (const t of of.values()) this.settle(t)
   }
 
+  clearCounters(): void {
+    Object.assign(this.context.counters, newCounters())
+  }
+
   get deadline(): Millis | undefined {
     return this.deadlines.next
   }

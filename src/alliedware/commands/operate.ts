@@ -1,4 +1,4 @@
-/** Commands to the running gateway: SHOW, RESET, debugging, logging in and out. Nothing of them is configuration. */
+/** Commands to the running gateway: SHOW, debugging, logging in and out. Nothing of them is configuration. */
 
 import { type CommandEntry, operate } from '../grammar.ts'
 import {
@@ -152,28 +152,13 @@ const debugging: readonly CommandEntry[] = ['enable', 'disable'].flatMap(verb =>
   operate({ verb, path: 'SYStem SECurity' }),
 ])
 
-const resets: readonly CommandEntry[] = [
-  operate({ verb: 'reset', path: 'SESsion=', of: number(0, 0xffffffff) }),
-  operate({ verb: 'reset', path: 'USEr=?', of: name(64), parameters: { COUNter: optional(text(1, 16)) } }),
-  operate({ verb: 'reset', path: 'ISAkmp POLicy=?', of: policyName }),
-  operate({ verb: 'reset', path: 'ISAkmp SA=', of: number(0, 0xffffffff) }),
-  operate({ verb: 'reset', path: 'ISAkmp COUNter=?', of: text(1, 16) }),
-  operate({ verb: 'reset', path: 'IPSec POLicy=?', of: policyName }),
-  operate({ verb: 'reset', path: 'IPSec COUNter=?', of: text(1, 16) }),
-  operate({ verb: 'reset', path: 'L2TP TUNnel=', of: number(0, 65535) }),
-  operate({ verb: 'reset', path: 'L2TP COUNter' }),
-  operate({ verb: 'reset', path: 'PPP=?', of: number(0, 511) }),
-  operate({ verb: 'reset', path: 'LOG' }),
-  operate({ verb: 'delete', path: 'FIREwall SESsion=', of: text(1, 16) }),
-]
-
 const terminal: readonly CommandEntry[] = [
+  operate({ verb: 'delete', path: 'FIREwall SESsion=', of: text(1, 16) }),
   operate({ verb: 'help', path: '', of: line, free: true }),
   operate({ verb: 'login', path: '', of: line, free: true }),
   operate({ verb: 'logoff', path: '' }),
   operate({ verb: 'ping', path: '', of: line, free: true }),
-  operate({ verb: 'set', path: 'TIMe=?', of: text(1, 16), free: true }),
   operate({ verb: 'set', path: 'ASYn', parameters: { PAGe: either(bool, number(5, 1000)) }, selector: 'page' }),
 ]
 
-export const operations: readonly CommandEntry[] = [...debugging, ...shows, ...resets, ...terminal]
+export const operations: readonly CommandEntry[] = [...debugging, ...shows, ...terminal]

@@ -1,0 +1,39 @@
+/** Commands of the router's that the gateway understands well enough to say why it does not carry them out. */
+
+import { act, type CommandEntry, operate } from '../grammar.ts'
+import { text } from '../value.ts'
+
+const any = text(0, 128)
+
+/** The gateway is an LNS that waits for its clients. */
+const NO_CALLS = 'the gateway makes no calls of its own: it answers its clients'
+
+/** Why an operation is refused, by verb and object. */
+export const refusedOperations: Readonly<Record<string, string>> = {
+  'activate l2tp call': NO_CALLS,
+  'deactivate l2tp call': 'calls are the clients’: RESET SESSION or RESET L2TP TUNNEL ends one',
+  'activate ppp': NO_CALLS,
+  'set time': 'the host keeps the time: "timedatectl set-time" there, or NTP',
+  'set password': 'SET USER=name PASSWORD=... changes a password',
+}
+
+export const refusedCommands: readonly CommandEntry[] = [
+  operate({ verb: 'activate', path: 'L2TP CALL=', of: any, free: true }),
+  operate({ verb: 'deactivate', path: 'L2TP CALL=', of: any, free: true }),
+  operate({ verb: 'activate', path: 'PPP=', of: any, free: true }),
+  operate({ verb: 'set', path: 'TIMe=?', of: any, free: true }),
+  operate({ verb: 'set', path: 'PASSword', free: true }),
+  // In a script they would be half a configuration: an error.
+  ...['add', 'set', 'delete'].flatMap(verb =>
+    ['L2TP CALL=', 'L2TP USer='].map(path =>
+      act({
+        verb,
+        path,
+        of: any,
+        free: true,
+        section: 'L2TP',
+        apply: (_draft, _of, _args, report) => report.error(NO_CALLS),
+      }),
+    ),
+  ),
+]
