@@ -71,10 +71,6 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     this.context.counters.clear()
   }
 
-  clearCounters(): void {
-    this.context.counters.clear()
-  }
-
   /** For Wireshark's IKEv1 table: only on the operator's explicit request. */
   exportKeys(): Phase1Key[] {
     return takeKeys(this.context)
