@@ -49,9 +49,28 @@ struct DesUnit {
   DesEncryptor encryptor;
 };
 
+inline constexpr size_t kDesShuffleLanes = 16;
+
+// Between calls: all lanes' round keys, and both halves of the last block.
+struct alignas(64) DesShuffleState {
+  uint8_t keys[kDesMaxStages * 16 * 8 * kDesShuffleLanes];
+  uint8_t chain[16 * kDesShuffleLanes];
+};
+
+// CBC encryption of 16 packets side by side in bytes, not bits.
+struct DesShuffle {
+  // `stages` * 16 words of round keys from the words of a key: once for an SA.
+  void (*schedule)(const uint64_t* key, size_t stages, uint64_t* schedule);
+  // A schedule and an IV for each lane.
+  void (*begin)(const uint64_t* const* schedules, const uint64_t* ivs, size_t stages, DesShuffleState& state);
+  // The next block of each lane, in place.
+  void (*step)(uint64_t* blocks, size_t stages, DesShuffleState& state);
+};
+
 // Each answers nullptr where this processor (or this build) has not the instructions.
 const DesUnit* DesAvx512();
 const DesUnit* DesAvx2();
 const DesUnit* DesPortable();  // always there
+const DesShuffle* DesShuffleAvx2();
 
 }  // namespace floatgate

@@ -1,5 +1,5 @@
 // What protects ESP packets: CBC ciphers and truncated HMACs, done by OpenSSL one packet after the other, or by
-// libipsec-mb or, for DES, our own bit slices many at once. A mirror of src/esp/suites.ts.
+// libipsec-mb or, for DES, by our own code many at once. A mirror of src/esp/suites.ts.
 #pragma once
 
 #include <openssl/evp.h>
@@ -116,8 +116,6 @@ class IpsecMb {
   IpsecMb& operator=(const IpsecMb&) = delete;
   ~IpsecMb();
 
-  // Whether DES runs in vector lanes here (AVX-512); elsewhere the library does it bit by bit.
-  bool vectorised_des() const { return manager_->used_arch == IMB_ARCH_AVX512; }
   void Expand(const SuiteKeys& keys, IpsecMbKeys& expanded);
   void Crypt(Job* const* jobs, size_t count);
   void Sign(Job* const* jobs, size_t count);
@@ -132,15 +130,16 @@ class IpsecMb {
 
 #endif
 
-// DES keys as they came: bit slices choose their bits by wiring.
-struct BitsliceKeys {
-  BitsliceKeys() = default;
-  BitsliceKeys(const BitsliceKeys&) = delete;
-  BitsliceKeys& operator=(const BitsliceKeys&) = delete;
-  ~BitsliceKeys();
+// DES keys as they came, since bit slices choose their bits by wiring; and their round keys for shuffles.
+struct DesKeys {
+  DesKeys() = default;
+  DesKeys(const DesKeys&) = delete;
+  DesKeys& operator=(const DesKeys&) = delete;
+  ~DesKeys();
 
   void Expand(const SuiteKeys& keys);
   uint64_t words[kDesMaxStages] = {};
+  uint64_t schedule[kDesMaxStages * 16] = {};
 };
 
 // DES and 3DES in bit slices, with one thread's working memory.
@@ -169,13 +168,33 @@ class Bitslice {
   DesKeyVectors chain_{};
 };
 
+// DES and 3DES encryption by byte shuffles, with one thread's working memory.
+class Shuffle {
+ public:
+  // Nothing where the processor has not the instructions.
+  static std::unique_ptr<Shuffle> Create();
+  Shuffle(const Shuffle&) = delete;
+  Shuffle& operator=(const Shuffle&) = delete;
+  ~Shuffle();
+
+  // At most kBatchCapacity jobs of one of both ciphers.
+  void Encrypt(Job* const* longest_first, size_t count);
+
+ private:
+  explicit Shuffle(const DesShuffle& way) : way_(way) {}
+
+  const DesShuffle& way_;
+  uint64_t blocks_[kDesShuffleLanes] = {};
+  DesShuffleState state_{};
+};
+
 // All that one SA's keys become; wiped when it goes.
 struct Keys {
   Cipher cipher;
   Integrity integrity;
   Direction direction;
   OpensslKeys openssl;
-  BitsliceKeys bitslice;
+  DesKeys des;
 #ifdef HAVE_IPSEC_MB
   IpsecMbKeys ipsec_mb;
 #endif
@@ -185,7 +204,7 @@ struct Keys {
 class Crypto {
  public:
   // With all but Best, one of them does all that it can, and OpenSSL the rest.
-  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable };
+  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable, Shuffle };
 
   explicit Crypto(Only only);
   // Whether `only` can be had here.
@@ -199,9 +218,11 @@ class Crypto {
 
  private:
   void CryptDes(Job** jobs, size_t count);
+  void EncryptDes(Job** jobs, size_t count);
 
   Only only_;
   std::unique_ptr<Bitslice> bitslice_;
+  std::unique_ptr<Shuffle> shuffle_;
 #ifdef HAVE_IPSEC_MB
   size_t Share(size_t jobs, size_t threshold) const;
   std::unique_ptr<IpsecMb> ipsec_mb_;

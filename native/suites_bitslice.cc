@@ -26,14 +26,6 @@ size_t Stages(const Job& job) { return job.keys->cipher == Cipher::Des ? 1 : 3; 
 
 }  // namespace
 
-BitsliceKeys::~BitsliceKeys() { OPENSSL_cleanse(words, sizeof words); }
-
-void BitsliceKeys::Expand(const SuiteKeys& keys) {
-  if (keys.cipher == Cipher::Des || keys.cipher == Cipher::TripleDes) {
-    std::memcpy(words, keys.cipher_key, kCipherSizes[Index(keys.cipher)].key);
-  }
-}
-
 std::unique_ptr<Bitslice> Bitslice::Create(const DesUnit* unit) {
   return unit == nullptr ? nullptr : std::unique_ptr<Bitslice>(new Bitslice(*unit));
 }
@@ -87,12 +79,12 @@ void Bitslice::Decrypt(Job* const* jobs, size_t count) {
         const Piece& piece = pieces[i];
         for (size_t stage = 0; stage < stages; stage++) {
           std::fill_n(lane_keys_ + stage * lanes.lanes + piece.lane, piece.count,
-                      piece.keys->bitslice.words[stage]);
+                      piece.keys->des.words[stage]);
         }
       }
       lanes.set_keys(lane_keys_, stages, keys_);
     } else if (const Keys* keys = pieces[0].keys; keys != shared || &lanes != shared_by) {
-      lanes.share_key(keys->bitslice.words, stages, keys_);
+      lanes.share_key(keys->des.words, stages, keys_);
       shared = keys;
       shared_by = &lanes;
     }
@@ -122,7 +114,7 @@ void Bitslice::Encrypt(Job* const* longest_first, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const Job& job = *longest_first[i];
     for (size_t stage = 0; stage < stages; stage++) {
-      lane_keys_[stage * kDesChainLanes + i] = job.keys->bitslice.words[stage];
+      lane_keys_[stage * kDesChainLanes + i] = job.keys->des.words[stage];
     }
     std::memcpy(before_ + i, job.iv, kBlock);
   }

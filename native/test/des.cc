@@ -1,6 +1,6 @@
-// Tests the bit-sliced DES without Node; run by test/esp/des.test.ts, and by hand with more packets.
+// Tests our own DES, in bit slices and by shuffles, without Node; run by test/esp/des.test.ts, and by hand with more packets.
 //
-//   des check [packets [seed]]   known answers, then random packets against OpenSSL: every unit that this processor has
+//   des check [packets [seed]]   known answers, then random packets against OpenSSL: every way that this processor has
 //   des secret                   for valgrind: the same work on keys and data that memcheck holds to be undefined, so
 //                                that it tells of every branch and every address made from them
 //   des leak                     the same with OpenSSL's DES, whose tables memcheck must complain of
@@ -84,14 +84,6 @@ constexpr DesUnit kSealed[] = {
     {"sealed, gates of three", &Des<Sealed3>::kDecryptor, 1, DesChain<Sealed3, Sealed3>::kEncryptor},
 };
 
-std::vector<const DesUnit*> Units() {
-  std::vector<const DesUnit*> units;
-  for (const DesUnit* unit : {DesAvx512(), DesAvx2(), DesPortable(), &kSealed[0], &kSealed[1]}) {
-    if (unit != nullptr) units.push_back(unit);
-  }
-  return units;
-}
-
 constexpr size_t kMost = 1600;  // bytes of text
 constexpr size_t kGuard = 64;
 
@@ -130,14 +122,32 @@ void Expand(Cipher cipher, Direction direction, const uint8_t* key, Keys& keys) 
   keys.cipher = cipher;
   keys.integrity = Integrity::Sha1;
   keys.direction = direction;
-  keys.bitslice.Expand(suite);
+  keys.des.Expand(suite);
   if (!keys.openssl.Expand(suite)) Fail("no DES", "OpenSSL");
 }
 
-void Run(Bitslice& bitslice, Direction direction, std::vector<Job*>& jobs) {
-  if (direction == Direction::Decrypt) return bitslice.Decrypt(jobs.data(), jobs.size());
-  std::stable_sort(jobs.begin(), jobs.end(), [](Job* a, Job* b) { return a->text_length > b->text_length; });
-  bitslice.Encrypt(jobs.data(), jobs.size());
+// Bit slices in one unit, or shuffles, which only encrypt.
+struct Way {
+  const char* name;
+  std::unique_ptr<Bitslice> bitslice;
+  std::unique_ptr<Shuffle> shuffle;
+
+  bool Can(Direction direction) const { return bitslice != nullptr || direction == Direction::Encrypt; }
+  void Run(Direction direction, std::vector<Job*>& jobs) {
+    if (direction == Direction::Decrypt) return bitslice->Decrypt(jobs.data(), jobs.size());
+    std::stable_sort(jobs.begin(), jobs.end(), [](Job* a, Job* b) { return a->text_length > b->text_length; });
+    if (bitslice != nullptr) return bitslice->Encrypt(jobs.data(), jobs.size());
+    shuffle->Encrypt(jobs.data(), jobs.size());
+  }
+};
+
+std::vector<Way> Ways() {
+  std::vector<Way> ways;
+  for (const DesUnit* unit : {DesAvx512(), DesAvx2(), DesPortable(), &kSealed[0], &kSealed[1]}) {
+    if (unit != nullptr) ways.push_back({unit->name, Bitslice::Create(unit), nullptr});
+  }
+  if (auto shuffle = Shuffle::Create()) ways.push_back({"shuffle", nullptr, std::move(shuffle)});
+  return ways;
 }
 
 uint64_t Word(uint64_t big_endian) { return __builtin_bswap64(big_endian); }
@@ -168,12 +178,12 @@ constexpr uint64_t kAnswers[][5] = {
     {0x0123456789abcdef, 0x23456789abcdef01, 0x456789abcdef0123, 0x666f78206a756d70, 0x68d5c05dd9b6b900},
 };
 
-void KnownAnswers(const DesUnit& unit) {
-  auto bitslice = Bitslice::Create(&unit);
+void KnownAnswers(Way& way) {
   for (const auto& answer : kAnswers) {
     uint64_t key[3] = {Word(answer[0]), Word(answer[1]), Word(answer[2])};
     Cipher cipher = answer[1] == 0 ? Cipher::Des : Cipher::TripleDes;
     for (Direction direction : {Direction::Encrypt, Direction::Decrypt}) {
+      if (!way.Can(direction)) continue;
       Keys keys;
       Expand(cipher, direction, reinterpret_cast<const uint8_t*>(key), keys);
       bool encrypts = direction == Direction::Encrypt;
@@ -188,16 +198,15 @@ void KnownAnswers(const DesUnit& unit) {
                  .text_length = 8,
                  .done = false};
       std::vector<Job*> jobs = {&job};
-      Run(*bitslice, direction, jobs);
-      if (text != Word(answer[encrypts ? 4 : 3]) || !job.done) Fail("a known answer is another", unit.name);
+      way.Run(direction, jobs);
+      if (text != Word(answer[encrypts ? 4 : 3]) || !job.done) Fail("a known answer is another", way.name);
     }
   }
 }
 
 // Batches of every size, of few and of many keys, with all lengths; also what lies around each text must stay.
 uint64_t Differential(uint64_t packets) {
-  std::vector<std::unique_ptr<Bitslice>> units;
-  for (const DesUnit* unit : Units()) units.push_back(Bitslice::Create(unit));
+  std::vector<Way> ways = Ways();
   uint64_t done = 0, batches = 0;
   std::vector<Packet> batch, mine;
   while (done < packets) {
@@ -216,14 +225,14 @@ uint64_t Differential(uint64_t packets) {
     std::vector<Packet> before = batch;
     for (Packet& packet : batch) packet.keys->openssl.Crypt(*packet.Begin());
     bool sealed = batches++ % 16 == 0;  // they are slow
-    for (auto& unit : units) {
-      if (!sealed && std::string_view(unit->unit().name).starts_with("sealed")) continue;
+    for (Way& way : ways) {
+      if (!way.Can(direction) || (!sealed && std::string_view(way.name).starts_with("sealed"))) continue;
       mine = before;
       std::vector<Job*> jobs;
       for (Packet& packet : mine) jobs.push_back(packet.Begin());
-      Run(*unit, direction, jobs);
+      way.Run(direction, jobs);
       for (size_t i = 0; i < count; i++) {
-        if (!mine[i].job.done || mine[i].memory != batch[i].memory) Fail("differs from OpenSSL", unit->unit().name);
+        if (!mine[i].job.done || mine[i].memory != batch[i].memory) Fail("differs from OpenSSL", way.name);
       }
     }
     done += count;
@@ -241,7 +250,11 @@ void InSecret(Work work) {
         uint8_t key[24];
         for (uint8_t& byte : key) byte = static_cast<uint8_t>(dice());
         Expand(cipher, direction, key, of);
-        SECRET(of.bitslice.words, sizeof of.bitslice.words);
+        SECRET(of.des.words, sizeof of.des.words);
+        // Round keys are made from the secret key, and so are secret themselves.
+        if (const DesShuffle* way = DesShuffleAvx2()) {
+          way->schedule(of.des.words, cipher == Cipher::Des ? 1 : 3, of.des.schedule);
+        }
       }
       for (size_t of : {1, 2}) {
         std::vector<Packet> packets(20);
@@ -255,7 +268,7 @@ void InSecret(Work work) {
         work(direction, jobs);
         for (Packet& packet : packets) TOLD(packet.memory.data(), packet.memory.size());
       }
-      for (Keys& of : keys) TOLD(of.bitslice.words, sizeof of.bitslice.words);
+      for (Keys& of : keys) TOLD(&of.des, sizeof of.des);
     }
   }
 }
@@ -267,19 +280,19 @@ int main(int argc, char** argv) {
   if (what == "check") {
     uint64_t packets = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 20000;
     dice.seed(argc > 3 ? static_cast<uint32_t>(std::strtoul(argv[3], nullptr, 10)) : 1);
-    for (const DesUnit* unit : Units()) KnownAnswers(*unit);
+    for (Way& way : Ways()) KnownAnswers(way);
     uint64_t done = Differential(packets);
     std::printf("%llu packets as OpenSSL has them:", static_cast<unsigned long long>(done));
-    for (const DesUnit* unit : Units()) std::printf(" [%s]", unit->name);
+    for (const Way& way : Ways()) std::printf(" [%s]", way.name);
     std::printf("\n");
     return 0;
   }
   if (what == "secret") {
-    for (const DesUnit* unit : {DesAvx512(), DesAvx2(), DesPortable()}) {
-      auto bitslice = Bitslice::Create(unit);
-      if (bitslice == nullptr) continue;
-      InSecret([&](Direction direction, std::vector<Job*>& jobs) { Run(*bitslice, direction, jobs); });
-      std::printf("[%s]", unit->name);
+    for (Way& way : Ways()) {
+      InSecret([&](Direction direction, std::vector<Job*>& jobs) {
+        if (way.Can(direction)) way.Run(direction, jobs);
+      });
+      std::printf("[%s]", way.name);
     }
     std::printf("\n");
     return 0;

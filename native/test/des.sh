@@ -18,7 +18,7 @@ cp "$include"/node_api.h "$include"/node_api_types.h "$include"/js_native_api.h 
 program=$build/des
 if [ "${1:-}" = build ]; then program=$2; fi
 g++ -std=c++20 -O2 -g1 -Wall -Wextra -Werror -fno-exceptions -fno-rtti -I"$build/node" -o "$program" "$native/test/des.cc" \
-  "$native/suites_bitslice.cc" "$native/suites_openssl.cc" "$native"/des_*.cc -lcrypto
+  "$native/suites_bitslice.cc" "$native/suites_shuffle.cc" "$native/suites_openssl.cc" "$native"/des_*.cc -lcrypto
 case "${1:-}" in
   build) ;;
   secret | leak) valgrind -q --error-exitcode=9 "$program" "$1" ;;

@@ -22,9 +22,9 @@ export interface NativeWatcher {
   readonly __brand: 'watcher'
 }
 
-/** Who computes: a library, or the bit-sliced DES in one instruction set. What it cannot do, OpenSSL does. */
+/** Who computes: a library, or our own DES: bit slices in one instruction set, or shuffles. What it cannot do, OpenSSL does. */
 export type CryptoName = 'openssl' | 'ipsec-mb' | DesUnit
-export type DesUnit = 'avx512' | 'avx2' | 'portable'
+export type DesUnit = 'shuffle' | 'avx512' | 'avx2' | 'portable'
 
 /**
  * Every function throws an Error with `code` (the errno's name: `EADDRINUSE`, `EPERM`, ...) and `syscall` where the

@@ -64,7 +64,10 @@ describe.skipIf(lacking(compiler, openssl))('DES in bit slices', () => {
       const ours = memcheck('secret')
       expect(ours.stderr.toString()).toBe('')
       expect(ours.status).toBe(0)
-      expect(ours.stdout.toString()).toContain('[portable]')
+      // valgrind has no AVX-512.
+      for (const way of native.versions().des.filter(name => name !== 'avx512')) {
+        expect(ours.stdout.toString()).toContain(`[${way}]`)
+      }
       expect(memcheck('leak').status).toBe(9)
     },
     120_000,
@@ -84,7 +87,7 @@ const escapes =
   /^(\{evex\} )?v?(movmsk|pmovmsk|pextr|ptest|testp|comis|ucomis|cvtt?s[sd]2|pcmp[ei]str|gather|pgather|scatter|pscatter|pcompress|pexpand|pmov[bwdq]2m|ptestn?m)|%k[1-7]|^v?mov[dq]\s+%[xyz]mm\d+,%[er]/
 
 describe.skipIf(lacking(compiler, objdump, x86))('the compiled vectors', () => {
-  test.each(['des_avx2.cc', 'des_avx512.cc'])('of %s stay in vector registers and memory', source => {
+  test.each(['des_avx2.cc', 'des_avx512.cc', 'des_shuffle.cc'])('of %s stay in vector registers and memory', source => {
     const all = instructions(join(sources, source))
     expect(all.filter(i => /%[yz]mm/.test(i)).length).toBeGreaterThan(500)
     expect(all.filter(i => escapes.test(i))).toEqual([])

@@ -30,7 +30,7 @@ export const engines: readonly { name: string; make: () => Engine }[] = [
     : [{ name: 'native on libipsec-mb', make: () => new NativeEngine(native, 'ipsec-mb') }]),
   ...native
     .versions()
-    .des.map(unit => ({ name: `native, DES in bit slices (${unit})`, make: () => new NativeEngine(native, unit) })),
+    .des.map(unit => ({ name: `native, own DES (${unit})`, make: () => new NativeEngine(native, unit) })),
 ]
 
 /** An endless fixed sequence of bytes. */
