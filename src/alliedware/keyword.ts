@@ -45,6 +45,7 @@ export function stands(word: string, k: Keyword): boolean {
 export const verbs: readonly Keyword[] = [
   'ACTivate',
   'ADD',
+  'CAPture',
   'CLear',
   'CONnect',
   'COPy',

@@ -10,6 +10,8 @@ import type { TerminalEnd, Wire } from './terminals.ts'
 export interface AdminRequest {
   readonly command: string
   readonly json: boolean
+  /** Whoever asked stays for what comes later: a line of JSON, `{"screen":"..."}`, for each piece of it. */
+  readonly follow?: boolean
 }
 
 export interface AdminAnswer {
@@ -19,6 +21,15 @@ export interface AdminAnswer {
   readonly text: string
   /** For a program, with --json. */
   readonly data?: unknown
+  /** What comes after the answer, for those who stay; others never see it. */
+  readonly follow?: Follow
+}
+
+export interface Follow {
+  /** At most so long. */
+  readonly millis: number
+  /** `write` answers false where nobody is there any more. Answers how to end it. */
+  readonly start: (write: (text: string) => boolean) => () => void
 }
 
 export interface Caller {
@@ -45,6 +56,8 @@ export type TerminalHandler = (wire: Wire, size: TerminalSize, caller: Caller) =
 /** The longest request: a command line is far shorter. */
 const MAX_REQUEST = 16_384
 const IDLE_MILLIS = 30_000
+/** Somebody who takes nothing any more must not fill our memory. */
+const MOST_UNREAD = 1_048_576
 
 export class AdminSocket {
   private readonly server: Server
@@ -115,7 +128,12 @@ export class AdminSocket {
         serveTerminal(socket, buffered.slice(end + 1), wire => this.terminal?.(wire, size, caller))
         return
       }
-      void this.answer(buffered.slice(0, end), caller).then(a => socket.end(`${JSON.stringify(a)}\n`))
+      const line = buffered.slice(0, end)
+      void this.answer(line, caller).then(({ follow, ...answer }) => {
+        socket.write(`${JSON.stringify(answer)}\n`)
+        if (follow !== undefined && asksToFollow(line)) serveFollow(socket, follow)
+        else socket.end()
+      })
     }
     socket.on('data', receive)
   }
@@ -141,6 +159,27 @@ export class AdminSocket {
     const { uid, pid } = this.native.peerCredentials(fd)
     return { uid, pid }
   }
+}
+
+function asksToFollow(line: string): boolean {
+  return (JSON.parse(line) as Partial<AdminRequest>).follow === true
+}
+
+/** Until either side hangs up, or the time is over. */
+function serveFollow(socket: Socket, follow: Follow): void {
+  socket.setTimeout(0)
+  const stop = follow.start(text => {
+    if (!socket.writable || socket.writableLength > MOST_UNREAD) return false
+    socket.write(`${JSON.stringify({ screen: text })}\n`)
+    return true
+  })
+  const end = setTimeout(() => socket.end(), follow.millis)
+  socket.resume()
+  socket.on('end', () => socket.end())
+  socket.on('close', () => {
+    clearTimeout(end)
+    stop()
+  })
 }
 
 function terminalSize(line: string): TerminalSize | undefined {

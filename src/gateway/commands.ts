@@ -7,6 +7,7 @@ import { type Command, parseCommand } from '../alliedware/parse.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
 import { type CertificateWorld, certificateCommand } from './certificate-commands.ts'
 import { configurationCommand, type ScriptFiles } from './configuration-commands.ts'
+import { debugCommand, showDebug, showDebugActive } from './debug-commands.ts'
 import { Severity } from './log.ts'
 import { ping } from './ping.ts'
 import { disablePpp, reset } from './reset-commands.ts'
@@ -127,7 +128,13 @@ function purgeUsers(secrets: SecretStore, c: Configuration): void {
 }
 
 async function operate(w: CommandWorld, command: Command, caller: Caller): Promise<AdminAnswer> {
+  if (command.verb === 'show' && command.object[0] === 'debug') {
+    if (command.args['active'] !== undefined) return showDebugActive(w)
+    return await showDebug(w, text => carryOut(w, text, caller))
+  }
   if (command.verb === 'show') return await showing(w, command)
+  const debugged = debugCommand(w, command, caller)
+  if (debugged !== undefined) return debugged
   if (command.verb === 'reset') return await reset(w, command, caller)
   if (command.verb === 'ping') return await ping(command)
   const whole = [command.verb, ...command.object].join(' ')

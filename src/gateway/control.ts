@@ -23,6 +23,9 @@ import { Admissions } from './admission.ts'
 import { Attempts } from './attempts.ts'
 import type { Clock } from './deadlines.ts'
 import { Deadlines } from './deadlines.ts'
+import { Debug } from './debug.ts'
+import { IsakmpTap } from './debug-isakmp.ts'
+import { L2tpTap } from './debug-ppp.ts'
 import { Driver } from './driver.ts'
 import { endOutdated } from './live-changes.ts'
 import { type Log, Severity } from './log.ts'
@@ -80,6 +83,8 @@ export class Control {
   /** Clients that cut SHA-256 to 96 bits. */
   shortIcvs = 0
   private current: Configuration
+  /** Who debugs what. */
+  readonly debug: Debug
   private readonly schedule = new RuleSchedule()
   /** What the workers go by now: rules that are not in force at this time of day are not in it. */
   ruleset: Ruleset = closedRuleset()
@@ -92,6 +97,7 @@ export class Control {
     this.current = configuration
     const { clock, dice, log } = world
     this.deadlines = new Deadlines(clock)
+    this.debug = new Debug(clock, world.wall)
     const now = () => clock.now()
     this.admissions = new Admissions({
       residents: this.residents,
@@ -117,13 +123,13 @@ export class Control {
       rows: new RowNumbers(MAX_PEERS),
     })
     this.l2tp = new L2tpEndpoint({ config: l2tpConfig(configuration), dice, rows: new RowNumbers(MAX_SESSIONS) })
-    this.ikeDriver = new Driver<IkeInput, IkeEffect>(this.ike, {
+    this.ikeDriver = new Driver<IkeInput, IkeEffect>(new IsakmpTap(this.ike, this.debug), {
       carryOut: effect => this.peers.carryOut(effect),
       bug: (error, input) => this.bug(error, `IKE, input ${input.kind}`),
       clock,
       deadlines: this.deadlines,
     })
-    this.l2tpDriver = new Driver<L2tpInput, L2tpEffect>(this.l2tp, {
+    this.l2tpDriver = new Driver<L2tpInput, L2tpEffect>(new L2tpTap(this.l2tp, this.debug), {
       carryOut: effect => this.sessions.carryOut(effect),
       bug: (error, input) => this.bug(error, `L2TP, input ${input.kind}`),
       clock,
@@ -137,6 +143,7 @@ export class Control {
       stats: world.stats,
       log,
       attempts: this.attempts,
+      debug: this.debug,
       clock,
       deadlines: this.deadlines,
       wall: world.wall,

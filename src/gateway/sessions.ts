@@ -13,6 +13,8 @@ import { PppLink } from '../ppp/link.ts'
 import { type Admissions, type Authenticate, resultOf } from './admission.ts'
 import type { Attempts } from './attempts.ts'
 import type { Clock, Deadlines } from './deadlines.ts'
+import type { Debug } from './debug.ts'
+import { PppTap } from './debug-ppp.ts'
 import { Driver } from './driver.ts'
 import { type Log, Severity } from './log.ts'
 import type { DataPath, HostNetwork } from './ports.ts'
@@ -38,6 +40,7 @@ export class Sessions {
     readonly stats: Stats
     readonly log: Log
     readonly attempts: Attempts
+    readonly debug: Debug
     readonly clock: Clock
     /** Global addresses that are translated one to one to this inner one. */
     readonly aliases: (address: Ipv4) => readonly Ipv4[]
@@ -136,12 +139,13 @@ export class Sessions {
     const sa = this.to.currentSa(ids.peer)
     const pathMru = sa ? innerMtu(sa.suite, sa.udpEncapsulated, this.to.network.publicMtu) : 1280
     const link = new PppLink({ template: this.to.template(ids.template, pathMru), dice: this.to.dice })
+    const name = `ppp${this.pppNumber++}`
     const session: Session = {
       ids,
       worker: this.to.workerOf(ids.peer),
-      name: `ppp${this.pppNumber++}`,
+      name,
       link,
-      driver: new Driver<PppInput, PppEffect>(link, {
+      driver: new Driver<PppInput, PppEffect>(new PppTap(link, this.to.debug, name, ids), {
         carryOut: effect => this.ppp(session, effect),
         bug: error => {
           this.to.bug(error, `PPP of session ${ids.session}`)

@@ -21,7 +21,7 @@ export function isakmpState(c: Control): IsakmpState {
     policies: c.configuration.isakmp.policies.length,
     sas: sas.length,
     exchanges: exchanges.length,
-    debugging: [],
+    debugging: debugged(c, 'isakmp'),
   }
 }
 
@@ -33,7 +33,7 @@ export function ipsecState(c: Control): IpsecState {
     bundles: bundles.length,
     policies: policies.length,
     sas: ipsecSas(c).length,
-    debugging: [],
+    debugging: debugged(c, 'ipsec'),
   }
 }
 
@@ -61,7 +61,7 @@ export function l2tpState(c: Control): L2tpState {
     helloSeconds,
     tunnels: tunnels.length,
     calls: tunnels.reduce((sum, t) => sum + t.sessions.length, 0),
-    debugging: [],
+    debugging: debugged(c, 'l2tp'),
   }
 }
 
@@ -109,4 +109,10 @@ export function encoState(secrets: SecretStore, system: SystemState): EncoState 
     ciphers: ['AES256', 'AES192', 'AES128', '3DESOUTER', 'DES'],
     hashes: ['SHA256', 'SHA', 'MD5'],
   }
+}
+
+/** The modes that are on for anybody. */
+function debugged(c: Control, module: string): string[] {
+  const modes = c.debug.active().flatMap(d => (d.module === module ? d.modes : []))
+  return [...new Set(modes)]
 }

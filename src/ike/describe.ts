@@ -3,9 +3,9 @@
 import { toHex } from '../packet/bytes.ts'
 import { formatIpv4 } from '../packet/ip.ts'
 import {
+  Encapsulation,
   EspAuthentication,
   EspTransform,
-  Encapsulation,
   Exchange,
   Flag,
   PayloadType,
@@ -17,7 +17,14 @@ import {
 } from './constants.ts'
 import { IkeError } from './error.ts'
 import type { ParsedHeader, Payload } from './message.ts'
-import { describeIdentity, notifyName, parseDeletion, parseIdentification, parseNatOa, parseNotification } from './payload.ts'
+import {
+  describeIdentity,
+  notifyName,
+  parseDeletion,
+  parseIdentification,
+  parseNatOa,
+  parseNotification,
+} from './payload.ts'
 import { type Attribute, parseAttributes, parseSa } from './proposal.ts'
 
 const payloadNames: Readonly<Record<number, string>> = {

@@ -2,6 +2,7 @@
 
 import { createConnection } from 'node:net'
 import type { AdminAnswer, AdminRequest } from '../gateway/admin.ts'
+import type { TerminalOutput } from '../gateway/admin-terminal.ts'
 
 export interface Outcome {
   readonly exit: number
@@ -23,6 +24,53 @@ export function ask(path: string, request: AdminRequest): Promise<Outcome> {
       answer += data
     })
     socket.on('end', () => resolve(outcome(answer, request.json)))
+  })
+}
+
+/** One command, and what comes after its answer until that ends, or this is interrupted. `more` is told each piece. */
+export function follow(
+  path: string,
+  command: string,
+  json: boolean,
+  more: (text: string) => void,
+  first: (o: Outcome) => void,
+): Promise<number> {
+  return new Promise(resolve => {
+    const socket = createConnection(path)
+    let buffered = ''
+    let exit: number | undefined
+    socket.setEncoding('utf8')
+    socket.on('connect', () =>
+      socket.write(`${JSON.stringify({ command, json, follow: true } satisfies AdminRequest)}\n`),
+    )
+    socket.on('data', (data: string) => {
+      const lines = (buffered + data).split('\n')
+      buffered = lines.pop() ?? ''
+      for (const line of lines) {
+        if (exit !== undefined) more((JSON.parse(line) as TerminalOutput).screen)
+        else {
+          const answer = outcome(line, json)
+          exit = answer.exit
+          first(answer)
+        }
+      }
+    })
+    const interrupted = () => socket.end()
+    process.once('SIGINT', interrupted)
+    process.once('SIGTERM', interrupted)
+    const done = (status: number) => {
+      process.off('SIGINT', interrupted)
+      process.off('SIGTERM', interrupted)
+      resolve(status)
+    }
+    socket.on('error', (e: NodeJS.ErrnoException) => {
+      if (exit === undefined) first(unreachable(path, e))
+      exit ??= GONE
+    })
+    socket.on('close', () => {
+      if (exit === undefined) first(outcome('', json))
+      done(exit ?? GONE)
+    })
   })
 }
 

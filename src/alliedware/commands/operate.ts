@@ -8,7 +8,6 @@ import {
   either,
   flag,
   identifier,
-  listOf,
   name,
   number,
   oneOf,
@@ -16,6 +15,7 @@ import {
   text,
   type ValueType,
 } from '../value.ts'
+import { debugCommands } from './debug.ts'
 
 const count = { COUNter: flag } as const
 const line = text(1, 256)
@@ -119,38 +119,7 @@ const shows: readonly CommandEntry[] = [
   show('RADius'),
 ]
 
-const debugModes = listOf('ALL', 'DEFault', 'PACket', 'PKTraw', 'STAte', 'TRACE', 'TRACEMore')
-const policyDebugModes = listOf('ALL', 'FILter', 'PACket', 'TRAce')
-
-const debugging: readonly CommandEntry[] = ['enable', 'disable'].flatMap(verb => [
-  operate({
-    verb,
-    path: 'ISAkmp',
-    parameters: { DEBug: optional(debugModes) },
-    needs: ['debug'],
-    selector: 'debug',
-  }),
-  operate({
-    verb,
-    path: 'IPSec POLicy=?',
-    of: policyName,
-    parameters: { DEBug: optional(policyDebugModes) },
-    needs: ['debug'],
-  }),
-  operate({ verb, path: 'L2TP', parameters: { DEBug: optional(text(1, 64)) }, needs: ['debug'], selector: 'debug' }),
-  operate({
-    verb,
-    path: 'PPP TEMplate=',
-    of: number(0, 31),
-    parameters: {
-      DEBug: optional(listOf('ALL', 'AUTh', 'DEMand', 'LCP', 'NCP', 'PKT', 'UTIlisation')),
-      TIMEOut: either(oneOf('NONE'), number(1, 4_000_000)),
-      NUMpkts: either(oneOf('CONT'), number(1, 4_000_000)),
-    },
-    needs: ['debug'],
-  }),
-  operate({ verb, path: 'SYStem SECurity' }),
-])
+const security = ['enable', 'disable'].map(verb => operate({ verb, path: 'SYStem SECurity' }))
 
 const terminal: readonly CommandEntry[] = [
   operate({ verb: 'delete', path: 'FIREwall SESsion=', of: text(1, 16) }),
@@ -161,4 +130,4 @@ const terminal: readonly CommandEntry[] = [
   operate({ verb: 'set', path: 'ASYn', parameters: { PAGe: either(bool, number(5, 1000)) }, selector: 'page' }),
 ]
 
-export const operations: readonly CommandEntry[] = [...debugging, ...shows, ...terminal]
+export const operations: readonly CommandEntry[] = [...debugCommands, ...security, ...shows, ...terminal]

@@ -1,0 +1,184 @@
+/** ENABLE ISAKMP DEBUG and ENABLE IPSEC POLICY DEBUG: looks over the IKE endpoint's shoulder while somebody listens. */
+
+import { Flag } from '../ike/constants.ts'
+import { describeHeader, describePayloads, describeWalk } from '../ike/describe.ts'
+import type { ChildSa, IkeEffect, IkeEvent, IkeInput } from '../ike/effects.ts'
+import type { IkeEndpoint } from '../ike/endpoint.ts'
+import { IkeError } from '../ike/error.ts'
+import { type Payload, parseHeader, parseMessage } from '../ike/message.ts'
+import type { ClearMessage } from '../ike/protect.ts'
+import type { DeadlineInput, Machine, Millis } from '../machine.ts'
+import { toHex } from '../packet/bytes.ts'
+import { type Endpoint, formatEndpoint } from '../packet/ip.ts'
+import type { Debug } from './debug.ts'
+
+/** What a responder goes through, by the names that SHOW ISAKMP EXCHANGE has. */
+const MAIN = ['IDLE', 'SARECV', 'SASENT', 'KERECV', 'KESENT', 'AUTHRECV', 'AUTHSENT', 'UP']
+const QUICK = ['STARTING', 'RECEIVING_MESSAGE', 'SENDING_HASH_SA_NONCE', 'WAIT_HASH', 'DONE']
+
+interface Seen {
+  readonly type: 'MAIN' | 'QUICK'
+  readonly state: string
+}
+
+export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
+  private readonly ike: IkeEndpoint
+  private readonly debug: Debug
+  private states: Map<number, Seen> | undefined
+  /** What encrypted messages of the input in hand held. */
+  private clear: ClearMessage[] = []
+  private watching = false
+
+  constructor(ike: IkeEndpoint, debug: Debug) {
+    this.ike = ike
+    this.debug = debug
+  }
+
+  get deadline(): Millis | undefined {
+    return this.ike.deadline
+  }
+
+  handle(input: IkeInput | DeadlineInput, now: Millis, effects: IkeEffect[]): void {
+    const { debug } = this
+    const isakmp = debug.on('isakmp')
+    if (isakmp !== this.watching) this.watch(isakmp)
+    if (!isakmp && !debug.on('ipsec')) return this.ike.handle(input, now, effects)
+    if (isakmp) {
+      this.states ??= this.look()
+      if (input.kind === 'datagram') this.message('from', input.local, input.remote, input.bytes)
+    }
+    this.clear = []
+    const before = effects.length
+    this.ike.handle(input, now, effects)
+    const added = effects.slice(before)
+    if (isakmp) {
+      this.told(input, added)
+      this.changes(added)
+    }
+    for (const e of added) this.ipsec(e)
+  }
+
+  private watch(on: boolean): void {
+    this.watching = on
+    this.states = undefined
+    this.ike.watch(on ? message => this.clear.push(message) : undefined)
+  }
+
+  /** The payloads of what came, then what was sent. */
+  private told(input: IkeInput | DeadlineInput, effects: readonly IkeEffect[]): void {
+    for (const m of this.clear.filter(c => !c.out)) this.payloads(m.payloads, m.header.messageId === 0 ? 1 : 2)
+    const out = this.clear.filter(c => c.out)
+    for (const e of effects) {
+      if (e.kind === 'send') {
+        this.message('to', e.local, e.remote, e.bytes)
+        const held = isEncrypted(e.bytes) ? out.shift() : undefined
+        if (held) this.payloads(held.payloads, held.header.messageId === 0 ? 1 : 2)
+      } else if (e.kind === 'event') this.event(e.event)
+    }
+    if (input.kind === 'deadline' && effects.some(e => e.kind === 'send'))
+      this.debug.say('isakmp', 'trace', ['the last messages were said again, or asked for a sign of life'])
+  }
+
+  private message(way: 'from' | 'to', local: Endpoint, remote: Endpoint, bytes: Uint8Array): void {
+    const { debug } = this
+    const where = `${way} ${formatEndpoint(remote)} ${way === 'from' ? 'at' : 'out of'} port ${local.port}`
+    if (debug.wants('isakmp', 'pktraw'))
+      debug.say('isakmp', 'pktraw', [`${where}, ${bytes.length} bytes`, ...hex(bytes)])
+    if (!debug.wants('isakmp', 'trace') && !debug.wants('isakmp', 'packet')) return
+    try {
+      const line = `${where}: ${describeHeader(parseHeader(bytes))}, ${bytes.length} bytes`
+      debug.say('isakmp', debug.wants('isakmp', 'trace') ? 'trace' : 'packet', [line])
+      if (!isEncrypted(bytes)) this.payloads(parseMessage(bytes).payloads, 1)
+    } catch (e) {
+      if (!(e instanceof IkeError)) throw e
+      debug.say('isakmp', 'trace', [`${where}: ${bytes.length} bytes that cannot be read: ${e.reason}`])
+    }
+  }
+
+  private payloads(payloads: readonly Payload[], phase: 1 | 2): void {
+    const { debug } = this
+    if (debug.wants('isakmp', 'trace')) debug.say('isakmp', 'trace', [`payloads ${describeWalk(payloads)}`])
+    if (debug.wants('isakmp', 'packet')) debug.say('isakmp', 'packet', describePayloads(payloads, phase))
+  }
+
+  private event(e: IkeEvent): void {
+    const { debug } = this
+    if (e.kind === 'discarded') {
+      debug.say('isakmp', 'trace', [`discarded a datagram from ${formatEndpoint(e.remote)}: ${e.reason}`])
+    } else if (e.kind === 'failed') {
+      // The router's own words for it.
+      const text = e.cause === 'bad-identity' ? `Remote ID different to expected: ${e.detail}` : e.detail
+      debug.say('isakmp', 'trace', [`Exch ${e.exchange}: Failed: ${text}`])
+    }
+  }
+
+  /** What stands, by exchange. */
+  private look(): Map<number, Seen> {
+    const { exchanges, sas } = this.ike.snapshot()
+    const seen = new Map<number, Seen>()
+    for (const e of exchanges) seen.set(e.id, { type: e.type === 'main' ? 'MAIN' : 'QUICK', state: e.state })
+    for (const s of sas) seen.set(s.id, { type: 'MAIN', state: 'UP' })
+    return seen
+  }
+
+  private changes(effects: readonly IkeEffect[]): void {
+    if (!this.debug.wants('isakmp', 'state')) {
+      this.states = undefined
+      return
+    }
+    const before = this.states ?? new Map<number, Seen>()
+    const after = this.look()
+    for (const e of effects) {
+      if (e.kind !== 'event') continue
+      // A Quick Mode that is complete is no exchange any more, and may have begun in the same breath.
+      if (e.event.kind === 'phase2Completed') after.set(e.event.exchange, { type: 'QUICK', state: 'DONE' })
+    }
+    for (const [id, { type, state }] of after) {
+      const path = type === 'MAIN' ? MAIN : QUICK
+      const was = before.get(id)?.state ?? path[0]!
+      const steps = path.slice(path.indexOf(was), path.indexOf(state) + 1)
+      for (let i = 1; i < steps.length; i++)
+        this.debug.say('isakmp', 'state', [`Exch ${id}: ${type} ${steps[i - 1]} -> ${steps[i]}`])
+    }
+    for (const [id, { type, state }] of before) {
+      if (!after.has(id) && state !== 'DONE')
+        this.debug.say('isakmp', 'state', [`Exch ${id}: ${type} ${state} -> deleted`])
+    }
+    for (const [id, { state }] of after) if (state === 'DONE') after.delete(id)
+    this.states = after
+  }
+
+  /** TRACE of an IPsec policy: what becomes of its SAs. */
+  private ipsec(e: IkeEffect): void {
+    const { debug } = this
+    if (!debug.on('ipsec')) return
+    if (e.kind === 'installInbound') debug.say('ipsec', 'trace', [`inbound SA made: ${saText(e.sa)}`], [e.sa.policy])
+    else if (e.kind === 'installOutbound')
+      debug.say('ipsec', 'trace', [`outbound SA in use: ${saText(e.sa)}`], [e.sa.policy])
+    else if (e.kind === 'removeSa')
+      debug.say('ipsec', 'trace', [
+        `SA removed: in ${spi(e.inboundSpi)} out ${spi(e.outboundSpi)}, peer ${e.peer}: ${e.reason}`,
+      ])
+  }
+}
+
+function saText(sa: ChildSa): string {
+  const life = `${sa.lifetimeSeconds ?? '-'} s / ${sa.lifetimeKilobytes ?? '-'} kB`
+  const suite = `${sa.suite.cipher}-${sa.suite.integrity}`
+  const way = sa.udpEncapsulated ? 'in UDP' : 'native'
+  return `policy ${sa.policy}, peer ${sa.peer} ${formatEndpoint(sa.remote)}, in ${spi(sa.inboundSpi)} out ${spi(sa.outboundSpi)}, ${suite}, ${way}, life ${life}`
+}
+
+function spi(n: number): string {
+  return `0x${n.toString(16).padStart(8, '0')}`
+}
+
+function isEncrypted(bytes: Uint8Array): boolean {
+  return ((bytes[19] ?? 0) & Flag.Encryption) !== 0
+}
+
+function hex(bytes: Uint8Array): string[] {
+  const lines: string[] = []
+  for (let at = 0; at < bytes.length; at += 32) lines.push(toHex(bytes.subarray(at, at + 32)))
+  return lines
+}
