@@ -30,6 +30,7 @@
         ["have_ipsec_mb==1", { "defines": ["HAVE_IPSEC_MB"], "libraries": ["-lIPSec_MB"] }],
         ["sanitize==1", {
           "cflags_cc": [
+            "-O1",
             "-g",
             "-fno-omit-frame-pointer",
             "-fsanitize=address,undefined",
