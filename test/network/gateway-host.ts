@@ -18,6 +18,7 @@ export const PRESHARED_KEY = 'roam-free-2005'
 const FAREWELL_MILLIS = 200
 /** What a socket holds while nobody reads it. */
 const SOCKET_BUFFER = 200
+const MARKER_LENGTH = 4
 
 export interface GatewayHostOptions {
   readonly seed: string
@@ -30,6 +31,8 @@ export interface GatewayHostOptions {
   readonly later: (deed: () => void) => void
   readonly log: (line: string) => void
   readonly engine: (() => Engine) | undefined
+  /** Acted on what an Informational message says. */
+  readonly informed: (message: Uint8Array) => void
   readonly toClient: GatewaySurroundings['toClient']
   readonly toLan: GatewaySurroundings['toLan']
   readonly posted: NonNullable<GatewaySurroundings['posted']>
@@ -109,7 +112,15 @@ export class GatewayHost {
   }
 
   receive(port: 0 | 500 | 4500, remote: Endpoint, bytes: Uint8Array): void {
-    if (this.backlog.length < SOCKET_BUFFER) this.run(() => this.gateway?.receive(port, remote, bytes))
+    if (this.backlog.length < SOCKET_BUFFER) this.run(() => this.take(port, remote, bytes))
+  }
+
+  private take(port: 0 | 500 | 4500, remote: Endpoint, bytes: Uint8Array): void {
+    const { gateway } = this
+    if (!gateway) return
+    const before = informationalsOf(gateway)
+    gateway.receive(port, remote, bytes)
+    if (informationalsOf(gateway) > before) this.o.informed(port === 4500 ? bytes.subarray(MARKER_LENGTH) : bytes)
   }
 
   fromLan(packet: Uint8Array): void {
@@ -121,6 +132,11 @@ export class GatewayHost {
     if (this.frozen) this.backlog.push(deed)
     else this.o.later(deed)
   }
+}
+
+/** How many Informational messages it took for authentic and new. */
+function informationalsOf(gateway: MemoryGateway): number {
+  return gateway.control.ike['context'].counters.get('informational') ?? 0
 }
 
 let office: SecretStore | undefined

@@ -43,6 +43,9 @@ const SHORTEST_PHASE1 = 10 * MINUTE
 /** The longest that those who are told of an end may take to act on it: a link's delay, and a second for each answer missed. */
 const PARTING_MILLIS = 5000
 
+/** How long a new phase 1 and a new pair take, and the pair that it replaces stays. */
+const RENEWAL_MILLIS = 15_000
+
 export interface SimulationOptions {
   readonly trace?: (line: string) => void
   /** Changes what the seed stands for. */
@@ -105,6 +108,7 @@ export class Simulation {
       engine: options.engine,
       later: deed => this.later(deed),
       log: line => this.note(line),
+      informed: message => this.watch.informed(message),
       toClient: (remote, from, bytes) => this.fromGateway(remote, from, bytes),
       toLan: packet => this.fromTun(packet),
       posted: (_, message) => {
@@ -174,10 +178,24 @@ export class Simulation {
     this.advance(this.plan.quiet ? MINUTE : 2 * MINUTE + RECOVERY_MILLIS)
     this.everybodyIsIn()
     const { connects } = this.explored
+    this.renewals()
     const end = agenda.now + this.plan.calmMillis
     while (agenda.now < end) this.everybodyPings(1001 + rng.below(this.plan.calmMillis > 10 * MINUTE ? MINUTE : 10_000))
     this.everybodyIsIn()
     if (this.explored.connects !== connects) fault('in calm, somebody had to connect again')
+  }
+
+  /** Some let their phase 1 go or replace it, and then all their SAs: nobody is to notice. */
+  private renewals(): void {
+    for (const house of this.houses) {
+      if (!this.rng.chance(40)) continue
+      // A phase 1 that only the gateway knows, left over from rough times, makes Vid-Initial-Contact mean a restart.
+      const ends = this.plan.quiet || !house.o.profile.ike.lastVendorIds
+      this.act(() => house.handle({ kind: ends && this.rng.chance(70) ? 'endPhase1' : 'renewPhase1' }))
+    }
+    this.everybodyPings(RENEWAL_MILLIS)
+    for (const house of this.houses) if (this.rng.chance(60)) this.act(() => house.handle({ kind: 'rekey' }))
+    this.everybodyPings(RENEWAL_MILLIS)
   }
 
   /** Everybody sends one ping each way, which has to arrive within that time. */
@@ -402,8 +420,8 @@ export class Simulation {
       case 26:
         return this.attacker.attack()
       case 23:
-        say(`${house.name} makes a new phase 1`)
-        return house.handle({ kind: 'renewPhase1' })
+        say(`${house.name} ends or renews its phase 1`)
+        return house.handle({ kind: rng.pick(['endPhase1', 'renewPhase1'] as const) })
       default:
         return
     }

@@ -29,6 +29,9 @@ export class Watch {
   private readonly keys = new Map<number, string>()
   private readonly sequences = new Map<string, number>()
 
+  /** Cookies and message ID of each Informational message that the gateway acted on. */
+  private readonly informedBy = new Set<string>()
+
   number(): number {
     return this.nextNumber++
   }
@@ -74,6 +77,13 @@ export class Watch {
     if (number === undefined || !sent) return fault(`a packet that nobody sent came ${where}: ${toHex(packet)}`)
     if (!equal(packet, sent.bytes)) fault(`ping ${number} came ${where} changed`)
     return { number, sent }
+  }
+
+  /** The gateway acted on an Informational message of IKE, which it must not do twice. */
+  informed(message: Uint8Array): void {
+    const id = toHex(message.subarray(0, 16)) + toHex(message.subarray(20, 24))
+    if (this.informedBy.has(id)) fault(`the gateway acted twice on the Informational message ${id}`)
+    this.informedBy.add(id)
   }
 
   // -------------------------------------------------------------------------------------------------- sequence numbers

@@ -7,6 +7,7 @@
  */
 
 import { ReferenceEngine } from '../../src/esp/reference.ts'
+import { VendorId } from '../../src/ike/vendor.ts'
 import type { DeadlineInput, Machine, Millis } from '../../src/machine.ts'
 import { formatIpv4, type Ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { concat } from '../../src/packet/writer.ts'
@@ -151,6 +152,9 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
       case 'renewPhase1':
         if (this.phase === 'up') this.renewPhase1(now, effects)
         return
+      case 'endPhase1':
+        if (this.phase === 'up' && this.ike.up) this.endPhase1(now, effects)
+        return
       case 'disconnect':
         if (this.phase !== 'leavingPpp' && this.phase !== 'leavingL2tp') this.leave(undefined, 'hung up', now, effects)
         return
@@ -274,9 +278,11 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
 
   private renewPhase1(now: Millis, effects: VpnClientEffect[]): void {
     if (this.successor) return
-    // It did not start anew: INITIAL-CONTACT would be a lie.
+    // It did not start anew: INITIAL-CONTACT would be a lie. Windows' vendor ID says less: that it has no ISAKMP SA.
     const { profile } = this.o
-    this.successor = this.newIke({ ...profile, ike: { ...profile.ike, initialContact: false } })
+    const lastVendorIds = profile.ike.lastVendorIds?.filter(v => !this.ike.up || v !== VendorId.InitialContact)
+    const ike = { ...profile.ike, initialContact: false, ...(lastVendorIds ? { lastVendorIds } : {}) }
+    this.successor = this.newIke({ ...profile, ike })
     this.give(this.successor, { kind: 'start', alone: true }, now, effects)
   }
 
@@ -298,6 +304,11 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
     this.give(old, { kind: 'delete', inboundSpis: [], isakmp: true }, now, effects)
     if (this.wantsPair || this.rekeyAt === undefined) this.toIke({ kind: 'quickMode' }, now, effects)
     this.wantsPair = false
+  }
+
+  private endPhase1(now: Millis, effects: VpnClientEffect[]): void {
+    this.toIke({ kind: 'delete', inboundSpis: [], isakmp: true }, now, effects)
+    this.phase1Over(now)
   }
 
   /** The phase 1 is no more; what was under way under it begins anew. */
@@ -529,10 +540,7 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
       this.renewAt = undefined
       this.renewPhase1(now, effects)
     }
-    if (due(this.phase1EndsAt)) {
-      this.toIke({ kind: 'delete', inboundSpis: [], isakmp: true }, now, effects)
-      this.phase1Over(now)
-    }
+    if (due(this.phase1EndsAt)) this.endPhase1(now, effects)
     if (due(this.lookAt)) this.look(now, effects)
     if (this.pair && due(this.pairEndsAt)) {
       this.pairEndsAt = undefined

@@ -49,6 +49,8 @@ export type VpnClientInput =
   | { readonly kind: 'abandonRekey' }
   /** Asks for a new phase 1 now, to take the place of the one there is. */
   | { readonly kind: 'renewPhase1' }
+  /** Ends its phase 1, as when that has lived long enough: the next is made when one is needed. */
+  | { readonly kind: 'endPhase1' }
   | { readonly kind: 'disconnect' }
 
 export type Stage = 'IKE' | 'IPsec' | 'L2TP' | 'PPP' | 'authentication' | 'connected'
