@@ -4,6 +4,7 @@ import type { Firewall } from '../firewall/policy.ts'
 import type { Secret } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import type { LoginLimits, SshConfig } from './access-config.ts'
+import type { LogConfig } from './log-config.ts'
 
 /** Something wrong with a script; `line` counts from 1 and is where the command began. */
 export interface Fault {
@@ -205,6 +206,7 @@ export interface Configuration {
   }
   readonly isakmp: { readonly enabled: boolean; readonly policies: readonly IsakmpPolicyConfig[] }
   readonly ssh: SshConfig
+  readonly log: LogConfig
   readonly aliases: readonly { readonly name: string; readonly string: string }[]
   readonly held: readonly HeldCommand[]
   readonly inert: readonly InertCommand[]

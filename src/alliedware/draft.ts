@@ -3,6 +3,7 @@
 import type { Secret } from '../packet/bytes.ts'
 import { loginLimitDefaults, sshDefaults } from './access-config.ts'
 import type { Configuration } from './config.ts'
+import { logDefaults } from './log-config.ts'
 
 type Open<T> = T extends readonly (infer E)[]
   ? E[]
@@ -30,6 +31,7 @@ export const emptyConfiguration: Configuration = {
   ipsec: { enabled: false, saSpecifications: [], bundles: [], policies: [] },
   isakmp: { enabled: false, policies: [] },
   ssh: sshDefaults,
+  log: logDefaults,
   aliases: [],
   held: [],
   inert: [],
@@ -54,6 +56,7 @@ export function draftOf(c: Configuration): Draft {
     },
     isakmp: { ...c.isakmp, policies: [...c.isakmp.policies] },
     ssh: { ...c.ssh, users: [...c.ssh.users] },
+    log: { ...c.log, outputs: [...c.log.outputs] },
     aliases: [...c.aliases],
     held: [...c.held],
     inert: [...c.inert],

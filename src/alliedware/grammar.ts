@@ -66,6 +66,7 @@ export type Kind =
   | 'alias'
   | 'RADIUS server'
   | 'SSH user'
+  | 'log output'
 
 export interface CommandEntry {
   readonly verb: string

@@ -9,6 +9,7 @@ import { ipCommands } from './commands/ip.ts'
 import { ipsecCommands } from './commands/ipsec.ts'
 import { isakmpCommands } from './commands/isakmp.ts'
 import { l2tpCommands } from './commands/l2tp.ts'
+import { logCommands } from './commands/log.ts'
 import { neighbourCommands } from './commands/neighbours.ts'
 import { operations } from './commands/operate.ts'
 import { pppCommands } from './commands/ppp.ts'
@@ -31,6 +32,7 @@ export const commandTable: readonly CommandEntry[] = [
   ...sshCommands,
   ...ipsecCommands,
   ...isakmpCommands,
+  ...logCommands,
   ...certificateCommands,
   ...operations,
   ...fileCommands,

@@ -16,6 +16,7 @@ import { formatRange } from './value.ts'
 import { writeLimits, writeSsh } from './write-access.ts'
 import { writeFirewallPolicy } from './write-firewall.ts'
 import { always, ip, line, lineIfAny, plain, protocol, quoted, range, unless, when } from './write-line.ts'
+import { writeLog } from './write-log.ts'
 
 const titles: Readonly<Record<Section, string>> = {
   SYSTEM: 'SYSTEM',
@@ -57,7 +58,7 @@ const writers: Readonly<Record<Section, (c: Configuration) => string[]>> = {
   FIREWALL: c => [...when(c.firewall.enabled, 'enable firewall'), ...c.firewall.policies.flatMap(writeFirewallPolicy)],
   SSH: c => writeSsh(c.ssh),
   IPSEC: writeIpsec,
-  LOG: () => [],
+  LOG: c => writeLog(c.log),
   SNMP: () => [],
   OTHER: () => [],
   ALIAS: c => c.aliases.map(a => `add alias=${a.name} string=${always(a.string)}`),

@@ -137,6 +137,12 @@ async function operate(w: CommandWorld, command: Command, caller: Caller): Promi
   if (debugged !== undefined) return debugged
   if (command.verb === 'reset') return await reset(w, command, caller)
   if (command.verb === 'ping') return await ping(command)
+  if (command.verb === 'flush') {
+    if (command.value !== undefined && command.value !== 'temporary')
+      return { exit: 1, text: `Error: log output "${command.value}" keeps nothing` }
+    w.log.clear()
+    return { exit: 0, text: DONE }
+  }
   const whole = [command.verb, ...command.object].join(' ')
   return { exit: 1, text: `Error: ${refusedOperations[whole] ?? `${whole.toUpperCase()} is not to be had here yet`}` }
 }

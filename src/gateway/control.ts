@@ -167,6 +167,7 @@ export class Control {
       settledSa: (peer, since) => this.peers.settledSa(peer, since),
       idleSeconds: template => this.current.pppTemplates.find(t => t.template === template)?.idleSeconds,
     })
+    log.configure(configuration.log)
     this.residents.configure(configuration, world.secrets.allUsers())
     this.watchAttempts()
   }
@@ -196,6 +197,7 @@ export class Control {
   /** Takes another configuration into use: sessions that it does not concern go on. */
   configure(configuration: Configuration): void {
     this.current = configuration
+    this.world.log.configure(configuration.log)
     this.ike.configure(this.ikeConfig())
     this.l2tp.configure(l2tpConfig(configuration))
     this.residents.configure(configuration, this.world.secrets.allUsers())

@@ -1,5 +1,6 @@
 /** The log: a ring for SHOW LOG in the router's words, and one structured line an event on standard error. */
 
+import { type LogConfig, type LogOutput, logDefaults, takes } from '../alliedware/log-config.ts'
 import type { LogCount, LogStatus } from '../alliedware/show/log.ts'
 import type { LogState } from '../alliedware/show/state.ts'
 
@@ -35,6 +36,10 @@ export class Log {
   private readonly write: (line: string) => void
   private readonly wall: () => Date
   private readonly threshold: number
+  private config: LogConfig = logDefaults
+  /** Carries messages to where they are to be sent. */
+  private forward: ((output: LogOutput, message: LogState) => void) | undefined
+  private readonly taken = new Map<LogOutput['id'], number>()
   /** How many messages each module has written since the start, by severity. */
   private readonly counted = new Map<string, number[]>()
 
@@ -44,22 +49,61 @@ export class Log {
     this.threshold = threshold
   }
 
+  /** Other outputs and filters, from the next message on. */
+  configure(config: LogConfig): void {
+    this.config = config
+    this.trim()
+  }
+
+  sendBy(forward: (output: LogOutput, message: LogState) => void): void {
+    this.forward = forward
+  }
+
   add(entry: LogEntry): void {
-    if (entry.severity < this.threshold) return
-    const time = this.wall().toISOString()
-    const counts = this.counted.get(entry.module) ?? new Array<number>(SEVERITIES).fill(0)
-    this.counted.set(entry.module, counts)
-    counts[entry.severity]! += 1
-    this.ring.push({
-      time,
+    const message = {
+      time: this.wall().toISOString(),
       severity: entry.severity,
       module: entry.module,
       type: entry.type ?? 'MSG',
       subtype: entry.subtype ?? '',
       text: entry.text,
-    })
-    if (this.ring.length > RING) this.ring.shift()
-    this.write(structured(time, entry))
+    }
+    if (this.config.enabled) this.distribute(message)
+    if (entry.severity < this.threshold) return
+    const counts = this.counted.get(entry.module) ?? new Array<number>(SEVERITIES).fill(0)
+    this.counted.set(entry.module, counts)
+    counts[entry.severity]! += 1
+    this.write(structured(message.time, entry))
+  }
+
+  /** Forgets what SHOW LOG shows. */
+  clear(): void {
+    this.ring.length = 0
+  }
+
+  /** How many messages an output took. */
+  takenBy(output: LogOutput['id']): number {
+    return this.taken.get(output) ?? 0
+  }
+
+  private distribute(message: LogState): void {
+    for (const o of this.config.outputs) {
+      if (!takes(o, message, this.threshold)) continue
+      if (o.destination === 'memory') {
+        this.ring.push(message)
+        this.trim()
+      } else if (o.destination === 'syslog') this.forward?.(o, message)
+      else continue
+      this.taken.set(o.id, this.takenBy(o.id) + 1)
+    }
+  }
+
+  private trim(): void {
+    if (this.ring.length > this.room) this.ring.splice(0, this.ring.length - this.room)
+  }
+
+  private get room(): number {
+    return this.config.outputs.find(o => o.id === 'temporary')?.messages ?? RING
   }
 
   entries(): readonly LogState[] {
@@ -72,7 +116,7 @@ export class Log {
 
   status(): LogStatus {
     const total = [...this.counted.values()].flat().reduce((a, b) => a + b, 0)
-    return { leastSeverity: this.threshold, kept: this.ring.length, room: RING, total }
+    return { leastSeverity: this.threshold, kept: this.ring.length, room: this.room, total }
   }
 }
 

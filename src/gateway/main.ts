@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Configuration } from '../alliedware/config.ts'
 import type { SystemState } from '../alliedware/show/state.ts'
@@ -21,6 +22,7 @@ import { type Options, parseOptions, USAGE } from './options.ts'
 import { Pki } from './pki.ts'
 import { SecretStore } from './secret-store.ts'
 import type { Site } from './site.ts'
+import { SyslogSender } from './syslog.ts'
 import { version } from './version.ts'
 
 const EXIT_CONFIGURATION = 1
@@ -99,6 +101,9 @@ async function serve(o: Options): Promise<number> {
     process.on('SIGINT', () => resolve(undefined))
   })
   const log = new Log(line => stderr(line))
+  const named: { systemName?: () => string | undefined } = {}
+  const syslog = new SyslogSender(() => named.systemName?.() ?? hostname(), Date.now)
+  log.sendBy((output, message) => syslog.send(output, message))
   let secrets: SecretStore
   try {
     secrets = new SecretStore(o.state)
@@ -138,6 +143,7 @@ async function serve(o: Options): Promise<number> {
     ...hostLacks(configuration.firewall.enabled ? ['nft'] : []),
   ]
   const started = Date.now()
+  named.systemName = () => daemon.control.configuration.systemName
   const management = new Management({
     socket: o.socket,
     native: loadNative(),
@@ -151,7 +157,7 @@ async function serve(o: Options): Promise<number> {
       },
       log,
       system: () => system(daemon, started, warnings),
-      moreCounters: () => daemon.counters(),
+      moreCounters: () => ({ ...daemon.counters(), syslog: { lost: syslog.lost } }),
       hostCounters: () => daemon.hostCounters(),
       hostTables: () => daemon.hostTables(),
       configure: (c, given) => daemon.configure(c, given),
@@ -190,6 +196,7 @@ async function serve(o: Options): Promise<number> {
   ending = true
   management.stop()
   await daemon.stop()
+  syslog.close()
   return broken === undefined ? 0 : EXIT_BROKEN
 }
 

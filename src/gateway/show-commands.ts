@@ -3,6 +3,7 @@
 import type { Command } from '../alliedware/parse.ts'
 import { printAttempts } from '../alliedware/show/attempt.ts'
 import { printCounters } from '../alliedware/show/counter.ts'
+import { printLogOutputs } from '../alliedware/show/log-output.ts'
 import { printSession, printSessions } from '../alliedware/show/session.ts'
 import type { AttemptState } from '../alliedware/show/state.ts'
 import { printSystem, printTime } from '../alliedware/show/system.ts'
@@ -48,6 +49,11 @@ const all: Readonly<Record<string, Showing>> = {
       : refusal(`counters are ${groups.map(([group]) => group).join(', ')}`)
   },
   system: w => answer(w.system(), printSystem),
+  'log output': ({ control: c, log }, command) =>
+    answer(
+      show.logOutputs(c.configuration.log, log).filter(o => named(command, o.id)),
+      printLogOutputs,
+    ),
   time: ({ control: c }) => answer({ time: c.world.wall().toISOString() }, printTime),
 }
 

@@ -1,6 +1,8 @@
 /** Builds what SHOW prints from control's live state: see src/alliedware/show/state.ts for the meaning of each field. */
 
 import type { IpsecPolicy } from '../alliedware/config.ts'
+import type { LogConfig } from '../alliedware/log-config.ts'
+import type { LogOutputState } from '../alliedware/show/log-output.ts'
 import type {
   CounterState,
   IpPoolState,
@@ -18,6 +20,7 @@ import { ipsecComment } from '../firewall/nft-ipsec.ts'
 import { formatEndpoint, formatIpv4 } from '../packet/ip.ts'
 import type { Control } from './control.ts'
 import type { HostCounters } from './host-counters.ts'
+import type { Log } from './log.ts'
 import type { Session } from './session.ts'
 
 export function isakmpSas(c: Control): IsakmpSaState[] {
@@ -270,6 +273,28 @@ export function sessions(c: Control): SessionState[] {
       },
     ]
   })
+}
+
+export function logOutputs(c: LogConfig, log: Log): LogOutputState[] {
+  return c.outputs.map(o => ({
+    id: String(o.id),
+    destination: o.destination,
+    enabled: c.enabled && o.enabled,
+    server: o.server === undefined ? '' : `${formatIpv4(o.server)}:${o.port}`,
+    filters: o.filters.map(f =>
+      [
+        `${f.id} ${f.action}`,
+        f.severity && `severity ${f.severity.first}-${f.severity.last}`,
+        f.module && `module ${f.module}`,
+        f.type && `type ${f.type}`,
+        f.subtype && `subtype ${f.subtype}`,
+        f.text && `"${f.text}"`,
+      ]
+        .filter(Boolean)
+        .join(' '),
+    ),
+    taken: log.takenBy(o.id),
+  }))
 }
 
 export function counters(c: Control, more: CounterState): CounterState {

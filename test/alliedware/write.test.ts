@@ -9,6 +9,7 @@ import { bundleString } from '../../src/alliedware/commands/bundle.ts'
 import { classfulMask } from '../../src/alliedware/commands/ip.ts'
 import type { Configuration, IpsecPolicy } from '../../src/alliedware/config.ts'
 import { emptyConfiguration } from '../../src/alliedware/draft.ts'
+import type { LogConfig, LogFilter } from '../../src/alliedware/log-config.ts'
 import { maskSecrets } from '../../src/alliedware/parse.ts'
 import { formatFault, readScript } from '../../src/alliedware/script.ts'
 import { commandTable } from '../../src/alliedware/table.ts'
@@ -275,12 +276,66 @@ const ssh: fc.Arbitrary<SshConfig> = fc.record({
   ),
 })
 
+const filterOf = (id: number): fc.Arbitrary<LogFilter> =>
+  fc.record({
+    id: fc.constant(id),
+    action: fc.constantFrom('process' as const, 'ignore' as const),
+    severity: maybe(
+      fc.oneof(
+        fc.integer({ min: 0, max: 7 }).map(level => ({ first: level, last: level })),
+        fc.integer({ min: 0, max: 7 }).map(level => ({ first: level, last: 7 })),
+        fc.integer({ min: 0, max: 7 }).map(level => ({ first: 0, last: level })),
+      ),
+    ),
+    module: maybe(word(8)),
+    type: maybe(word(8)),
+    subtype: maybe(word(8)),
+    text: maybe(
+      printable(1, 64)
+        .map(text => text.toLowerCase())
+        .filter(text => text.length <= 64),
+    ),
+  })
+const logSettings = {
+  enabled: bool,
+  port: fc.integer({ min: 1, max: 65_535 }),
+  messages: maybe(fc.integer({ min: 10, max: 10_000 })),
+  facility: fc.constantFrom('default' as const, 'local1' as const, 'local7' as const),
+  format: fc.constantFrom('normal' as const, 'extended' as const),
+  filters: fc
+    .uniqueArray(fc.integer({ min: 1, max: 100 }), { maxLength: 3 })
+    .chain(ids => fc.tuple(...ids.sort((a, b) => a - b).map(filterOf))),
+}
+const logConfig: fc.Arbitrary<LogConfig> = fc.record({
+  enabled: bool,
+  outputs: fc
+    .tuple(
+      fc.record({
+        ...logSettings,
+        id: fc.constant('temporary' as const),
+        destination: fc.constant('memory' as const),
+        server: maybe(address),
+      }),
+      fc.uniqueArray(
+        fc.record({
+          ...logSettings,
+          id: fc.integer({ min: 1, max: 20 }),
+          destination: fc.constantFrom('syslog' as const, 'email' as const),
+          server: address,
+        }),
+        { selector: o => o.id, maxLength: 3 },
+      ),
+    )
+    .map(([temporary, others]) => [temporary, ...others.sort((a, b) => a.id - b.id)]),
+})
+
 /** Held and inert commands in the order of their sections, as a script has them. */
 const held = [
   ['USER', 'add radius server=1.2.3.4 secret="two words"'],
   ['PPP', 'set ppp template=7 vjc=off'],
-  ['LOG', 'create log output=permanent "odd word"'],
+  ['LOG', 'set log utcoffset=+01:00'],
   ['SNMP', 'enable snmp'],
+  ['OTHER', 'create script=x.scp "odd word"'],
 ].map(([section, text]) => ({ line: 1, section: section!, text: text! }))
 const inert = [
   { line: 1, text: 'add user=waits pass="lit eral" ip=<his address>', placeholders: ['his address'] },
@@ -320,6 +375,7 @@ const configuration: fc.Arbitrary<Configuration> = fc
           secureDelaySeconds: fc.integer({ min: 10, max: 3600 }),
           loginLimits,
           ssh,
+          log: logConfig,
           users: fc.uniqueArray(user, byName),
           encoKeys: fc.constant([]),
           pppTemplates: fc.constant([...pppTemplates].sort((a, b) => a.template - b.template)),
@@ -412,7 +468,7 @@ describe('a written script', () => {
         expect(withoutLines(result.configuration)).toEqual(withoutLines(c))
         expect(writeScript(result.configuration)).toBe(script)
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 

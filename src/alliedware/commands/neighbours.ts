@@ -6,7 +6,6 @@ import { text } from '../value.ts'
 const verbs = ['add', 'create', 'delete', 'destroy', 'disable', 'enable', 'purge', 'set'] as const
 
 const modules: readonly (readonly [notation: string, section: Section])[] = [
-  ['LOG', 'LOG'],
   ['SNmp', 'SNMP'],
   ['LOAder', 'LOAD'],
   ['ASYn', 'OTHER'],
