@@ -26,6 +26,16 @@ export function writeFirewallPolicy(p: FirewallPolicy): string[] {
       options: missing(IP_OPTION_KINDS, p.ipOptions),
       fragment: missing(FRAGMENT_KINDS, p.fragments),
     }),
+    ...Object.entries(p.attacks).map(([attack, t]) =>
+      line(`set ${head}`, {
+        attack,
+        intrigger: t.inTrigger,
+        outtrigger: t.outTrigger,
+        detail: t.detail,
+        time: t.timeMinutes,
+      }),
+    ),
+    ...lineIfAny(`enable ${head}`, { log: p.log.join(',') || undefined }),
     ...when(p.ping, `enable ${head} ping`),
     ...when(p.isolation, `enable ${head} isolation`),
     ...p.lists.flatMap(l => l.addresses.map(a => `add ${head} list=${l.name} ip=${formatRange(a)}`)),

@@ -55,7 +55,11 @@ const writers: Readonly<Record<Section, (c: Configuration) => string[]>> = {
     ...c.l2tp.ranges.map(r => `add l2tp ip=${formatRange(r)} ppptemplate=${r.pppTemplate}`),
   ],
   IP: writeIp,
-  FIREWALL: c => [...when(c.firewall.enabled, 'enable firewall'), ...c.firewall.policies.flatMap(writeFirewallPolicy)],
+  FIREWALL: c => [
+    ...when(c.firewall.enabled, 'enable firewall'),
+    ...when(c.firewall.notifyManagers === false, 'disable firewall notify=manager'),
+    ...c.firewall.policies.flatMap(writeFirewallPolicy),
+  ],
   SSH: c => writeSsh(c.ssh),
   IPSEC: writeIpsec,
   LOG: c => writeLog(c.log),

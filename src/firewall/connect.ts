@@ -27,11 +27,14 @@ import type { CompiledRule } from './rules.ts'
 import { Kind, kindOf, matchRule, policyOf, Zone } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 import { track } from './track.ts'
+import { answered } from './watch.ts'
 
 /** The packet at hand: where it is in the tables' eyes. One for each direction, used again for every packet. */
 export interface Passage {
   session: number
   fromClient: boolean
+  /** The session that sends it, or 0 for somebody outside. */
+  sender: number
   /** Zones entered and left. */
   from: number
   to: number
@@ -57,20 +60,36 @@ export function admit(bytes: Uint8Array, tables: FirewallTables, h: Headers, p: 
   const { ruleset, flows } = tables
   if (!ruleset.enabled) return DropReason.None
   const kind = kindOf(ruleset, p.from, p.to)
-  if (kind === Kind.None) return refuse(tables, h, p, 0, now)
+  if (kind === Kind.None) return refuse(tables, 0)
   const policy = policyOf(ruleset, p.from, p.to)
-  if (kind !== Kind.Free && !optionsPass(tables, h, policy)) return refuse(tables, h, p, 0, now)
+  if (kind !== Kind.Free && !optionsPass(tables, h, policy)) return refuse(tables, 0)
   if (h.fragmentOffset !== 0) return laterFragment(bytes, tables, h, kind, now)
+  if (h.moreFragments && tables.fragments.overlaps(h, now)) return overlap(tables)
   if (h.isIcmpError) return error(bytes, tables, h, p, kind, now)
 
   const hook = p.fromClient ? Hook.In : Hook.Out
   const { source, sourcePort, originalDestination, originalPort, protocol } = h
   const row = flows.findTranslated(hook, source, sourcePort, originalDestination, originalPort, protocol, now)
   if (row >= 0) return goOn(bytes, tables, h, row, p.fromClient, policy, now)
-  if (kind === Kind.Free && !isMoved(h)) return DropReason.None
+  if (kind === Kind.Free && !isMoved(h)) return passFreely(tables, h, p, now)
   const reason = connect(bytes, tables, h, p, kind, policy, now)
   if (reason === DropReason.None && h.moreFragments && !tables.wasTranslated) tables.fragments.record(h, now)
   return reason
+}
+
+/** Between two sides that are free to speak nothing is tracked, and what opens something is only noted. */
+function passFreely(tables: FirewallTables, h: Headers, p: Passage, now: Millis): DropReason {
+  if (h.moreFragments) tables.fragments.record(h, now)
+  tables.opened = h.protocol !== IpProtocol.Tcp || h.opensTcp
+  const accepts = TcpFlag.Syn | TcpFlag.Ack
+  if ((h.tcpFlags & accepts) === accepts) answered(tables, h.protocol, p.session, !p.fromClient)
+  return DropReason.None
+}
+
+/** A fragment that says again, and otherwise, what another one said of its datagram (RFC 1858 section 4). */
+function overlap(tables: FirewallTables): DropReason {
+  tables.overlapped = true
+  return DropReason.Policy
 }
 
 /** Whether the packet already has another destination than it bears. */
@@ -94,6 +113,7 @@ function laterFragment(bytes: Uint8Array, tables: FirewallTables, h: Headers, ki
   const { fragments, tuple } = tables
   const row = fragments.find(h, now)
   if (row < 0) return kind === Kind.Free && !isMoved(h) ? DropReason.None : DropReason.Policy
+  if (!fragments.cover(row, h)) return overlap(tables)
   if (!fragments.isTranslated(row)) return DropReason.None
   tuple.source = fragments.toSource[row]!
   tuple.destination = fragments.toDestination[row]!
@@ -141,10 +161,29 @@ function goOn(
     return DropReason.Policy
   const ftp = h.protocol === IpProtocol.Tcp && tables.ruleset.ftp[policy] !== 0
   if (ftp && reversed) shiftAcknowledgement(bytes, flows, first, h)
-  if (!track(flows, first, reversed, bytes, h, tables.ruleset, policy, now)) return DropReason.Policy
+  if (!follow(bytes, tables, h, first, reversed, fromClient, policy, now)) return DropReason.Policy
   if (ftp && !reversed && fromClient) followFtp(bytes, tables, h, first, policy, now)
   leaveTranslated(bytes, tables, h, row, now)
   return DropReason.None
+}
+
+/** Tracks one more packet; an answer shows that what opened the flow was meant. */
+function follow(
+  bytes: Uint8Array,
+  tables: FirewallTables,
+  h: Headers,
+  row: number,
+  reversed: boolean,
+  fromClient: boolean,
+  policy: number,
+  now: Millis,
+): boolean {
+  const { flows } = tables
+  const opening = flows.state[row] === FlowState.Opening
+  if (!track(flows, row, reversed, bytes, h, tables.ruleset, policy, now)) return false
+  if (opening && flows.state[row] === FlowState.Established)
+    answered(tables, h.protocol, flows.session[row]!, reversed !== fromClient)
+  return true
 }
 
 /** A client's segment to an FTP server: what it asks the server to open is expected, and called what it is outside. */
@@ -215,7 +254,7 @@ function connect(
     // The far end of a connection that is over asks for a new one by the same ports: that is no answer.
     const reopened = reversed && h.protocol === IpProtocol.Tcp && h.opensTcp && flows.state[known] === FlowState.Closing
     if (!reopened) {
-      if (!track(flows, known, reversed, bytes, h, ruleset, policy, now)) return DropReason.Policy
+      if (!follow(bytes, tables, h, known, reversed, p.fromClient, policy, now)) return DropReason.Policy
       if (p.fromClient && !reversed && ruleset.ftp[policy] !== 0) followFtp(bytes, tables, h, known, policy, now)
       return DropReason.None
     }
@@ -226,9 +265,9 @@ function connect(
   if (rule !== undefined) tables.hits[rule.slot]!++
   const number = rule ? rule.number : 0
   const expected = p.fromClient || ruleset.ftp[policy] === 0 ? -1 : tables.ftp.find(h, now)
-  if (expected < 0 && !isAllowed(tables, h, rule, kind, policy, p.to)) return refuse(tables, h, p, number, now)
+  if (expected < 0 && !isAllowed(tables, h, rule, kind, policy, p.to)) return refuse(tables, number)
   // Answers without a question, redirects and the like.
-  if (h.protocol === IpProtocol.Icmp && !h.isIcmpQuery) return refuse(tables, h, p, number, now)
+  if (h.protocol === IpProtocol.Icmp && !h.isIcmpQuery) return refuse(tables, number)
 
   let row: number
   const other = p.fromClient
@@ -241,7 +280,7 @@ function connect(
   const translated = moved || (p.fromClient ? other !== 0 : other !== h.source)
   if (h.protocol === IpProtocol.Tcp && !h.opensTcp) {
     // Outward, a connection may be older than we are; but the far end never knew it by an address that is only drawn now.
-    if (kind !== Kind.Outward || translated) return refuse(tables, h, p, number, now)
+    if (kind !== Kind.Outward || translated) return refuse(tables, number)
     // What only ends one needs no flow.
     if ((h.tcpFlags & (TcpFlag.Ack | TcpFlag.Rst | TcpFlag.Fin | TcpFlag.Syn)) !== TcpFlag.Ack) return DropReason.None
   }
@@ -256,7 +295,8 @@ function connect(
   if (expected >= 0) tables.ftp.done(expected)
   track(flows, row, false, bytes, h, ruleset, policy, now)
   if (translated && p.fromClient && ruleset.ftp[policy] !== 0 && h.destinationPort === FTP_PORT) refuseSack(bytes, h)
-  tables.events.record(h, p.session, p.fromClient, true, number, now)
+  tables.opened = true
+  tables.events.record(h, p, true, number, DropReason.None, now)
   if (translated) {
     leaveTranslated(bytes, tables, h, row, now)
     tables.wasTranslated = true
@@ -282,7 +322,7 @@ function isAllowed(
   )
 }
 
-export function refuse(tables: FirewallTables, h: Headers, p: Passage, rule: number, now: Millis): DropReason {
-  tables.events.record(h, p.session, p.fromClient, false, rule, now)
+function refuse(tables: FirewallTables, rule: number): DropReason {
+  tables.decidedBy = rule
   return DropReason.Policy
 }

@@ -16,8 +16,9 @@ import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
 import { IpProtocol } from '../packet/ip.ts'
 import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
-import { admit, refuse } from './connect.ts'
-import { TcpFlag } from './constants.ts'
+import { isBroadcast } from './attack-rules.ts'
+import { admit, type Passage } from './connect.ts'
+import { IcmpType, TcpFlag } from './constants.ts'
 import type { Headers } from './headers.ts'
 import { clampMss } from './mss.ts'
 import { isGlobal, redirect, resolve } from './nat.ts'
@@ -25,6 +26,7 @@ import { replyTooBig, split } from './oversize.ts'
 import { rewrite } from './rewrite.ts'
 import { zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
+import { watch } from './watch.ts'
 
 /** At most ten ICMP errors a second about one session's packets (RFC 1812 section 4.3.2.8 asks for a limit). */
 const REPLY_INTERVAL: Millis = 100
@@ -39,9 +41,12 @@ export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): voi
   for (let i = 0; i < batch.count; i++) {
     if (batch.verdict[i] !== Verdict.Forward) continue
     const reason = receive(batch, i, tables, now)
-    if (reason === DropReason.None) continue
-    if (reason === DropReason.Policy && isForDhcpServer(tables.headers)) punt(batch, i, PuntReason.Dhcp)
-    else drop(batch, i, reason)
+    if (reason === DropReason.Policy && isForDhcpServer(tables.headers)) {
+      punt(batch, i, PuntReason.Dhcp)
+      continue
+    }
+    if (isOfInterest(tables, reason)) note(tables, tables.inward, true, reason, now)
+    if (reason !== DropReason.None) drop(batch, i, reason)
   }
 }
 
@@ -57,8 +62,33 @@ export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): vo
   for (let i = 0; i < count; i++) {
     if (batch.verdict[i] !== Verdict.Forward) continue
     const reason = deliver(batch, i, tables, now)
+    // What a session sent was looked at when it came.
+    if (isOfInterest(tables, reason)) note(tables, tables.outward, tables.outward.sender === 0, reason, now)
     if (reason !== DropReason.None) drop(batch, i, reason)
   }
+}
+
+/** Whether it is refused, opens something, or is a ping: the rest costs no more time. */
+function isOfInterest(tables: FirewallTables, reason: DropReason): boolean {
+  return reason !== DropReason.None || tables.opened || tables.headers.protocol === IpProtocol.Icmp
+}
+
+function note(tables: FirewallTables, p: Passage, watched: boolean, reason: DropReason, now: Millis): void {
+  const h = tables.headers
+  // That a packet is too large says nothing about anybody.
+  if (reason === DropReason.TooBig) return
+  if (reason !== DropReason.None) tables.events.record(h, p, false, tables.decidedBy, reason, now)
+  if (watched) watch(tables, h, p, reason, now)
+}
+
+function begin(tables: FirewallTables, p: Passage, session: number, sender: number): void {
+  tables.decidedBy = 0
+  tables.opened = false
+  tables.overlapped = false
+  p.session = session
+  p.sender = sender
+  p.from = 0
+  p.to = 0
 }
 
 function drop(batch: Batch, i: number, reason: DropReason): void {
@@ -78,21 +108,23 @@ function isForDhcpServer(h: Headers): boolean {
 
 function receive(batch: Batch, i: number, tables: FirewallTables, now: Millis): DropReason {
   const h = tables.headers
+  const { sessions, ruleset, inward } = tables
+  const session = batch.session[i]!
+  begin(tables, inward, session, session)
+  inward.from = sessions.zone[session]!
   const sound = h.read(batch.bytes, batch.offset[i]!, batch.length[i]!)
   if (sound !== DropReason.None) return sound
   // Ethernet-minded peers pad short packets.
   batch.length[i] = h.totalLength
 
-  const { sessions, ruleset, inward } = tables
-  const session = batch.session[i]!
   const assigned = sessions.address[session]! | 0
   if (!assigned) return DropReason.UnknownSession
   if (h.source !== assigned) return DropReason.Spoofed
   if (h.destination === assigned || !forwardable(h.destination)) return DropReason.Policy
 
-  inward.session = session
+  if (pingsAll(tables, h)) return DropReason.Policy
+
   inward.subject = session
-  inward.from = sessions.zone[session]!
   if (ruleset.nat.reverses) redirect(tables, h, inward.from, session)
   const other = sessions.ofAddress(h.destination)
   inward.to = other !== 0 ? sessions.zone[other]! : zoneOfAddress(ruleset, h.destination)
@@ -106,33 +138,50 @@ function receive(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
 
 function deliver(batch: Batch, i: number, tables: FirewallTables, now: Millis): DropReason {
   const h = tables.headers
+  const { sessions, ruleset, outward } = tables
+  begin(tables, outward, 0, 0)
   const sound = h.read(batch.bytes, batch.offset[i]!, batch.length[i]!)
+  const other = sessions.ofAddress(h.source)
+  const from = other !== 0 ? sessions.zone[other]! : zoneOfAddress(ruleset, h.source)
+  outward.from = from
+  outward.sender = other
   if (sound !== DropReason.None) return sound
   batch.length[i] = h.totalLength
 
-  const { sessions, ruleset, outward } = tables
-  const other = sessions.ofAddress(h.source)
-  const from = other !== 0 ? sessions.zone[other]! : zoneOfAddress(ruleset, h.source)
-  outward.session = 0
-  outward.from = from
   if (isGlobal(ruleset.nat.globals, h.destination)) {
     // Two clients may speak to one another by the one address that both have outside.
-    if (!resolve(batch.bytes, tables, h, from, now)) return refuse(tables, h, outward, 0, now)
-  } else if (h.source === h.destination) return DropReason.Spoofed
+    if (!resolve(batch.bytes, tables, h, from, now)) return DropReason.Policy
+  } else if (h.source === h.destination) {
+    // Not the session's own doing: it sends to others alone.
+    outward.session = other
+    outward.sender = 0
+    return DropReason.Spoofed
+  }
   const session = sessions.ofAddress(h.destination)
   const peer = sessions.peer[session]!
   if (session === 0 || peer === 0) return DropReason.NoRoute
   batch.session[i] = session
   batch.peer[i] = peer
-  if (!forwardable(h.source)) return DropReason.Spoofed
-
   outward.session = session
+  if (!forwardable(h.source) || comesFromAll(tables, h)) return DropReason.Spoofed
+
   outward.subject = other !== 0 ? other : session
   outward.to = sessions.zone[session]!
   const reason = admit(batch.bytes, tables, h, outward, now)
   if (reason !== DropReason.None) return reason
   clamp(batch.bytes, h, sessions.maximumSegment[session]!)
   return h.totalLength > sessions.mtu[session]! ? oversize(batch, i, tables, h, session, now) : DropReason.None
+}
+
+/** A ping to a network's broadcast address has every host there answer, whom the client names (RFC 2644). */
+function pingsAll(tables: FirewallTables, h: Headers): boolean {
+  const echo = h.protocol === IpProtocol.Icmp && h.icmpType === IcmpType.Echo
+  return echo && isBroadcast(tables.ruleset, h.destination)
+}
+
+/** A message whose answer would go to a broadcast address. */
+function comesFromAll(tables: FirewallTables, h: Headers): boolean {
+  return h.protocol === IpProtocol.Icmp && isBroadcast(tables.ruleset, h.source)
 }
 
 /** Unicast addresses that a router forwards: neither this-network, loopback, link-local, multicast nor class E. */

@@ -11,6 +11,8 @@ import type { Headers } from './headers.ts'
 const WAYS = 4
 const SETS = 512
 const ROWS = WAYS * SETS
+/** Fragments of one datagram: 64 kB in packets of 1400 bytes. */
+export const MOST_FRAGMENTS = 48
 
 export class FragmentTable {
   private readonly source = new Int32Array(ROWS)
@@ -23,6 +25,12 @@ export class FragmentTable {
   readonly toIdentification = new Uint16Array(ROWS)
   private readonly translated = new Uint8Array(ROWS)
   private readonly expires = new Float64Array(ROWS).fill(Number.NEGATIVE_INFINITY)
+  /** What has come of each datagram: its fragments' beginnings and ends, their bytes, and where its end is once that is known. */
+  private readonly pieces = new Uint8Array(ROWS)
+  private readonly starts = new Uint16Array(ROWS * MOST_FRAGMENTS)
+  private readonly ends = new Uint16Array(ROWS * MOST_FRAGMENTS)
+  private readonly bytes = new Uint32Array(ROWS)
+  private readonly whole = new Uint32Array(ROWS)
 
   /** Remembers a first fragment that passed; the oldest of its set makes room. Answers its row. */
   record(h: Headers, now: Millis): number {
@@ -31,6 +39,12 @@ export class FragmentTable {
     for (let i = base; i < base + WAYS; i++) {
       if (this.matches(i, h)) {
         row = i
+        if (this.expires[i]! > now) {
+          this.expires[row] = now + Timeout.fragment
+          this.translated[row] = 0
+          this.cover(row, h)
+          return row
+        }
         break
       }
       if (this.expires[i]! < this.expires[row]!) row = i
@@ -40,7 +54,52 @@ export class FragmentTable {
     this.datagram[row] = (h.identification << 8) | h.protocol
     this.expires[row] = now + Timeout.fragment
     this.translated[row] = 0
+    this.restart(row)
+    this.cover(row, h)
     return row
+  }
+
+  /** Whether a first fragment says otherwise what came of its datagram before. */
+  overlaps(h: Headers, now: Millis): boolean {
+    const row = this.find(h, now)
+    return row >= 0 && !this.fits(row, h.fragmentOffset, h.fragmentOffset + h.transportLength)
+  }
+
+  /**
+   * Takes in one more fragment. Answers false where it overlaps another one, or where there are too many: it must not pass.
+   * One that came twice passes twice.
+   */
+  cover(row: number, h: Headers): boolean {
+    const start = h.fragmentOffset
+    const end = start + h.transportLength
+    if (!this.fits(row, start, end)) return false
+    const base = row * MOST_FRAGMENTS
+    const n = this.pieces[row]!
+    for (let i = base; i < base + n; i++) if (this.starts[i] === start && this.ends[i] === end) return true
+    if (n === MOST_FRAGMENTS) return false
+    this.starts[base + n] = start
+    this.ends[base + n] = end
+    this.pieces[row] = n + 1
+    this.bytes[row]! += h.transportLength
+    if (!h.moreFragments) this.whole[row] = end
+    // All is there: the next one of this identification is another datagram.
+    if (this.whole[row] === this.bytes[row]) this.restart(row)
+    return true
+  }
+
+  private fits(row: number, start: number, end: number): boolean {
+    const base = row * MOST_FRAGMENTS
+    for (let i = base; i < base + this.pieces[row]!; i++) {
+      const same = this.starts[i] === start && this.ends[i] === end
+      if (!same && start < this.ends[i]! && end > this.starts[i]!) return false
+    }
+    return true
+  }
+
+  private restart(row: number): void {
+    this.pieces[row] = 0
+    this.bytes[row] = 0
+    this.whole[row] = 0
   }
 
   /** Says that the datagram in `row` goes on under other addresses. */

@@ -14,6 +14,8 @@ export const OptionBit = { record_route: 1, security: 2, timestamp: 4 } as const
 const SOURCE_ROUTED = 8
 
 export class Headers {
+  /** Where the packet is. */
+  bytes: Uint8Array = new Uint8Array(0)
   /** Addresses as signed 32-bit numbers, which the engine keeps unboxed: `>>> 0` makes an Ipv4 of one. */
   source = 0
   destination = 0
@@ -55,10 +57,11 @@ export class Headers {
    * total length are padding and not looked at.
    */
   read(bytes: Uint8Array, at: number, length: number): DropReason {
-    if (length < 20 || bytes[at]! >>> 4 !== 4) return DropReason.BadIp
+    this.bytes = bytes
+    if (length < 20 || bytes[at]! >>> 4 !== 4) return this.unreadable(at, length)
     const headerLength = (bytes[at]! & 15) * 4
     const totalLength = (bytes[at + 2]! << 8) | bytes[at + 3]!
-    if (headerLength < 20 || headerLength > totalLength || totalLength > length) return DropReason.BadIp
+    if (headerLength < 20 || headerLength > totalLength || totalLength > length) return this.unreadable(at, length)
     const fragment = (bytes[at + 6]! << 8) | bytes[at + 7]!
     this.start = at
     this.totalLength = totalLength
@@ -90,6 +93,22 @@ export class Headers {
     if (this.fragmentOffset === 0) return this.readTransport(bytes)
     // A second fragment that begins inside the TCP header rewrites its flags (RFC 1858 section 3, RFC 3128).
     return this.protocol === IpProtocol.Tcp && this.fragmentOffset < 20 ? DropReason.BadIp : DropReason.None
+  }
+
+  /** No packet that says where it goes: what is remembered of it is where it lies. */
+  private unreadable(at: number, length: number): DropReason {
+    this.start = at
+    this.totalLength = length
+    this.source = 0
+    this.destination = 0
+    this.protocol = 0
+    this.sourcePort = 0
+    this.destinationPort = 0
+    this.fragmentOffset = 0
+    this.transportLength = 0
+    this.moreFragments = false
+    this.options = 0
+    return DropReason.BadIp
   }
 
   /** The packet quoted by the ICMP error that `outer` is: only as much of it as RFC 792 promises is read. */
@@ -163,6 +182,11 @@ export class Headers {
       type === IcmpType.TimeExceeded ||
       type === IcmpType.ParameterProblem
     )
+  }
+
+  /** It names gateways that it wants to pass. */
+  get isSourceRouted(): boolean {
+    return (this.options & SOURCE_ROUTED) !== 0
   }
 
   get isIcmpQuery(): boolean {

@@ -1,6 +1,7 @@
 /** The AR450S firewall model: policies, their interfaces, dynamic templates, NAT definitions and numbered rules. */
 
 import type { Ipv4 } from '../packet/ip.ts'
+import type { Attack, AttackTrigger } from './attack-kinds.ts'
 
 export interface AddressRange {
   readonly first: Ipv4
@@ -109,11 +110,17 @@ export interface FirewallPolicy {
   readonly fragments: readonly FragmentKind[]
   /** Follow FTP's active mode: data connections from port 20 alone, or from any. Undefined: not at all. */
   readonly ftpDataPort: 'rfc' | 'any' | undefined
+  /** Triggers that are not the usual ones (ATTACK_DEFAULTS). */
+  readonly attacks: Readonly<Partial<Record<Attack, AttackTrigger>>>
+  /** Which events are logged, in the words of LOG; attacks always are. */
+  readonly log: readonly string[]
 }
 
 export interface Firewall {
   readonly enabled: boolean
   readonly policies: readonly FirewallPolicy[]
+  /** Attacks are told on the terminals of managers; absent: they are. */
+  readonly notifyManagers?: boolean
 }
 
 /** What a policy has that CREATE makes. */
@@ -129,6 +136,8 @@ export const FIREWALL_DEFAULTS = {
   ipOptions: IP_OPTION_KINDS,
   fragments: FRAGMENT_KINDS,
   ftpDataPort: undefined,
+  attacks: {},
+  log: [],
 } as const satisfies Partial<FirewallPolicy>
 
 /** What a rule says where it says nothing. */

@@ -2,6 +2,7 @@
 
 import type { Millis } from '../machine.ts'
 import { type Ipv4, maskPrefix } from '../packet/ip.ts'
+import { compileTriggers, outsideZones, zonePolicies } from './attack-rules.ts'
 import { Timeout } from './constants.ts'
 import type { Headers } from './headers.ts'
 import { type NatPlan, ownedRanges, owns, planNat } from './nat-plan.ts'
@@ -95,6 +96,10 @@ export interface Ruleset {
   readonly ping: Uint8Array
   /** By policy, whether FTP's active mode is followed: 1 for data from port 20, 2 for data from any. */
   readonly ftp: Uint8Array
+  /** See attack-rules.ts. */
+  readonly triggers: Uint32Array
+  readonly zonePolicies: Int16Array
+  readonly outside: Uint8Array
   /** The gateway's own addresses. */
   readonly own: Int32Array
   /** Known networks, the longest first; signed like the addresses they are compared with. */
@@ -153,6 +158,9 @@ export function buildRuleset(firewall: Firewall, surroundings: Surroundings): Ru
     fragments: Uint8Array.from(firewall.policies, p => bits(FRAGMENT_KINDS, p.fragments)),
     ping: Uint8Array.from(firewall.policies, p => (p.ping ? 1 : 0)),
     ftp: Uint8Array.from(firewall.policies, p => (p.ftpDataPort === undefined ? 0 : p.ftpDataPort === 'rfc' ? 1 : 2)),
+    triggers: compileTriggers(firewall.policies),
+    zonePolicies: zonePolicies(firewall, zones),
+    outside: outsideZones(firewall, zones),
     own: Int32Array.from([...interfaces.map(i => i.address), ...(surroundings.own ?? [])]),
     networks: Int32Array.from(networks, x => x.network & x.mask),
     masks: Int32Array.from(networks, x => x.mask),

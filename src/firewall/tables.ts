@@ -2,6 +2,7 @@
 
 import { Batch } from '../packet/batch.ts'
 import { MAX_SESSIONS } from '../packet/table.ts'
+import { Attacks } from './attacks.ts'
 import type { Passage } from './connect.ts'
 import { Draws, seededFill } from './draws.ts'
 import { FirewallEvents } from './events.ts'
@@ -17,6 +18,7 @@ export class FirewallTables {
   readonly flows: FlowTable
   readonly fragments = new FragmentTable()
   readonly events = new FirewallEvents()
+  readonly attacks: Attacks
   readonly ftp = new FtpExpectations()
   /**
    * IP packets that filterOut made for the senders of what it dropped: write its `count` rows to the TUN device after
@@ -33,9 +35,13 @@ export class FirewallTables {
   keepsPort = false
   /** The packet that was connected last left translated. */
   wasTranslated = false
+  /** Of the packet at hand: the rule that decided, whether it opened something, and whether it overlaps another fragment. */
+  decidedBy = 0
+  opened = false
+  overlapped = false
   /** The packet at hand, on its way from a client and to one. */
-  readonly inward: Passage = { session: 0, fromClient: true, from: 0, to: 0, subject: 0 }
-  readonly outward: Passage = { session: 0, fromClient: false, from: 0, to: 0, subject: 0 }
+  readonly inward: Passage = { session: 0, fromClient: true, sender: 0, from: 0, to: 0, subject: 0 }
+  readonly outward: Passage = { session: 0, fromClient: false, sender: 0, from: 0, to: 0, subject: 0 }
   readonly draws: Draws
   /** 1 for each port that no translation takes. */
   readonly reserved = new Uint8Array(65536)
@@ -55,6 +61,7 @@ export class FirewallTables {
   constructor(seed: number, size?: FlowTableSize, fill = seededFill(seed)) {
     this.flows = new FlowTable(seed, size)
     this.draws = new Draws(fill)
+    this.attacks = new Attacks(seed)
   }
 
   get ruleset(): Ruleset {
@@ -76,6 +83,7 @@ export class FirewallTables {
     if (!this.sessions.address[session]) return
     this.sessions.remove(session)
     this.flows.forget(session)
+    this.attacks.forget(session)
     this.ftp.forget(session)
     this.members.forEach((m, i) => {
       m[session] = 0

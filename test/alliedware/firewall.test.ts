@@ -150,3 +150,38 @@ describe('what a policy passes', () => {
     expect(read('ena fire poli=main options=sourcerouting').faults.join()).toContain('never forwarded')
   })
 })
+
+describe('what the firewall looks out for', () => {
+  it('has its triggers, written where they are not the usual ones', () => {
+    const set = read('set fire poli=main at=por in=20 tim=5\nset fire poli=main attack=land out=3')
+    expect(set.faults).toEqual([])
+    expect(set.policy.attacks).toEqual({
+      portscan: { inTrigger: 20, outTrigger: 200, detail: 5, timeMinutes: 5 },
+      land: { inTrigger: 1, outTrigger: 3, detail: 5, timeMinutes: 2 },
+    })
+    expect(set.written).toContain(
+      'set firewall policy=main attack=portscan intrigger=20 outtrigger=200 detail=5 time=5\n',
+    )
+    const back = read('set fire poli=main attack=land out=3\nset fire poli=main attack=land out=1')
+    expect(back.policy.attacks).toEqual({})
+    expect(read('set fire poli=main attack=spam in=3').faults.join()).toMatch(/no proxy for mail/)
+  })
+
+  it('logs what was asked, and no longer', () => {
+    expect(read('ena fire poli=main log=deny,inatcp').policy.log).toEqual(['deny', 'inatcp'])
+    const less = read('ena fire poli=main log=deny,inatcp,outddudp\ndis fire poli=main log=deny')
+    expect(less.policy.log).toEqual(['inatcp', 'outddudp'])
+    expect(less.written).toContain('enable firewall policy=main log=inatcp,outddudp\n')
+    expect(read('ena fire poli=main log=inatc').faults.join()).toMatch(/INATCP/)
+  })
+
+  it('tells managers, unless that is disabled', () => {
+    expect(read('').written).not.toMatch(/notify/)
+    expect(read('dis fire not=man').written).toContain('disable firewall notify=manager\n')
+    expect(read('dis fire not=all\nena fire not=manager').written).not.toMatch(/notify/)
+    expect(read('ena fire not=snmp,mail').faults.join()).toMatch(/NOTIFY=SNMP,MAIL has no effect/)
+    const script = readScript(`${POLICY}dis fire not=man`, { values: {}, keys: [] }).configuration
+    const again = readScript(writeScript(script), { values: {}, keys: [] }).configuration
+    expect(again.firewall).toEqual(script.firewall)
+  })
+})

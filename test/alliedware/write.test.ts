@@ -14,6 +14,8 @@ import { maskSecrets } from '../../src/alliedware/parse.ts'
 import { formatFault, readScript } from '../../src/alliedware/script.ts'
 import { commandTable } from '../../src/alliedware/table.ts'
 import { writeScript } from '../../src/alliedware/write.ts'
+import { ATTACKS } from '../../src/firewall/attack-kinds.ts'
+import { LOG_OPTIONS } from '../../src/firewall/event-log.ts'
 import { type FirewallPolicy, FRAGMENT_KINDS, ICMP_KINDS, IP_OPTION_KINDS } from '../../src/firewall/policy.ts'
 import { Secret } from '../../src/packet/bytes.ts'
 import { ipv4, prefixMask } from '../../src/packet/ip.ts'
@@ -132,6 +134,18 @@ const firewallRule = fc.oneof(
 )
 const subsetOf = <T>(all: readonly T[]) => fc.subarray([...all])
 
+const attacks = fc.dictionary(
+  fc.constantFrom(...ATTACKS),
+  // Never the usual one, which is not written.
+  fc.record({
+    inTrigger: fc.integer({ min: 2, max: 19 }),
+    outTrigger: fc.nat(65535),
+    detail: fc.nat(200),
+    timeMinutes: fc.integer({ min: 1, max: 1440 }),
+  }),
+  { noNullPrototype: true },
+)
+
 const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
   .record({
     name: word(15),
@@ -156,6 +170,8 @@ const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
     otherTimeoutSeconds: minutes,
     icmpTimeoutSeconds: minutes,
     ftpDataPort: fc.constantFrom('rfc' as const, 'any' as const, undefined),
+    attacks,
+    log: subsetOf(LOG_OPTIONS.map(o => o.toLowerCase())),
     icmpForwarding: subsetOf(ICMP_KINDS),
     ipOptions: subsetOf(IP_OPTION_KINDS),
     fragments: subsetOf(FRAGMENT_KINDS),
@@ -420,7 +436,14 @@ const configuration: fc.Arbitrary<Configuration> = fc
             pools: fc.constant(pools),
             localAddress: maybe(address),
           }),
-          firewall: fc.record({ enabled: bool, policies: fc.uniqueArray(firewallPolicy, { ...byName, maxLength: 2 }) }),
+          firewall: fc.record(
+            {
+              enabled: bool,
+              policies: fc.uniqueArray(firewallPolicy, { ...byName, maxLength: 2 }),
+              notifyManagers: fc.constant(false as const),
+            },
+            { requiredKeys: ['enabled', 'policies'] },
+          ),
           ipsec: fc.record({
             enabled: bool,
             saSpecifications: fc.constant([...saSpecifications].sort((a, b) => a.id - b.id)),

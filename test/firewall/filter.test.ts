@@ -496,22 +496,37 @@ describe('events', () => {
     fromClient(t, 1, udp(ALICE, 1, INTERNET, 53), 1001)
     fromClient(t, 1, udp(ALICE, 1, INTERNET, 25), 1002)
     toClient(t, udp(INTERNET, 9, BOB, 9), 1003)
-    const events = t.events.take()
-    expect(events.map(e => [e.at, e.action, e.direction, e.session, e.rule])).toEqual([
-      [1000, 'allow', 'in', 1, 0],
-      [1002, 'deny', 'in', 1, 7],
-      [1003, 'deny', 'out', 2, 0],
+    const events = t.events.take(t.ruleset)
+    expect(events.map(e => [e.at, e.action, e.direction, e.policy, e.session, e.rule])).toEqual([
+      [1000, 'allow', 'out', 'main', 1, 0],
+      [1002, 'deny', 'out', 'main', 1, 7],
+      [1003, 'deny', 'in', 'main', 2, 0],
     ])
-    expect(t.events.take()).toEqual([])
+    expect(events[1]!.header).toEqual(udp(ALICE, 1, INTERNET, 25))
+    expect(t.events.take(t.ruleset)).toEqual([])
   })
 
   test('a flood is counted, not kept', () => {
     const t = tables()
     for (let i = 0; i < 1000; i++) toClient(t, udp(INTERNET, i, ALICE, 9), 0)
-    expect(t.events.waiting).toBe(128)
-    expect(t.events.suppressed).toBe(872)
-    t.events.take()
+    const kept = (at: number) => t.events.take(t.ruleset).filter(e => e.action === 'deny' && e.at === at)
+    expect(kept(0)).toHaveLength(16)
+    expect(t.events.suppressed).toBe(984)
     for (let i = 0; i < 1000; i++) toClient(t, udp(INTERNET, i, ALICE, 9), 1000)
-    expect(t.events.waiting).toBe(50)
+    expect(kept(1000)).toHaveLength(2)
+  })
+
+  test('a flood at one session hides nothing of another', () => {
+    const t = tables()
+    for (let i = 0; i < 1000; i++) toClient(t, udp(INTERNET, i, ALICE, 9), 0)
+    toClient(t, udp(INTERNET, 5, BOB, 9), 0)
+    const ofBob = t.events.take(t.ruleset).filter(e => e.session === 2)
+    expect(ofBob.map(e => [e.action, e.sourcePort])).toEqual([['deny', 5]])
+  })
+
+  test('what is the same again is counted', () => {
+    const t = tables()
+    for (let i = 0; i < 7; i++) toClient(t, udp(INTERNET, 5, BOB, 9), i)
+    expect(t.events.take(t.ruleset).map(e => [e.at, e.repeats])).toEqual([[0, 7]])
   })
 })

@@ -3,13 +3,14 @@
 import { FIREWALL_DEFAULTS } from '../../firewall/policy.ts'
 import { merge, removeWhere, sameName } from '../draft.ts'
 import { act, type CommandEntry, hold } from '../grammar.ts'
-import { interfaceName, number, oneOf, text } from '../value.ts'
+import { interfaceName, number, oneOf } from '../value.ts'
 import { dynamicCommands } from './firewall-dynamic.ts'
 import { listCommands } from './firewall-list.ts'
 import { natCommands } from './firewall-nat.ts'
 import { optionCommands } from './firewall-option.ts'
 import { change, inPolicy, policyName, without } from './firewall-policy.ts'
 import { ruleCommands } from './firewall-rule.ts'
+import { notifyCommands, watchCommands } from './firewall-watch.ts'
 
 const moduleCommands: readonly CommandEntry[] = [
   ...[true, false].map(enabled =>
@@ -21,9 +22,6 @@ const moduleCommands: readonly CommandEntry[] = [
         draft.firewall.enabled = enabled
       },
     }),
-  ),
-  ...['enable', 'disable'].map(verb =>
-    hold({ verb, path: 'FIREwall NOTify=', of: text(1, 64), free: true, section: 'FIREWALL' }),
   ),
 ]
 
@@ -158,6 +156,8 @@ export const firewallCommands: readonly CommandEntry[] = [
   ...listCommands,
   ...dynamicCommands,
   ...optionCommands,
+  ...watchCommands,
+  ...notifyCommands,
   ...moduleCommands,
   ...policyCommands,
 ]
