@@ -41,6 +41,8 @@ export function privilegeFor(command: Command, securityMode: boolean): Privilege
   const { verb, object } = command
   const whole = object.join(' ')
   if (forAll.includes([verb, ...object].join(' '))) return 'user'
+  // What others send and receive, and the keys to it.
+  if (verb === 'capture') return 'securityofficer'
   if (verb === 'set' && whole === 'asyn' && command.args['page'] !== undefined) return 'user'
   return securityMode && isSecurityCommand(command) ? 'securityofficer' : 'manager'
 }

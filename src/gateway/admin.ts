@@ -28,8 +28,8 @@ export interface AdminAnswer {
 export interface Follow {
   /** At most so long. */
   readonly millis: number
-  /** `write` answers false where nobody is there any more. Answers how to end it. */
-  readonly start: (write: (text: string) => boolean) => () => void
+  /** `write` answers false where nobody is there any more; `done` lets them go. Answers how to end it. */
+  readonly start: (write: (text: string) => boolean, done: () => void) => () => void
 }
 
 export interface Caller {
@@ -168,11 +168,14 @@ function asksToFollow(line: string): boolean {
 /** Until either side hangs up, or the time is over. */
 function serveFollow(socket: Socket, follow: Follow): void {
   socket.setTimeout(0)
-  const stop = follow.start(text => {
-    if (!socket.writable || socket.writableLength > MOST_UNREAD) return false
-    socket.write(`${JSON.stringify({ screen: text })}\n`)
-    return true
-  })
+  const stop = follow.start(
+    text => {
+      if (!socket.writable || socket.writableLength > MOST_UNREAD) return false
+      socket.write(`${JSON.stringify({ screen: text })}\n`)
+      return true
+    },
+    () => socket.end(),
+  )
   const end = setTimeout(() => socket.end(), follow.millis)
   socket.resume()
   socket.on('end', () => socket.end())

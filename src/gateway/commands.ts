@@ -5,6 +5,7 @@ import { refusedOperations } from '../alliedware/commands/refused.ts'
 import type { Configuration, EncoKey, User } from '../alliedware/config.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
+import { captureCommand } from './capture-commands.ts'
 import { type CertificateWorld, certificateCommand } from './certificate-commands.ts'
 import { configurationCommand, type ScriptFiles } from './configuration-commands.ts'
 import { debugCommand, showDebug, showDebugActive } from './debug-commands.ts'
@@ -22,6 +23,8 @@ export interface CommandWorld extends CertificateWorld, ShowWorld {
   /** Absent: there are neither flash nor a script to load. */
   readonly files?: ScriptFiles
   readonly wall?: () => Date
+  /** The directory for captures. */
+  readonly captures?: string
   /** Prints on the terminal that a caller sits at; false where that is gone. */
   readonly tell?: (terminal: number, text: string) => boolean
 }
@@ -133,7 +136,7 @@ async function operate(w: CommandWorld, command: Command, caller: Caller): Promi
     return await showDebug(w, text => carryOut(w, text, caller))
   }
   if (command.verb === 'show') return await showing(w, command)
-  const debugged = debugCommand(w, command, caller)
+  const debugged = debugCommand(w, command, caller) ?? captureCommand(w, command, caller)
   if (debugged !== undefined) return debugged
   if (command.verb === 'reset') return await reset(w, command, caller)
   if (command.verb === 'ping') return await ping(command)

@@ -21,6 +21,7 @@ import type { OfficeFacts } from '../ppp/dhcp.ts'
 import { Activity } from './activity.ts'
 import { Admissions } from './admission.ts'
 import { Attempts } from './attempts.ts'
+import { Captures } from './capture.ts'
 import type { Clock } from './deadlines.ts'
 import { Deadlines } from './deadlines.ts'
 import { Debug } from './debug.ts'
@@ -85,6 +86,7 @@ export class Control {
   private current: Configuration
   /** Who debugs what. */
   readonly debug: Debug
+  readonly captures: Captures
   private readonly schedule = new RuleSchedule()
   /** What the workers go by now: rules that are not in force at this time of day are not in it. */
   ruleset: Ruleset = closedRuleset()
@@ -98,6 +100,7 @@ export class Control {
     const { clock, dice, log } = world
     this.deadlines = new Deadlines(clock)
     this.debug = new Debug(clock, world.wall)
+    this.captures = new Captures(this)
     const now = () => clock.now()
     this.admissions = new Admissions({
       residents: this.residents,
@@ -123,7 +126,7 @@ export class Control {
       rows: new RowNumbers(MAX_PEERS),
     })
     this.l2tp = new L2tpEndpoint({ config: l2tpConfig(configuration), dice, rows: new RowNumbers(MAX_SESSIONS) })
-    this.ikeDriver = new Driver<IkeInput, IkeEffect>(new IsakmpTap(this.ike, this.debug), {
+    this.ikeDriver = new Driver<IkeInput, IkeEffect>(new IsakmpTap(this.ike, this.debug, this.captures), {
       carryOut: effect => this.peers.carryOut(effect),
       bug: (error, input) => this.bug(error, `IKE, input ${input.kind}`),
       clock,
@@ -217,13 +220,10 @@ export class Control {
       case 'engine':
         for (const event of m.events) this.engineEvent(event)
         return
+      case 'mirrored':
+        return this.captures.mirrored(m.packets)
       case 'bug':
-        this.bugs++
-        return this.world.log.add({
-          severity: Severity.Critical,
-          module: 'SYS',
-          text: `Worker ${worker}: ${m.text}`,
-        })
+        return this.bug(m.text, `worker ${worker}`)
       case 'stopped':
         return
     }

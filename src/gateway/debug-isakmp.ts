@@ -1,4 +1,4 @@
-/** ENABLE ISAKMP DEBUG and ENABLE IPSEC POLICY DEBUG: looks over the IKE endpoint's shoulder while somebody listens. */
+/** ENABLE ISAKMP and IPSEC POLICY DEBUG, and CAPTURE: looks over the IKE endpoint's shoulder while somebody wants to. */
 
 import { Flag } from '../ike/constants.ts'
 import { describeHeader, describePayloads, describeWalk } from '../ike/describe.ts'
@@ -10,6 +10,7 @@ import type { ClearMessage } from '../ike/protect.ts'
 import type { DeadlineInput, Machine, Millis } from '../machine.ts'
 import { toHex } from '../packet/bytes.ts'
 import { type Endpoint, formatEndpoint } from '../packet/ip.ts'
+import type { Captures } from './capture.ts'
 import type { Debug } from './debug.ts'
 
 /** What a responder goes through, by the names that SHOW ISAKMP EXCHANGE has. */
@@ -24,14 +25,16 @@ interface Seen {
 export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
   private readonly ike: IkeEndpoint
   private readonly debug: Debug
+  private readonly captures: Captures
   private states: Map<number, Seen> | undefined
   /** What encrypted messages of the input in hand held. */
   private clear: ClearMessage[] = []
   private watching = false
 
-  constructor(ike: IkeEndpoint, debug: Debug) {
+  constructor(ike: IkeEndpoint, debug: Debug, captures: Captures) {
     this.ike = ike
     this.debug = debug
+    this.captures = captures
   }
 
   get deadline(): Millis | undefined {
@@ -39,6 +42,15 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
   }
 
   handle(input: IkeInput | DeadlineInput, now: Millis, effects: IkeEffect[]): void {
+    const { captures } = this
+    if (!captures.on) return this.debugged(input, now, effects)
+    captures.before(input)
+    const from = effects.length
+    this.debugged(input, now, effects)
+    captures.after(effects.slice(from))
+  }
+
+  private debugged(input: IkeInput | DeadlineInput, now: Millis, effects: IkeEffect[]): void {
     const { debug } = this
     const isakmp = debug.on('isakmp')
     if (isakmp !== this.watching) this.watch(isakmp)

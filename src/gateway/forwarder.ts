@@ -21,6 +21,7 @@ import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
 import { PppTable } from '../ppp/table.ts'
 import type { FromWorker, SaMessage, ToWorker } from './messages.ts'
+import { Mirror } from './mirror.ts'
 import { PuntLimit } from './punt-limit.ts'
 import { type Stats, WorkerCounter } from './stats.ts'
 
@@ -55,6 +56,7 @@ export class Forwarder {
   readonly ppp = new PppTable()
   readonly firewall: FirewallTables
   private readonly punts = new PuntLimit()
+  private readonly mirror = new Mirror(packets => this.wires.tell({ kind: 'mirrored', packets }))
   private injectingFrames = false
 
   /** `seed`: 32 random bits for the flow table's hash. `fill` writes random bytes, for translated ports. */
@@ -81,14 +83,17 @@ export class Forwarder {
       batch.count = this.wires.receive(batch, raw)
       if (batch.count === 0) return
       this.countReceived(batch)
+      if (this.mirror.on) this.mirror.received(batch, now)
       if (this.engine.open(batch) > 0) this.engineEvents(now)
       this.countOpened(batch)
       decapsulateL2tp(batch, this.l2tp)
       decapsulatePpp(batch, this.ppp)
+      if (this.mirror.on) this.mirror.inner(batch, false, now)
       filterIn(batch, this.firewall, now)
       this.countSession(batch, false)
       this.stats.add(this.worker, WorkerCounter.toTunPackets, this.wires.writeTun(batch))
       this.leave(batch, now)
+      if (this.mirror.on) this.mirror.flush()
       if (batch.count < BATCH_CAPACITY) return
     }
   }
@@ -102,6 +107,7 @@ export class Forwarder {
       if (batch.count === 0) return
       this.stats.add(this.worker, WorkerCounter.fromTunPackets, batch.count)
       filterOut(batch, this.firewall, now)
+      if (this.mirror.on) this.mirror.inner(batch, true, now)
       this.countSession(batch, true)
       encapsulatePpp(batch, this.ppp)
       encapsulateL2tp(batch, this.l2tp)
@@ -114,6 +120,7 @@ export class Forwarder {
 
   private sealAndSend(batch: Batch, now: Millis): void {
     if (this.engine.seal(batch) > 0) this.engineEvents(now)
+    if (this.mirror.on) this.mirror.sealed(batch, now)
     this.stats.add(this.worker, WorkerCounter.sentPackets, this.wires.send(batch))
     this.stats.add(this.worker, WorkerCounter.batches, 1)
     let bytes = 0
@@ -229,6 +236,8 @@ export class Forwarder {
         this.l2tp.remove(m.session)
         this.ppp.clear(m.session)
         return this.firewall.remove(m.session)
+      case 'mirror':
+        return this.mirror.order(m.order)
       case 'setRuleset':
         return this.firewall.setRuleset(m.ruleset)
     }

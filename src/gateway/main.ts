@@ -160,6 +160,7 @@ async function serve(o: Options): Promise<number> {
       moreCounters: () => ({ ...daemon.counters(), syslog: { lost: syslog.lost } }),
       hostCounters: () => daemon.hostCounters(),
       hostTables: () => daemon.hostTables(),
+      captures: join(o.state, 'captures'),
       configure: (c, given) => daemon.configure(c, given),
       files: {
         flash,

@@ -5,6 +5,7 @@ import type { Suite } from '../esp/sa.ts'
 import type { Ruleset } from '../firewall/ruleset.ts'
 import type { SessionRow } from '../firewall/sessions.ts'
 import type { L2tpSessionIds } from '../l2tp/effects.ts'
+import type { MirroredPacket, MirrorOrder } from './mirror.ts'
 import type { StatsMemory } from './stats.ts'
 
 export interface SaMessage {
@@ -48,6 +49,8 @@ export type ToWorker =
   | { readonly kind: 'networkDown'; readonly session: number }
   | { readonly kind: 'removeSession'; readonly session: number }
   | { readonly kind: 'setRuleset'; readonly ruleset: Ruleset }
+  /** Copy these peers' packets for a capture, or none any more. */
+  | { readonly kind: 'mirror'; readonly order: MirrorOrder }
   /** Bytes from the inner UDP header on, to seal for the peer as they are. */
   | { readonly kind: 'inject'; readonly peer: number; readonly bytes: Uint8Array }
   /** A PPP frame, to encapsulate in the session's L2TP and seal. */
@@ -68,6 +71,7 @@ export type FromWorker =
       readonly bytes: Uint8Array
     }
   | { readonly kind: 'engine'; readonly events: readonly EngineEvent[] }
+  | { readonly kind: 'mirrored'; readonly packets: readonly MirroredPacket[] }
   /** Something thrown that nobody expected: the worker goes on with the next batch. */
   | { readonly kind: 'bug'; readonly text: string }
   | { readonly kind: 'stopped' }

@@ -1,4 +1,4 @@
-/** Captures in the pcapng format (draft-ietf-opsawg-pcapng): one section, one interface of bare IPv4 packets. */
+/** Captures in the pcapng format (draft-ietf-opsawg-pcapng): one section, interfaces of bare IPv4 packets. */
 
 import { encodeText } from './bytes.ts'
 import { concat, Writer } from './writer.ts'
@@ -24,6 +24,8 @@ export interface CapturedPacket {
   /** As the interface's host sees it. */
   readonly direction?: keyof typeof Direction
   readonly comment?: string
+  /** Which of the header's interfaces; the first where it is left out. */
+  readonly interface?: number
 }
 
 /** A whole capture. Times are never negative; `interfaceName` is what Wireshark shows for the interface. */
@@ -31,29 +33,31 @@ export function emitPcapng(packets: readonly CapturedPacket[], interfaceName?: s
   return concat(emitPcapngHeader(interfaceName), ...packets.map(emitPcapngPacket))
 }
 
-/** What a capture begins with: packets may be appended as they come. */
-export function emitPcapngHeader(interfaceName?: string): Uint8Array {
+/** What a capture begins with, its interfaces among it: packets may be appended as they come. */
+export function emitPcapngHeader(interfaceNames?: string | readonly string[]): Uint8Array {
   const w = new Writer()
   block(w, Block.SectionHeader, () => {
     w.u32(BYTE_ORDER_MAGIC).u16(1).u16(0)
     w.u32(0xffffffff).u32(0xffffffff) // The section's length is not known beforehand.
   })
-  block(w, Block.InterfaceDescription, () => {
-    w.u16(LINK_TYPE_IPV4).u16(0).u32(NO_SNAP_LENGTH)
-    if (interfaceName !== undefined) {
-      option(w, OptionCode.InterfaceName, encodeText(interfaceName))
+  const names = typeof interfaceNames === 'object' ? interfaceNames : [interfaceNames]
+  for (const name of names) {
+    block(w, Block.InterfaceDescription, () => {
+      w.u16(LINK_TYPE_IPV4).u16(0).u32(NO_SNAP_LENGTH)
+      if (name === undefined) return
+      option(w, OptionCode.InterfaceName, encodeText(name))
       w.u16(OptionCode.End).u16(0)
-    }
-  })
+    })
+  }
   return w.bytes()
 }
 
-/** One packet of the interface that the header described. */
-export function emitPcapngPacket({ at, bytes, direction, comment }: CapturedPacket): Uint8Array {
+/** One packet of an interface that the header described. */
+export function emitPcapngPacket({ at, bytes, direction, comment, interface: number }: CapturedPacket): Uint8Array {
   const w = new Writer(64 + bytes.length)
   const micros = Math.round(at * MICROS_PER_MILLI)
   block(w, Block.EnhancedPacket, () => {
-    w.u32(0)
+    w.u32(number ?? 0)
     w.u32(Math.floor(micros / TWO_32)).u32(micros % TWO_32)
     w.u32(bytes.length).u32(bytes.length)
     padded(w, bytes)

@@ -390,7 +390,7 @@ describe('control', () => {
     const w = new World()
     w.control.fromWorker(1, { kind: 'bug', text: 'no such row' })
     expect(w.control.bugs).toBe(1)
-    expect(w.log.at(-1)).toContain('Worker 1: no such row')
+    expect(w.log.at(-1)).toContain('Bug in worker 1: no such row')
   })
 
   it('writes no secret into the log', () => {

@@ -197,7 +197,10 @@ describe('who listens', () => {
     const { follow } = await type('enable isakmp debug=state')
     expect(follow!.millis).toBe(600_000)
     const heard: string[] = []
-    const stop = follow!.start(text => heard.push(text) > 0)
+    const stop = follow!.start(
+      text => heard.push(text) > 0,
+      () => undefined,
+    )
     expect((await type('show debug active')).data).toHaveLength(1)
     world.connect(world.guest(anna))
     expect(heard).toHaveLength(11)

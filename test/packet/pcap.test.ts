@@ -66,6 +66,16 @@ describe('a capture', () => {
     expect(toHex(description!.body.subarray(8))).toBe('00020007676174657761790000000000')
   })
 
+  it('has several interfaces, and says of each packet which was its', () => {
+    const [, ...descriptions] = blocks(emitPcapngHeader(['outer', 'inner']))
+    expect(descriptions.map(d => d.type)).toEqual([1, 1])
+    const number = (packet: Partial<CapturedPacket>) =>
+      blocks(emitPcapngPacket({ at: 0, bytes: new Uint8Array(4), ...packet }))[0]!.body.subarray(0, 4)
+    expect([number({}), number({ interface: 0 }), number({ interface: 1 })].map(toHex)).toEqual([
+      ...['00000000', '00000000', '00000001'],
+    ])
+  })
+
   it('holds each packet with its time in microseconds, filled up to whole words', () => {
     const at = Date.UTC(2026, 0, 1) + 0.25
     const micros = BigInt(Date.UTC(2026, 0, 1)) * 1000n + 250n

@@ -70,6 +70,7 @@ const captures: readonly CommandEntry[] = [
     },
     needs: ['file'],
   }),
+  operate({ verb: 'disable', path: 'CAPture' }),
 ]
 
 export const debugCommands: readonly CommandEntry[] = [...debugging, ...captures]
