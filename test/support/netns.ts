@@ -68,7 +68,13 @@ export class Network {
     await must(['ip', 'netns', 'delete', `${this.id}-${name}`])
   }
 
+  /**
+   * A switch. It leaves IP alone: kernels with br_netfilter would put fragments together in passing and send the whole
+   * on, larger than any cable.
+   */
   async bridge(namespace: string, name: string): Promise<void> {
+    const meddling = '/proc/sys/net/bridge/bridge-nf-call-iptables'
+    await must(this.inside(namespace, 'sh', '-c', `[ ! -e ${meddling} ] || echo 0 >${meddling}`))
     await this.ip(namespace, `link add ${name} type bridge forward_delay 0 mcast_snooping 0`)
     await this.ip(namespace, `link set ${name} up`)
   }
