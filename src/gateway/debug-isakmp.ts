@@ -30,6 +30,8 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
   /** What encrypted messages of the input in hand held. */
   private clear: ClearMessage[] = []
   private watching = false
+  /** The IPsec policy of each SA, by inbound SPI; kept while somebody listens. */
+  private policies: Map<number, string> | undefined
 
   constructor(ike: IkeEndpoint, debug: Debug, captures: Captures) {
     this.ike = ike
@@ -54,7 +56,10 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
     const { debug } = this
     const isakmp = debug.on('isakmp')
     if (isakmp !== this.watching) this.watch(isakmp)
-    if (!isakmp && !debug.on('ipsec')) return this.ike.handle(input, now, effects)
+    const ipsec = debug.on('ipsec')
+    if (!ipsec) this.policies = undefined
+    else this.policies ??= new Map(this.ike.snapshot().children.map(c => [c.inboundSpi, c.policy]))
+    if (!isakmp && !ipsec) return this.ike.handle(input, now, effects)
     if (isakmp) {
       this.states ??= this.look()
       if (input.kind === 'datagram') this.message('from', input.local, input.remote, input.bytes)
@@ -67,7 +72,7 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
       this.told(input, added)
       this.changes(added)
     }
-    for (const e of added) this.ipsec(e)
+    if (ipsec) this.ipsec(input, added)
   }
 
   private watch(on: boolean): void {
@@ -160,17 +165,42 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
     this.states = after
   }
 
-  /** TRACE of an IPsec policy: what becomes of its SAs. */
-  private ipsec(e: IkeEffect): void {
-    const { debug } = this
-    if (!debug.on('ipsec')) return
-    if (e.kind === 'installInbound') debug.say('ipsec', 'trace', [`inbound SA made: ${saText(e.sa)}`], [e.sa.policy])
-    else if (e.kind === 'installOutbound')
-      debug.say('ipsec', 'trace', [`outbound SA in use: ${saText(e.sa)}`], [e.sa.policy])
-    else if (e.kind === 'removeSa')
-      debug.say('ipsec', 'trace', [
-        `SA removed: in ${spi(e.inboundSpi)} out ${spi(e.outboundSpi)}, peer ${e.peer}: ${e.reason}`,
-      ])
+  /** Of an IPsec policy: TRACE is what becomes of its SAs, PACKET what their first packets and their limits tell. */
+  private ipsec(input: IkeInput | DeadlineInput, effects: readonly IkeEffect[]): void {
+    const told = ofDataPath(input)
+    if (told !== undefined) {
+      const children = this.ike.snapshot().children
+      const policies = children.filter(c => told.peer === c.peer || told.spi === c.inboundSpi).map(c => c.policy)
+      this.debug.say('ipsec', 'packet', [told.text], policies)
+    }
+    for (const e of effects) {
+      const say = (text: string, policy: string) => this.debug.say('ipsec', 'trace', [text], [policy])
+      if (e.kind === 'installInbound') {
+        this.policies?.set(e.sa.inboundSpi, e.sa.policy)
+        say(`inbound SA made: ${saText(e.sa)}`, e.sa.policy)
+      } else if (e.kind === 'installOutbound') say(`outbound SA in use: ${saText(e.sa)}`, e.sa.policy)
+      else if (e.kind === 'removeSa') {
+        const text = `in ${spi(e.inboundSpi)} out ${spi(e.outboundSpi)}, peer ${e.peer}: ${e.reason}`
+        say(`SA removed: ${text}`, this.policies?.get(e.inboundSpi) ?? '')
+        this.policies?.delete(e.inboundSpi)
+      }
+    }
+  }
+}
+
+/** What the data path told the endpoint about an SA or a peer. */
+function ofDataPath(input: IkeInput | DeadlineInput): { text: string; peer?: number; spi?: number } | undefined {
+  switch (input.kind) {
+    case 'saUsed':
+      return { text: `first packet on inbound SA ${spi(input.spi)}`, spi: input.spi }
+    case 'peerMoved':
+      return { text: `peer ${input.peer} moved to ${formatEndpoint(input.remote)}`, peer: input.peer }
+    case 'saExhausted': {
+      const way = input.inbound ? 'inbound' : 'outbound'
+      return { text: `${way} SA ${spi(input.spi)} of peer ${input.peer} has carried all it may`, peer: input.peer }
+    }
+    default:
+      return undefined
   }
 }
 

@@ -173,6 +173,10 @@ describe('ENABLE L2TP, PPP and IPSEC POLICY DEBUG', () => {
     expect(said()[0]).toMatch(
       /^inbound SA made: policy roaming, peer 1 203\.0\.113\.101:31002, in 0x[0-9a-f]{8} out 0x[0-9a-f]{8}, 3des-sha1, in UDP, life 3600 s \/ 250000 kB$/,
     )
+    expect(said()).toContainEqual(expect.stringMatching(/^first packet on inbound SA 0x[0-9a-f]{8}$/))
+    world.act(guest, { kind: 'disconnect' })
+    world.advance(5000)
+    expect(said()).toContainEqual(expect.stringMatching(/^SA removed: in 0x[0-9a-f]{8} out 0x[0-9a-f]{8}, peer 1: /))
   })
 })
 
