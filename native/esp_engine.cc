@@ -313,16 +313,25 @@ void Engine::SetPath(uint32_t peer, const Path& path) {
 }
 
 void Engine::RemovePeer(uint32_t peer) {
-  if (peer < peers_.size()) peers_[peer] = Peer();
-  inbound_.RemovePeer(peer);
+  if (peer >= peers_.size()) return;
+  for (uint32_t spi : peers_[peer].inbound) inbound_.Remove(spi);
+  peers_[peer] = Peer();
 }
 
 bool Engine::InstallInbound(const SaRequest& request, uint32_t replay_window) {
   auto sa = std::make_unique<InboundSa>(request, replay_window);
   if (!crypto_.Expand(request.keys, sa->keys)) return false;
-  PeerRow(request.peer);
+  RemoveInbound(request.spi);
+  PeerRow(request.peer).inbound.push_back(request.spi);
   inbound_.Insert(std::move(sa));
   return true;
+}
+
+void Engine::RemoveInbound(uint32_t spi) {
+  const InboundSa* sa = inbound_.Find(spi);
+  if (sa == nullptr) return;
+  std::erase(peers_[sa->peer].inbound, spi);
+  inbound_.Remove(spi);
 }
 
 bool Engine::InstallOutbound(const SaRequest& request, uint32_t last_sequence) {
@@ -384,14 +393,6 @@ void SpiTable::Remove(uint32_t spi) {
     slots_[gap] = std::move(slots_[at]);
     gap = at;
   }
-}
-
-void SpiTable::RemovePeer(uint32_t peer) {
-  std::vector<uint32_t> spis;
-  for (const auto& sa : slots_) {
-    if (sa != nullptr && sa->peer == peer) spis.push_back(sa->spi);
-  }
-  for (uint32_t spi : spis) Remove(spi);
 }
 
 void SpiTable::Grow() {

@@ -84,7 +84,6 @@ class SpiTable {
   // Takes the place of an SA with the same SPI.
   void Insert(std::unique_ptr<InboundSa> sa);
   void Remove(uint32_t spi);
-  void RemovePeer(uint32_t peer);
 
  private:
   // A worker's SPIs all leave the same rest when divided by the number of workers, so high bits are mixed in.
@@ -113,7 +112,7 @@ class Engine {
   // Both answer false where the algorithm is refused.
   bool InstallInbound(const SaRequest& request, uint32_t replay_window);
   bool InstallOutbound(const SaRequest& request, uint32_t last_sequence);
-  void RemoveInbound(uint32_t spi) { inbound_.Remove(spi); }
+  void RemoveInbound(uint32_t spi);
   void RemoveOutbound(uint32_t peer, uint32_t spi);
 
   // Over the first `count` rows.
@@ -131,6 +130,7 @@ class Engine {
     bool short_icv = false;  // it cuts SHA-256 to 96 bits
     Path seen{};  // the path, or where the peer was last reported to have moved: each move is told once
     std::vector<std::unique_ptr<OutboundSa>> outbound;  // the newest, which Seal uses, last
+    std::vector<uint32_t> inbound;                      // SPIs
   };
 
   // A packet between the steps of a batch.

@@ -15,7 +15,8 @@ export class Admissions {
   private readonly to: {
     readonly residents: Residents
     readonly log: Log
-    readonly sessions: () => Iterable<Session>
+    /** A user's sessions whose client calls itself by that name. */
+    readonly sessionsOf: (user: string, hostName: string) => Iterable<Session>
     /** Where a peer comes from, and who it says it is. */
     readonly clientOf: (peer: number) => string | undefined
   }
@@ -62,8 +63,7 @@ export class Admissions {
 
   /** The session that the client of this one left behind without a word. */
   private predecessor(s: Session, user: string): Session | undefined {
-    for (const old of this.to.sessions())
-      if (old.admission?.kind === 'accepted' && old.admission.user === user && this.sameClient(old, s)) return old
+    for (const old of this.to.sessionsOf(user, s.ids.hostName)) if (this.sameClient(old, s)) return old
     return undefined
   }
 }

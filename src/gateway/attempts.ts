@@ -53,6 +53,8 @@ export class Attempts {
   private readonly byPeer = new Map<number, Attempt>()
   /** One a live session. */
   private readonly bySession = new Map<number, Attempt>()
+  /** The same ones by peer. */
+  private readonly calls = new Map<number, Set<Attempt>>()
   private next = 1
 
   /** Takes what IKE tells; a Main Mode that renews a connected peer's is no attempt of its own. */
@@ -64,7 +66,7 @@ export class Attempts {
       case 'phase1Completed': {
         // In a flood of first messages its own may have gone untold.
         const attempt = this.ofExchange(event.exchange) ?? this.begin(event.exchange, event.remote, '', now, wall)
-        const live = [...this.bySession.values()].find(a => a.peer === event.peer && a.outcome === 'connected')
+        const live = [...(this.calls.get(event.peer) ?? [])].find(a => a.outcome === 'connected')
         if (live) {
           this.drop(attempt)
           live.remote = event.remote
@@ -126,6 +128,9 @@ export class Attempts {
     if (attempt.outcome !== 'trying' || attempt.session !== undefined) attempt = this.again(attempt, now, wall)
     attempt.session = session
     this.bySession.set(session, attempt)
+    const calls = this.calls.get(peer)
+    if (calls) calls.add(attempt)
+    else this.calls.set(peer, new Set([attempt]))
     this.stage(attempt, now, 'the call is there, waiting for PPP')
   }
 
@@ -155,9 +160,15 @@ export class Attempts {
   ended(session: number, text: string): void {
     const attempt = this.bySession.get(session)
     this.bySession.delete(session)
+    if (attempt?.peer !== undefined) this.hungUp(attempt, attempt.peer)
     if (attempt?.outcome !== 'connected') return
     attempt.outcome = 'ended'
     attempt.text = `${attempt.text}; ended: ${text}`
+  }
+
+  private hungUp(a: Attempt, peer: number): void {
+    const calls = this.calls.get(peer)
+    if (calls?.delete(a) && calls.size === 0) this.calls.delete(peer)
   }
 
   /** Nothing of the peer is left; its sessions have ended already. */

@@ -105,7 +105,7 @@ export class Control {
     this.admissions = new Admissions({
       residents: this.residents,
       log,
-      sessions: () => this.sessions.all.values(),
+      sessionsOf: (user, hostName) => this.sessions.index.of(user, hostName),
       clientOf: peer => this.peers.clientOf(peer),
     })
 

@@ -113,7 +113,9 @@ export class Residents {
 
   private accommodate(at: Caller, user: string, fixed: Ipv4 | undefined, key: string): Admission {
     const pool = this.pools.get(this.templatePools.get(at.template) ?? '')
-    const lease = this.leases.lease({ session: at.session, fixed, pool, key, predecessor: at.predecessor(user) })
+    // Nobody inherits from a client without a name.
+    const predecessor = user === '' ? undefined : at.predecessor(user)
+    const lease = this.leases.lease({ session: at.session, fixed, pool, key, predecessor })
     if (lease.kind !== 'leased') return { kind: 'rejected', reason: 'pool-empty' }
     return { kind: 'accepted', user, address: lease.address, displaced: lease.displaced, proof: undefined }
   }

@@ -21,6 +21,7 @@ import type { DataPath, HostNetwork } from './ports.ts'
 import { ofAdmission, ofLink, type Refusal } from './refusals.ts'
 import type { Residents } from './residents.ts'
 import type { Session } from './session.ts'
+import { SessionIndex } from './session-index.ts'
 import type { Stats } from './stats.ts'
 
 /** CDN result codes of RFC 2661 section 4.4.2. */
@@ -28,6 +29,7 @@ const CdnResult = { LostCarrier: 1, GeneralError: 2, Administrative: 3 } as cons
 
 export class Sessions {
   readonly all = new Map<number, Session>()
+  readonly index = new SessionIndex()
   /** What the links that are gone have counted. */
   private readonly bygone = new Map<string, number>()
   private pppNumber = 0
@@ -164,6 +166,7 @@ export class Sessions {
       usedAt: this.to.clock.now(),
     }
     this.all.set(ids.session, session)
+    this.index.add(session)
     this.to.attempts.called(ids.peer, ids.session, this.to.clock.now(), this.to.wall())
     data.post(session.worker, { kind: 'installSession', ids })
   }
@@ -199,7 +202,9 @@ export class Sessions {
     const admission = this.to.admissions.decide(s, e)
     if (admission.kind === 'accepted') {
       if (admission.displaced !== undefined) this.displace(admission.displaced, admission.user, s)
+      this.index.loggedOut(s)
       s.admission = admission
+      this.index.loggedIn(s)
     } else this.failed(s, ofAdmission(e.name, admission.reason))
     const result = resultOf(admission, this.to.residents, this.to.network.localAddress)
     s.driver.handle({ kind: 'authenticated', request: e.request, result })
@@ -215,7 +220,7 @@ export class Sessions {
     const same = this.to.admissions.sameClient(old, by)
     this.finish(old, 'closed', `user ${user} connected anew`)
     const { peer } = old.ids
-    if (same && ![...this.all.values()].some(s => s.ids.peer === peer)) this.to.closePeer(peer, 'the client came back')
+    if (same && !this.index.hasPeer(peer)) this.to.closePeer(peer, 'the client came back')
   }
 
   private networkUp(s: Session, e: Extract<PppEffect, { kind: 'networkUp' }>): void {
@@ -301,6 +306,7 @@ export class Sessions {
   private finish(s: Session, cause: PppDownCause, detail: string): void {
     if (!this.all.delete(s.ids.session)) return
     s.driver.end()
+    this.index.remove(s)
     addCounts(this.bygone, s)
     const { attempts, log } = this.to
     this.failed(s, ofLink(cause, detail))
