@@ -1,6 +1,6 @@
 /** The daemon as a program: how it starts, ends, checks its configuration, and shares a host with another one. */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { run } from '../support/command.ts'
 import { project, whyNoNetwork } from '../support/netns.ts'
@@ -106,6 +106,38 @@ describe.skipIf(lacking !== undefined)('floatgated', () => {
     expect(await newcomer.connected()).toMatch(/^192\.168\.8\.1\d\d$/)
     expect(await newcomer.hangUp()).toBe('status 0')
     await gateway.stop(5000)
+  })
+
+  it('reloads under a connected client, saves what it runs, and starts with what SET CONFIG chose', async () => {
+    const gateway = await office.startGateway()
+    const client = office.dial('c1', accounts.dialin1)
+    await client.connected()
+
+    office.configure(`${officeScript()}add user=newcomer password=friend9 login=no\nset system name=Second\n`)
+    const reloaded = await office.vpnctl('reload')
+    expect(reloaded).toMatchObject({ status: 0 })
+    expect(reloaded.output).toContain('+ add user=newcomer password=*** login=no\n')
+    expect(reloaded.output).toContain('+ set system name="Second"\n')
+    expect(reloaded.output).not.toContain('friend9')
+    const { output } = await client.run('ping', '-n', '-c', '2', '-i', '0.2', '-W', '5', lanHost)
+    expect(output).toContain('2 received')
+
+    expect(await office.vpnctl('create', 'config=vpn.cfg')).toMatchObject({ status: 0 })
+    expect(await office.vpnctl('set', 'config=vpn.cfg')).toMatchObject({ status: 0 })
+    expect((await office.vpnctl('restart', 'router', 'config=vpn.cfg')).status).toBe(0)
+    expect(await client.ended(10_000)).not.toBe('')
+    await gateway.stop(5000)
+
+    const withoutScript = office.configure('create nonsense\n').slice(2)
+    const again = office.network.start('gw', 'floatgated-flash', `${project}/bin/floatgated`, ...withoutScript)
+    await expect.poll(() => readFileSync(again.logFile, 'utf8'), { timeout: 20_000 }).toContain('floatgate: ready')
+    expect((await office.vpnctl('show', 'config')).output).toMatch(/vpn\.cfg \(exists\)[\s\S]*flash\/vpn\.cfg/)
+    const newcomer = office.dial('c1', { user: 'newcomer', password: 'friend9' })
+    await newcomer.connected()
+    expect(await newcomer.hangUp()).toBe('status 0')
+    await again.stop(5000)
+    rmSync(`${office.state}/boot.json`)
+    expect(await office.traces()).toEqual([])
   })
 
   it('runs beside another one in another namespace', async () => {
