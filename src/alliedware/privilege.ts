@@ -8,7 +8,7 @@ export type Privilege = User['privilege']
 const ranks: Readonly<Record<Privilege, number>> = { user: 0, manager: 1, securityofficer: 2 }
 
 /** What anybody may do who has a prompt: it concerns nobody else. */
-const forAll = ['help', 'login', 'logoff', 'show time']
+const forAll = ['help', 'login', 'logoff', 'set password', 'show time']
 
 /** Objects whose state is secret, or decides who gets in: changed by security officers alone, in security mode. */
 const guarded: ReadonlySet<string> = new Set([

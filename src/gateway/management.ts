@@ -54,7 +54,7 @@ export class Management {
       keysChanged: () => this.configured(configuration()),
       tell: (terminal, text) => this.terminals.tell(terminal, text),
     }
-    const carryOut = (operator: Operator, text: string) => perform(this.world, operator, text)
+    const carryOut = (operator: Operator, text: string, own?: boolean) => perform(this.world, operator, text, own)
     this.terminals = new Terminals({
       access: this.access,
       configuration,

@@ -35,12 +35,15 @@ export function understood(w: Pick<OperatorWorld, 'control'>, text: string): Com
   return parsed.kind === 'command' ? parsed.command : undefined
 }
 
-/** Carries out one command for the operator, who must have confirmed it where SECUREDELAY asks for that. */
-export async function perform(w: OperatorWorld, operator: Operator, text: string): Promise<AdminAnswer> {
+/**
+ * Carries out one command for the operator, who must have confirmed it where SECUREDELAY asks for that. `own`: it changes the
+ * operator's own password, which anybody may.
+ */
+export async function perform(w: OperatorWorld, operator: Operator, text: string, own = false): Promise<AdminAnswer> {
   const command = understood(w, text)
   const object = objectOf(expandAlias(w.control.configuration, text))
   try {
-    const answer = (await answerFor(w, operator, command, text)) ?? (await carryOut(w, text, operator.caller))
+    const answer = (await answerFor(w, operator, command, text, own)) ?? (await carryOut(w, text, operator.caller))
     const number = answer.exit === 2 ? messageNumbers.notUnderstood : messageNumbers.refused
     return framed(answer, object, /^Error: unknown command/.test(answer.text) ? messageNumbers.unknownCommand : number)
   } catch (e) {
@@ -56,11 +59,12 @@ async function answerFor(
   operator: Operator,
   command: Command | undefined,
   text: string,
+  ownAccount: boolean,
 ): Promise<AdminAnswer | undefined> {
   const { privilege } = operator
   if (privilege === undefined) return notLoggedIn()
   if (command === undefined) return undefined
-  const needed = privilegeFor(command, w.access.mode.securityMode)
+  const needed = ownAccount ? 'user' : privilegeFor(command, w.access.mode.securityMode)
   if (!covers(privilege, needed)) {
     const who = needed === 'securityofficer' ? 'a security officer' : 'a manager'
     return framed(refusal(`only ${who} may do this: LOGIN as one`), command.object[0], messageNumbers.privilege)

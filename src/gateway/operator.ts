@@ -17,7 +17,8 @@ export class Operator {
   private readonly trusted: boolean
   private readonly access: Access
   private readonly source: Pick<Caller, 'uid' | 'pid'>
-  private account: string | undefined
+  /** Who logged in. */
+  account: string | undefined
   /** A security officer who was idle for too long: a manager until the next login. */
   private demoted = false
   private confirmedUntil: Millis | undefined

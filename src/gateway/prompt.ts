@@ -8,6 +8,7 @@ import type { Configuration } from '../alliedware/config.ts'
 import { helpText, optionsText } from '../alliedware/help.ts'
 import { frameMessages, messageNumbers } from '../alliedware/message.ts'
 import type { Command } from '../alliedware/parse.ts'
+import { quote } from '../alliedware/token.ts'
 import type { Millis } from '../machine.ts'
 import type { AdminAnswer } from './admin.ts'
 import { type EditorEvent, LineEditor } from './line-editor.ts'
@@ -21,7 +22,8 @@ export interface PromptWorld {
   readonly configuration: () => Configuration
   readonly now: () => Millis
   readonly understood: (text: string) => Command | undefined
-  readonly perform: (text: string) => Promise<AdminAnswer>
+  /** `own`: it is about the operator's own account, and asks for no privilege. */
+  readonly perform: (text: string, own?: boolean) => Promise<AdminAnswer>
   readonly write: (text: string) => void
   readonly close: () => void
 }
@@ -30,7 +32,7 @@ export interface PromptWorld {
 const LOGIN_MILLIS = 60_000
 const LARGEST_INPUT = 65_536
 
-type State = 'name' | 'password' | 'command' | 'confirm' | 'busy' | 'more' | 'closed'
+type State = 'name' | 'password' | 'command' | 'confirm' | 'old' | 'new' | 'again' | 'busy' | 'more' | 'closed'
 
 export class Prompt {
   private readonly world: PromptWorld
@@ -44,7 +46,7 @@ export class Prompt {
   /** Typed ahead of what is being done. */
   private waiting = ''
   private name = ''
-  /** The command that waits for a password. */
+  /** What waits for a password: a command, or a new password for its repetition. */
   private held = ''
 
   constructor(world: PromptWorld, columns: number, rows: number) {
@@ -145,6 +147,16 @@ export class Prompt {
       case 'confirm':
         this.confirm(text)
         break
+      case 'old':
+        if (this.proves(text)) this.askHidden('new', 'New password: ')
+        break
+      case 'new':
+        this.held = text
+        this.askHidden('again', 'Again: ')
+        break
+      case 'again':
+        this.changePassword(text)
+        break
       default:
         this.command(text)
     }
@@ -159,11 +171,17 @@ export class Prompt {
     else if (command?.verb === 'help') this.page(helpText(topicOf(command), this.editor.columns))
     else if (command?.verb === 'set' && command.object.join(' ') === 'asyn' && command.args['page'] !== undefined) {
       this.setPage(command.args['page'])
+    } else if (command?.verb === 'set' && command.object.join(' ') === 'password' && operator.account !== undefined) {
+      this.askHidden('old', 'Old password: ')
     } else if (command !== undefined && operator.mustConfirm(command, now())) {
       this.held = text
-      this.state = 'confirm'
-      this.editor.start('Password: ', true)
+      this.askHidden('confirm', 'Password: ')
     } else this.run(text, command)
+  }
+
+  private askHidden(state: State, question: string): void {
+    this.state = state
+    this.editor.start(question, true)
   }
 
   private login(command: Command): void {
@@ -181,26 +199,42 @@ export class Prompt {
       return this.next()
     }
     this.name = name
-    this.state = 'password'
-    this.editor.start('Password: ', true)
+    this.askHidden('password', 'Password: ')
   }
 
   private confirm(password: string): void {
-    const { operator, now } = this.world
-    const result = operator.confirm(password, now())
-    if (result === 'out') return this.end('Wrong password, once too often: good-bye.')
-    if (result === 'wrong') {
-      this.refuse('wrong password')
-      return this.next()
-    }
+    if (!this.proves(password)) return
     const text = this.held
     this.held = ''
     this.run(text, this.world.understood(text))
   }
 
-  private run(text: string, command: Command | undefined): void {
+  /** Whether it is the operator's password; else that is said, and once too often ends it. */
+  private proves(password: string): boolean {
+    const result = this.world.operator.confirm(password, this.world.now())
+    if (result === 'right') return true
+    if (result === 'out') this.end('Wrong password, once too often: good-bye.')
+    else {
+      this.refuse('wrong password')
+      this.next()
+    }
+    return false
+  }
+
+  /** SET PASSWORD: the new one was typed twice. */
+  private changePassword(again: string): void {
+    const password = this.held
+    this.held = ''
+    const { account } = this.world.operator
+    if (password === again && account !== undefined)
+      return this.run(`set user=${quote(account)} password=${quote(password)}`, undefined, true)
+    this.refuse('the two are not the same: nothing was changed')
+    this.next()
+  }
+
+  private run(text: string, command: Command | undefined, own = false): void {
     this.state = 'busy'
-    void this.world.perform(text).then(answer => {
+    void this.world.perform(text, own).then(answer => {
       if (this.state === 'closed') return
       if (command) this.world.operator.acted(command, this.world.now())
       if (answer.text === '') this.next()

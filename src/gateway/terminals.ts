@@ -18,7 +18,7 @@ export interface TerminalEnd {
 }
 
 export type PromptSurroundings = Pick<PromptWorld, 'access' | 'configuration' | 'now' | 'understood'> & {
-  readonly perform: (operator: Operator, text: string) => Promise<AdminAnswer>
+  readonly perform: (operator: Operator, text: string, own?: boolean) => Promise<AdminAnswer>
 }
 
 /** Terminals at a time; more are refused. */
@@ -49,7 +49,7 @@ export class Terminals {
       {
         ...rest,
         operator,
-        perform: text => perform(operator, text),
+        perform: (text, own) => perform(operator, text, own),
         write: text => wire.write(text),
         close: () => {
           if (late.prompt) this.forget(late.prompt)

@@ -50,7 +50,7 @@ export async function operatorWorld() {
     configuration: () => world.control.configuration,
     now: () => clock.now,
     understood: text => understood(commands, text),
-    perform: (operator, text) => perform(commands, operator, text),
+    perform: (operator, text, own) => perform(commands, operator, text, own),
   })
   onTestFinished(() => terminals.close(() => true))
   const operator = (who: { trusted?: boolean; account?: string } = {}, place = 'here') =>

@@ -45,6 +45,32 @@ describe('the prompt', () => {
     expect(screen.text()).not.toContain('many-hands')
   })
 
+  it('changes the password of who has logged in, whatever the privilege', async () => {
+    const w = await operatorWorld()
+    const { screen, keys, state } = await sitDown(w, w.operator({ account: 'guest' }), { rows: 60 })
+    await keys('set user=guest password=easy-one\r')
+    expect(screen.text()).toContain('only a manager may do this')
+    await keys('set password\rno-rights\rnew "one" <x>\rnew one\r')
+    expect(screen.text()).toContain('the two are not the same')
+    await keys('set password\rno-rights\rnew "one" <x>\rnew "one" <x>\r')
+    expect(rows(screen.text()).at(-2)).toBe('Info (1045003): Operation successful.')
+    expect(w.access.login('there', 'guest', 'new "one" <x>')).toEqual({ user: 'guest' })
+    expect(w.access.login('there', 'guest', 'no-rights')).toHaveProperty('refused')
+    for (const secret of ['no-rights', 'new "one"']) {
+      expect(screen.text()).not.toContain(secret)
+      expect(w.lines.join('\n')).not.toContain(secret)
+    }
+    for (let i = 0; i < 3; i++) await keys('set password\rwrong\r')
+    expect(state.closed).toBe(true)
+  })
+
+  it('says to root that it has no password here', async () => {
+    const w = await operatorWorld()
+    const { screen, keys } = await sitDown(w, w.root)
+    await keys('set password\r')
+    expect(screen.text()).toContain('who logged in at the prompt')
+  })
+
   it('withholds the password from a place that is locked', async () => {
     const w = await operatorWorld()
     const { screen, keys } = await sitDown(w, w.operator(), { rows: 60 })

@@ -14,7 +14,7 @@ export const refusedOperations: Readonly<Record<string, string>> = {
   'deactivate l2tp call': 'calls are the clients’: RESET SESSION or RESET L2TP TUNNEL ends one',
   'activate ppp': NO_CALLS,
   'set time': 'the host keeps the time: "timedatectl set-time" there, or NTP',
-  'set password': 'SET USER=name PASSWORD=... changes a password',
+  'set password': 'this is for who logged in at the prompt; SET USER=name PASSWORD=... changes any',
 }
 
 export const refusedCommands: readonly CommandEntry[] = [
@@ -22,7 +22,7 @@ export const refusedCommands: readonly CommandEntry[] = [
   operate({ verb: 'deactivate', path: 'L2TP CALL=', of: any, free: true }),
   operate({ verb: 'activate', path: 'PPP=', of: any, free: true }),
   operate({ verb: 'set', path: 'TIMe=?', of: any, free: true }),
-  operate({ verb: 'set', path: 'PASSword', free: true }),
+  operate({ verb: 'set', path: 'PASSword' }),
   // In a script they would be half a configuration: an error.
   ...['add', 'set', 'delete'].flatMap(verb =>
     ['L2TP CALL=', 'L2TP USer='].map(path =>
