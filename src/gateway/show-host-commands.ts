@@ -4,7 +4,7 @@ import { type Command, maskSecrets } from '../alliedware/parse.ts'
 import { printCounterGroups } from '../alliedware/show/counter.ts'
 import { printEnco, printEncoKeys } from '../alliedware/show/enco.ts'
 import { printArp, printIp, printIpInterfaces, printIpPools, printIpRoutes } from '../alliedware/show/ip.ts'
-import { type LogOptions, printLog, printLogCounts, printLogStatus } from '../alliedware/show/log.ts'
+import { chooseLog, type LogOptions, printLog, printLogCounts, printLogStatus } from '../alliedware/show/log.ts'
 import { parseIpv4 } from '../packet/ip.ts'
 import type { AdminAnswer } from './admin.ts'
 import * as show from './show.ts'
@@ -51,7 +51,7 @@ export const hostShows: Readonly<Record<string, Showing>> = {
 function showLog(w: ShowWorld, command: Command): AdminAnswer {
   if (command.args['counter'] !== undefined) return answer(w.log.counts(), printLogCounts)
   if (command.args['status'] !== undefined) return answer(w.log.status(), printLogStatus)
-  return answer(w.log.entries(), entries => printLog(entries, logOptions(command)))
+  return answer(chooseLog(w.log.entries(), logOptions(command)), entries => printLog(entries))
 }
 
 /** SEVERITY takes a number, or one with a comparison before it: `>3`, `>=4`. */
@@ -61,12 +61,14 @@ function leastSeverity(text: unknown): number | undefined {
 }
 
 function logOptions(command: Command): LogOptions {
-  const { tail, reverse, module } = command.args
+  const { reverse, module, type } = command.args
+  const tail = command.args['tail'] ?? (typeof reverse === 'number' ? reverse : undefined)
   const severity = leastSeverity(command.args['severity'])
   return {
     ...(tail === undefined ? {} : { tail: typeof tail === 'number' ? tail : 20 }),
     ...(reverse === undefined ? {} : { reverse: true }),
     ...(typeof module === 'string' ? { module } : {}),
+    ...(typeof type === 'string' ? { type } : {}),
     ...(severity === undefined ? {} : { severity }),
   }
 }

@@ -86,11 +86,13 @@ async function showIpsecPolicy(w: ShowWorld, command: Command): Promise<AdminAns
   const policies = show.ipsecPolicies(w.control, (await w.hostCounters?.()) ?? new HostCounters())
   const counted = command.args['counter'] === true
   if (command.value !== undefined) {
+    const sas = show.ipsecSas(w.control).filter(s => named(command, s.policy))
+    const bundle = command.args['sabundle'] === true ? `\n\n${ipsec.printIpsecSas(sas)}` : ''
     return one(
       command,
-      policies,
+      policies.map(p => ({ ...p, sas })),
       p => named(command, p.name),
-      p => ipsec.printIpsecPolicy(p, counted),
+      p => ipsec.printIpsecPolicy(p, counted) + bundle,
     )
   }
   if (!counted) return answer(policies, ipsec.printIpsecPolicies)

@@ -165,6 +165,16 @@ describe('SHOW over two connected clients', () => {
     expect(linkAfter[0]!.packetsOut - linkBefore[0]!.packetsOut).toBe(4)
   })
 
+  it('gives as data what it prints, and no more', async () => {
+    const { data, text } = await type('show log module=user tail=1')
+    expect(data).toMatchObject([{ module: 'USER', text: 'User carl authenticated on ppp1' }])
+    expect(text).not.toContain('anna')
+    expect((await type('show log reverse=2 type=vint')).data).toMatchObject([{ subtype: 'UP' }, { subtype: 'UP' }])
+    const bundle = await type('show ipsec policy=roaming sabundle')
+    expect((bundle.data as { sas: unknown[] }).sas).toHaveLength(2)
+    expect(bundle.text).toContain('203.0.113.101:31002')
+  })
+
   it('names what does not exist', async () => {
     for (const command of [
       'show isakmp sa=99',

@@ -10,6 +10,8 @@ export interface LogOptions {
   readonly reverse?: boolean
   /** Only this module's; case does not matter. */
   readonly module?: string
+  /** Only of this type; case does not matter. */
+  readonly type?: string
   /** Only messages at least so severe (the router's scale: 7 is worst). */
   readonly severity?: number
 }
@@ -18,7 +20,7 @@ export interface LogOptions {
 const LEAST_MESSAGE = 40
 
 export function printLog(entries: readonly LogState[], options: LogOptions = {}): string {
-  const chosen = choose(entries, options)
+  const chosen = chooseLog(entries, options)
   if (chosen.length === 0) return 'No log messages.'
   const rows = chosen.map(e => [dayTime(e.time), String(e.severity), clean(e.module), clean(e.type), clean(e.subtype)])
   const heads = ['Date/Time  ', 'S', 'Mod ', 'Type ', 'SType']
@@ -35,10 +37,15 @@ export function printLog(entries: readonly LogState[], options: LogOptions = {})
   )
 }
 
-function choose(entries: readonly LogState[], { tail, reverse, module, severity }: LogOptions): readonly LogState[] {
+/** The messages that the options mean, in their order. */
+export function chooseLog(
+  entries: readonly LogState[],
+  { tail, reverse, module, type, severity }: LogOptions,
+): readonly LogState[] {
   const fitting = entries.filter(
     e =>
       (module === undefined || e.module.toLowerCase() === module.toLowerCase()) &&
+      (type === undefined || e.type.toLowerCase() === type.toLowerCase()) &&
       (severity === undefined || e.severity >= severity),
   )
   const last = tail === undefined ? fitting : fitting.slice(Math.max(0, fitting.length - tail))
