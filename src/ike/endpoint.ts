@@ -16,9 +16,17 @@ import {
 import { Context, type IkeEndpointOptions } from './context.ts'
 import type { IkeEffect, IkeInput } from './effects.ts'
 import { IkeError } from './error.ts'
-import { clientRefused } from './failures.ts'
+import { clientRefused, identityRefused } from './failures.ts'
 import { parseFragment, Reassembler, whole } from './fragment.ts'
-import { deadPeerAnswer, deletedCookies, hearsay, isError, notifyText, openInformational } from './informational.ts'
+import {
+  awaitsQuickMode,
+  deadPeerAnswer,
+  deletedCookies,
+  hearsay,
+  isError,
+  notifyText,
+  openInformational,
+} from './informational.ts'
 import { MainModes } from './main-mode-exchanges.ts'
 import { type ParsedHeader, parseHeader } from './message.ts'
 import type { Deletion, Notification } from './payload.ts'
@@ -266,8 +274,13 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     if (isInitialContact(n)) peers.restart(peer, phase1)
     const waiting = [...peer.children.values()].find(c => c.quickMode !== undefined)
     // With a pair in use it concerns something else than the connection.
-    if (isError(n) && (waiting !== undefined || peer.children.size === 0))
-      context.failPhase2(waiting?.quickMode?.id ?? phase1.id, place, peer, clientRefused(place, notifyText(n)))
+    if (isError(n) && (waiting !== undefined || peer.children.size === 0)) {
+      const failure =
+        n.type === Notify.InvalidIdInformation && awaitsQuickMode(phase1)
+          ? identityRefused(place, phase1.start.policy.localIdentity)
+          : clientRefused(place, notifyText(n))
+      context.failPhase2(waiting?.quickMode?.id ?? phase1.id, place, peer, failure)
+    }
     context.peerEvent(peer, { kind: 'notified', peer: peer.id, remote: place.remote, text: notifyText(n) })
   }
 

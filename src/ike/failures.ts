@@ -106,11 +106,28 @@ export function unheardAnswer(length: number, identity: LocalIdentity): Pick<Fai
       detail: `${repeats}, so our answer of ${length} bytes does not seem to arrive`,
       remedy: LONG_MESSAGES,
     }
-  const name = identity.kind === 'address' ? 'our address' : `"${identity.name}" (LOCALID)`
   return {
-    detail: `${repeats}: it does not accept ${name} as our identity, or our answer does not arrive`,
-    remedy: `have the client expect that identity${identity.kind === 'fqdn' ? ` (libreswan: rightid=@${identity.name}), or take LOCALID out` : ''}; else look whether UDP 4500 from this gateway reaches it`,
+    detail: `${repeats}: it does not accept ${ownName(identity)} as our identity, or our answer does not arrive`,
+    remedy: `${expectUs(identity)}; else look whether UDP 4500 from this gateway reaches it`,
   }
+}
+
+/** A peer said, after our sixth message, that it knows us by another name. */
+export function identityRefused(place: Place, identity: LocalIdentity): Failure {
+  return {
+    cause: 'client-refused',
+    detail: `${placeText(place)} does not accept ${ownName(identity)} as our identity`,
+    remedy: expectUs(identity),
+  }
+}
+
+function ownName(identity: LocalIdentity): string {
+  return identity.kind === 'address' ? 'our address' : `"${identity.name}" (LOCALID)`
+}
+
+function expectUs(identity: LocalIdentity): string {
+  const libreswan = identity.kind === 'fqdn' ? ` (libreswan: rightid=@${identity.name}), or take LOCALID out` : ''
+  return `have the client expect that identity${libreswan}`
 }
 
 /** What the silence after message 2 or 4 means. */

@@ -30,13 +30,39 @@ export interface Information {
 
 /** Decrypts and authenticates. Throws IkeError. */
 export function openInformational(phase1: EstablishedPhase1, header: Header, bytes: Uint8Array): Information {
-  const opened = openExchange(phase1, header.messageId, bytes)
-  checkPayloads('informational', opened.payloads)
-  checkHash1(phase1, header.messageId, opened)
+  const payloads = openPayloads(phase1, header, bytes)
   return {
-    notifications: bodies(opened.payloads, PayloadType.Notification).map(parseNotification),
-    deletions: bodies(opened.payloads, PayloadType.Delete).map(parseDeletion),
+    notifications: bodies(payloads, PayloadType.Notification).map(parseNotification),
+    deletions: bodies(payloads, PayloadType.Delete).map(parseDeletion),
   }
+}
+
+/**
+ * libreswan derives the IV of a notify that refuses our sixth message as if Main Mode had had no last block. HASH(1)
+ * proves such a message all the same; with the first Quick Mode the peer has taken that message.
+ */
+function openPayloads(phase1: EstablishedPhase1, header: Header, bytes: Uint8Array): readonly Payload[] {
+  const open = (lastBlock?: Uint8Array): readonly Payload[] => {
+    const opened = openExchange(phase1, header.messageId, bytes, lastBlock)
+    checkPayloads('informational', opened.payloads)
+    checkHash1(phase1, header.messageId, opened)
+    return opened.payloads
+  }
+  try {
+    return open()
+  } catch (e) {
+    if (!(e instanceof IkeError) || !awaitsQuickMode(phase1)) throw e
+    try {
+      return open(new Uint8Array(0))
+    } catch (other) {
+      throw other instanceof IkeError ? e : other
+    }
+  }
+}
+
+/** Whether the peer has shown nothing yet that it would only do after it has taken our sixth message. */
+export function awaitsQuickMode(phase1: EstablishedPhase1): boolean {
+  return phase1.state.sa.usedQuickModeIds.size === 0
 }
 
 /** A protected message with a random message ID; no answer is expected and none is waited for. */

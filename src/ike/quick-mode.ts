@@ -38,8 +38,13 @@ export function openQuickMode(phase1: EstablishedPhase1, header: Header, bytes: 
 }
 
 /** Decrypts the first message of an exchange under an ISAKMP SA. Throws IkeError. */
-export function openExchange(phase1: EstablishedPhase1, messageId: number, bytes: Uint8Array): Unprotected {
-  const { keys, lastBlock } = phase1.state.sa
+export function openExchange(
+  phase1: EstablishedPhase1,
+  messageId: number,
+  bytes: Uint8Array,
+  lastBlock = phase1.state.sa.lastBlock,
+): Unprotected {
+  const { keys } = phase1.state.sa
   const { hash, cipher } = phase1.start.suite
   return unprotect(bytes, keys.protection, exchangeIv(hash, cipher, lastBlock, messageId))
 }

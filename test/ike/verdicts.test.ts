@@ -177,6 +177,33 @@ describe('a client that gives its reason', () => {
     expect(first!.detail).toContain(text)
   })
 
+  it('of our identity, in the way of libreswan', () => {
+    const gateway = new Gateway({ localIdentity: { kind: 'fqdn', name: 'local' } })
+    const client = new Client(gateway).mainMode()
+    const refusal = client.ike.refusal(Notify.InvalidIdInformation)
+    // Nobody plays it again, and nobody makes it up.
+    const forged = refusal.slice()
+    forged[forged.length - 1]! ^= 1
+    for (const bytes of [forged, refusal, refusal]) client.send(bytes)
+    const [first, ...more] = failed(gateway)
+    expect(more).toEqual([])
+    expect(first).toMatchObject({ cause: 'client-refused', phase: 2 })
+    expect(first!.detail).toMatch(/does not accept "local" \(LOCALID\) as our identity$/)
+    expect(first!.remedy).toBe('have the client expect that identity (libreswan: rightid=@local), or take LOCALID out')
+    expect(gateway.count('informational')).toBe(1)
+    expect(gateway.count('repeated-message-id')).toBe(1)
+  })
+
+  it('of our identity, once it has gone on to Quick Mode, is not read', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway).mainMode()
+    client.send(client.ike.quick1().bytes)
+    gateway.take()
+    client.send(client.ike.refusal(Notify.InvalidIdInformation))
+    expect(failed(gateway)).toEqual([])
+    expect(gateway.count('informational')).toBe(0)
+  })
+
   it('once it is connected, or for no error, nothing has failed', () => {
     const gateway = new Gateway()
     const client = new Client(gateway)

@@ -372,6 +372,13 @@ export class Initiator {
     return this.protectExchange(Exchange.Informational, messageId, payloads).bytes
   }
 
+  /** As libreswan says what it dislikes about message 6: with an IV that none of Main Mode's blocks went into. */
+  refusal(type: number): Uint8Array {
+    const n = notification(type, Protocol.Isakmp, new Uint8Array(0))
+    const payload = { type: PayloadType.Notification, body: emitNotification(n) }
+    return this.protectExchange(Exchange.Informational, this.randomMessageId(), [payload], new Uint8Array(0)).bytes
+  }
+
   /** What we would receive on after each Quick Mode that is under way. */
   get pendingSpis(): number[] {
     return [...this.quicks.values()].map(q => readIpv4(q.spi))
@@ -497,11 +504,16 @@ export class Initiator {
     }
   }
 
-  private protectExchange(exchange: number, messageId: number, payloads: readonly Payload[]) {
+  private protectExchange(
+    exchange: number,
+    messageId: number,
+    payloads: readonly Payload[],
+    lastBlock: Uint8Array = this.lastBlock,
+  ) {
     const { protection, skeyidA } = this.secrets!
     const suite = this.suite!
     const own = hash1(suite.hash, skeyidA, messageId, emitPayloads(payloads))
-    const iv = exchangeIv(suite.hash, suite.cipher, this.lastBlock, messageId)
+    const iv = exchangeIv(suite.hash, suite.cipher, lastBlock, messageId)
     return protect(
       this.header(exchange, messageId),
       [{ type: PayloadType.Hash, body: own }, ...payloads],
