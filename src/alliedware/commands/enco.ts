@@ -3,7 +3,7 @@
 import { fromHex, Secret } from '../../packet/bytes.ts'
 import type { EncoKey } from '../config.ts'
 import { type Draft, removeWhere } from '../draft.ts'
-import { act, type CommandEntry, type Report } from '../grammar.ts'
+import { act, type CommandEntry, hold, type Report } from '../grammar.ts'
 import { address, either, fileName, flag, number, oneOf, secretText, text } from '../value.ts'
 
 const keyId = number(0, 65535)
@@ -98,4 +98,11 @@ export const encoCommands: readonly CommandEntry[] = [
       if (!removeWhere(draft.encoKeys, key => key.id === id)) report.missing('ENCO key', id)
     },
   }),
+  // How the router's own processor and crypto chip share the work.
+  ...['SW', 'DHPRiority', 'DHPAdding'].map(word =>
+    hold({ verb: 'set', path: `ENCo ${word}=?`, of: text(0, 32), free: true, section: 'OTHER' }),
+  ),
+  ...['enable', 'disable'].flatMap(verb =>
+    ['COMPstatistics', 'DEBugging'].map(word => hold({ verb, path: `ENCo ${word}`, section: 'OTHER' })),
+  ),
 ]

@@ -2,7 +2,7 @@
 
 import { formatIpv4, type Ipv4, prefixMask } from '../../packet/ip.ts'
 import { type Draft, removeWhere, sameName } from '../draft.ts'
-import { type Arguments, act, type CommandEntry, type Report } from '../grammar.ts'
+import { type Arguments, act, type CommandEntry, hold, type Report } from '../grammar.ts'
 import { address, addressRange, bool, either, interfaceName, mask, name, number, oneOf, text } from '../value.ts'
 
 /** The netmask of the address's class, which holds where MASK is not given: A /8, B /16, C and above /24. */
@@ -203,4 +203,11 @@ export const ipCommands: readonly CommandEntry[] = [
       draft.ip.localAddress = args.ipaddress === 0 ? undefined : args.ipaddress
     },
   }),
+  // What the host does, or nobody: kept as it was typed. FILTER is not among them: a filter without effect would be none.
+  ...['ARP', 'DNS', 'DNSRelay', 'ECHoreply', 'HELper', 'HOst', 'NAMeserver', 'REMoteassign', 'RIP', 'SRCroute'].flatMap(
+    word =>
+      ['add', 'delete', 'set', 'enable', 'disable'].map(verb =>
+        hold({ verb, path: `IP ${word}=?`, of: text(0, 128), free: true, section: 'IP' }),
+      ),
+  ),
 ]

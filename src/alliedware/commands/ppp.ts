@@ -170,7 +170,7 @@ export const pppCommands: readonly CommandEntry[] = [
     },
   }),
   // Interfaces over lines of its own (CREATE PPP=0 OVER=...) are the router's; the gateway has only incoming calls.
-  ...(['create', 'set', 'destroy', 'enable', 'disable'] as const).map(verb =>
+  ...(['create', 'add', 'delete', 'set', 'destroy', 'enable', 'disable'] as const).map(verb =>
     hold({ verb, path: 'PPP=', of: number(0, 511), free: true, section: 'PPP' }),
   ),
 ]
