@@ -17,6 +17,10 @@ With a command: that one, for example:
   vpnctl create enco key=1 type=general value=SECRET
   vpnctl add user=NAME password=SECRET login=no [ip=ADDRESS]
   vpnctl reset session=ID             vpnctl reset user=NAME
+  vpnctl enable isakmp debug=state    what goes on, until Ctrl-C       vpnctl disable isakmp debug=all
+  vpnctl capture user=NAME file=NAME  that user's packets, for Wireshark
+  vpnctl reload [check]               the script anew, or only what that would change
+  vpnctl create config=vpn.cfg        vpnctl set config=vpn.cfg
   vpnctl help [VERB [OBJECT]]         the commands and their parameters
 
   --socket PATH   the gateway's control socket (${DEFAULT_SOCKET})
