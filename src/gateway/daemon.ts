@@ -23,7 +23,7 @@ import { ipsecLists } from './translate.ts'
 import { Workers } from './workers.ts'
 
 /** How many addresses the TUN steering map holds. */
-const STEERING_CAPACITY = 16_384
+const STEERING_CAPACITY = 65_536
 /** The TUN device carries what the largest session takes; each session's route says how much that is. */
 const TUN_MTU = 1400
 /** How long good-byes may take to leave before the sockets close. */

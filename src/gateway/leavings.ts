@@ -3,7 +3,7 @@
  * device and its routes go with the process). Written down before it is made, so that the next start can remove it.
  */
 
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface ProxyEntry {
@@ -11,15 +11,22 @@ export interface ProxyEntry {
   readonly address: string
 }
 
+/** The first line of the note; each further one is a Change since. */
 interface LeavingsFile {
   table?: string
   proxies: ProxyEntry[]
 }
 
+type Change = { readonly made: ProxyEntry } | { readonly gone: ProxyEntry }
+
+/** The note is written anew when there are so many more changes in it than entries. */
+const MANY_CHANGES = 1000
+
 export class Leavings {
   private readonly path: string
   private table: string | undefined
   private readonly proxies = new Map<string, ProxyEntry>()
+  private changes = 0
 
   constructor(directory: string) {
     this.path = join(directory, 'leavings.json')
@@ -28,8 +35,16 @@ export class Leavings {
   /** What an earlier run left, or undefined where it ended cleanly. */
   earlier(): { table: string | undefined; proxies: readonly ProxyEntry[] } | undefined {
     try {
-      const file = JSON.parse(readFileSync(this.path, 'utf8')) as LeavingsFile
-      return { table: file.table, proxies: file.proxies ?? [] }
+      const [first, ...changes] = readFileSync(this.path, 'utf8').split('\n')
+      const file = JSON.parse(first!) as LeavingsFile
+      const proxies = new Map((file.proxies ?? []).map(p => [keyOf(p), p]))
+      for (const line of changes) {
+        const change = changeIn(line)
+        if (change === undefined) continue
+        if ('made' in change) proxies.set(keyOf(change.made), change.made)
+        else proxies.delete(keyOf(change.gone))
+      }
+      return { table: file.table, proxies: [...proxies.values()] }
     } catch {
       return undefined
     }
@@ -41,27 +56,48 @@ export class Leavings {
   }
 
   addProxy(entry: ProxyEntry): void {
-    this.proxies.set(`${entry.device} ${entry.address}`, entry)
-    this.save()
+    this.proxies.set(keyOf(entry), entry)
+    this.note({ made: entry })
   }
 
   removeProxy(entry: ProxyEntry): void {
-    this.proxies.delete(`${entry.device} ${entry.address}`)
-    this.save()
+    this.proxies.delete(keyOf(entry))
+    this.note({ gone: entry })
   }
 
   /** Everything is gone from the host: so is the note. */
   clear(): void {
     this.table = undefined
     this.proxies.clear()
+    this.changes = 0
     rmSync(this.path, { force: true })
+  }
+
+  /** One line a change: with thousands of sessions the whole would take longer to write than a login takes. */
+  private note(change: Change): void {
+    if (this.changes === 0 || ++this.changes > this.proxies.size + MANY_CHANGES) return this.save()
+    appendFileSync(this.path, `${JSON.stringify(change)}\n`, { mode: 0o600 })
   }
 
   private save(): void {
     const file: LeavingsFile = { proxies: [...this.proxies.values()] }
     if (this.table !== undefined) file.table = this.table
     // As a whole: half a note would tell the next start nothing.
-    writeFileSync(`${this.path}.new`, JSON.stringify(file), { mode: 0o600 })
+    writeFileSync(`${this.path}.new`, `${JSON.stringify(file)}\n`, { mode: 0o600 })
     renameSync(`${this.path}.new`, this.path)
+    this.changes = 1
+  }
+}
+
+function keyOf(p: ProxyEntry): string {
+  return `${p.device} ${p.address}`
+}
+
+/** A line that was cut short by the end tells of nothing that was made: it is written first. */
+function changeIn(line: string): Change | undefined {
+  try {
+    return JSON.parse(line) as Change
+  } catch {
+    return undefined
   }
 }

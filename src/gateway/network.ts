@@ -3,12 +3,14 @@
 import { nftablesDelete } from '../firewall/nftables.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
 import { HostCounters } from './host-counters.ts'
+import { IpCommands } from './ip-commands.ts'
 import type { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { CommandQueue, type RunResult, run } from './run.ts'
 
 export class Network {
   private readonly queue = new CommandQueue()
+  private readonly commands: IpCommands
   private readonly leavings: Leavings
   private readonly log: Log
   private readonly proxies = new Map<Ipv4, string>()
@@ -19,6 +21,9 @@ export class Network {
   constructor(leavings: Leavings, log: Log) {
     this.leavings = leavings
     this.log = log
+    this.commands = new IpCommands((command, said) =>
+      log.add({ severity: Severity.Important, module: 'IPG', text: `ip ${command} failed: ${said}` }),
+    )
   }
 
   /** Removes what a run that was killed left behind. */
@@ -54,20 +59,20 @@ export class Network {
    * the LAN asks for the address by ARP, an answer on `proxyDevice`. */
   addSession(address: Ipv4, mtu: number, proxyDevice: string | undefined): void {
     const text = formatIpv4(address)
-    this.ip(['route', 'replace', `${text}/32`, 'dev', this.tun, 'mtu', String(mtu)])
+    this.commands.give(`route replace ${text}/32 dev ${this.tun} mtu ${mtu}`)
     if (proxyDevice === undefined) return
     this.proxies.set(address, proxyDevice)
     this.leavings.addProxy({ device: proxyDevice, address: text })
-    this.ip(['neigh', 'replace', 'proxy', text, 'dev', proxyDevice])
+    this.commands.give(`neigh replace proxy ${text} dev ${proxyDevice}`)
   }
 
   removeSession(address: Ipv4): void {
     const text = formatIpv4(address)
-    this.ip(['route', 'del', `${text}/32`, 'dev', this.tun])
+    this.commands.give(`route del ${text}/32 dev ${this.tun}`)
     const device = this.proxies.get(address)
     if (device === undefined) return
     this.proxies.delete(address)
-    this.ip(['neigh', 'del', 'proxy', text, 'dev', device])
+    this.commands.give(`neigh del proxy ${text} dev ${device}`)
     this.leavings.removeProxy({ device, address: text })
   }
 
@@ -116,20 +121,7 @@ export class Network {
     for (const address of [...this.proxies.keys()]) this.removeSession(address)
     await this.removeTable()
     await this.queue.idle()
+    await this.commands.end()
     this.leavings.clear()
-  }
-
-  private ip(args: string[]): void {
-    void this.queue
-      .add(() => run('ip', args))
-      .then((result: RunResult) => {
-        if (result.status !== 0) {
-          this.log.add({
-            severity: Severity.Important,
-            module: 'IPG',
-            text: `ip ${args.join(' ')} failed: ${result.output}`,
-          })
-        }
-      })
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Leavings } from '../../src/gateway/leavings.ts'
@@ -30,6 +30,21 @@ describe('the note of what is left in the host', () => {
     l.removeProxy(a)
     expect(new Leavings(directory).earlier()).toEqual({ table: 'floatgate_tun0', proxies: [b] })
     l.setTable(undefined)
+    expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [b] })
+  })
+
+  it('stays short however many came and went, and a line that the end cut off says nothing', () => {
+    const directory = temporaryDirectory()
+    const l = new Leavings(directory)
+    for (let i = 0; i < 2500; i++) {
+      l.addProxy(a)
+      l.removeProxy(a)
+    }
+    l.addProxy(b)
+    const path = join(directory, 'leavings.json')
+    expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [b] })
+    expect(statSync(path).size).toBeLessThan(100_000)
+    appendFileSync(path, '{"made":{"device":"la')
     expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [b] })
   })
 
