@@ -67,7 +67,7 @@ const reasonTexts: Readonly<Record<number, string>> = {
 }
 
 /** Why: the attack, or what became of the packet, with the rule where one decided. */
-export function reasonText(e: FirewallEvent): string {
+export function reasonText(e: Pick<FirewallEvent, 'action' | 'attack' | 'reason' | 'rule'>): string {
   if (e.attack !== undefined) return attackTexts[e.attack]
   const rule = e.rule === 0 ? '' : ` by rule ${e.rule}`
   if (e.action === 'allow') return `Policy allowed${rule}`

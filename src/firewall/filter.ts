@@ -16,7 +16,7 @@ import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
 import { IpProtocol } from '../packet/ip.ts'
 import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
-import { isBroadcast } from './attack-rules.ts'
+import { isBroadcast, policyBetween } from './attack-rules.ts'
 import { admit, type Passage } from './connect.ts'
 import { IcmpType, TcpFlag } from './constants.ts'
 import type { Headers } from './headers.ts'
@@ -77,8 +77,11 @@ function note(tables: FirewallTables, p: Passage, watched: boolean, reason: Drop
   const h = tables.headers
   // That a packet is too large says nothing about anybody.
   if (reason === DropReason.TooBig) return
+  const policy = policyBetween(tables.ruleset, p.from, p.to)
+  const column = (tables.ruleset.outside[p.from] === 1 ? 0 : 2) + (reason === DropReason.None ? 0 : 1)
+  if (policy >= 0 && (reason !== DropReason.None || tables.opened)) tables.counts[policy * 4 + column]!++
   if (reason !== DropReason.None) tables.events.record(h, p, false, tables.decidedBy, reason, now)
-  if (watched) watch(tables, h, p, reason, now)
+  if (watched) watch(tables, h, p, policy, reason, now)
 }
 
 function begin(tables: FirewallTables, p: Passage, session: number, sender: number): void {

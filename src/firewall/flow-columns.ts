@@ -20,6 +20,9 @@ export class FlowColumns {
   readonly packetsReverse: Uint32Array
   readonly expires: Float64Array
   readonly seen: Float64Array
+  /** When it began, and how many began in its row. */
+  readonly born: Float64Array
+  readonly births: Uint8Array
   /** Of a translated flow: on which way its packets are met (one of Hook), and the row of its answers, or -1. */
   readonly hook: Uint8Array
   readonly mate: Int32Array
@@ -50,6 +53,8 @@ export class FlowColumns {
     this.packetsReverse = new Uint32Array(n)
     this.expires = new Float64Array(n)
     this.seen = new Float64Array(n)
+    this.born = new Float64Array(n)
+    this.births = new Uint8Array(n)
     this.hook = new Uint8Array(n)
     this.mate = new Int32Array(n).fill(-1)
     this.isAnswer = new Uint8Array(n)

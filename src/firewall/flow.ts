@@ -10,7 +10,6 @@
  */
 
 import type { Millis } from '../machine.ts'
-import type { Ipv4 } from '../packet/ip.ts'
 import { MAX_SESSIONS } from '../packet/table.ts'
 import { MAX_FLOWS, MAX_FLOWS_PER_SESSION } from './constants.ts'
 import { FlowColumns, FlowState, Hook, tupleHash } from './flow-columns.ts'
@@ -20,23 +19,6 @@ const WAYS = 16
 /** How often expired flows are looked for, and how many rows at a time. */
 const SWEEP_INTERVAL: Millis = 10
 const SWEEP_ROWS = 512
-
-export interface FlowSnapshot {
-  readonly session: number
-  readonly protocol: number
-  readonly source: Ipv4
-  readonly sourcePort: number
-  readonly destination: Ipv4
-  readonly destinationPort: number
-  /** The same connection on the other side of our translation; absent without one. */
-  readonly translated?: { source: Ipv4; sourcePort: number; destination: Ipv4; destinationPort: number }
-  readonly state: 'opening' | 'established' | 'closing'
-  /** Packets seen from the source and to it. */
-  readonly packetsForward: number
-  readonly packetsReverse: number
-  /** How long it would still live without another packet. */
-  readonly expiresIn: Millis
-}
 
 /** One direction of a flow. */
 export interface Tuple {
@@ -57,6 +39,8 @@ export class FlowTable extends FlowColumns {
   reversed = false
   /** Flows that are held, among them expired ones that no sweep has met yet. */
   size = 0
+  /** The most that were held at a time. */
+  peak = 0
   /** Flows that made way for others. */
   evicted = 0
   /** Rows of translated flows, two each. */
@@ -208,7 +192,10 @@ export class FlowTable extends FlowColumns {
     this.packetsReverse[row] = 0
     this.expires[row] = now
     this.seen[row] = now
+    this.born[row] = now
+    this.births[row]!++
     this.size++
+    if (this.size > this.peak) this.peak = this.size
     this.sessionFlows[session]!++
     return row
   }
@@ -253,37 +240,18 @@ export class FlowTable extends FlowColumns {
     this.sweptTo = end & (this.capacity - 1)
   }
 
-  /** The live flows as plain data, `limit` at most. Allocates: for SHOW, never for a packet. */
-  list(now: Millis, limit: number): FlowSnapshot[] {
-    const out: FlowSnapshot[] = []
-    const states = ['opening', 'established', 'closing'] as const
-    for (let row = 0; row < this.capacity && out.length < limit; row++) {
-      if (this.tags[row] === 0 || this.dead(row, now) || this.isAnswer[row] === 1) continue
-      out.push({
-        session: this.session[row]!,
-        protocol: this.protocol[row]!,
-        source: this.source[row]! >>> 0,
-        sourcePort: this.sourcePort[row]! & 0xffff,
-        destination: this.destination[row]! >>> 0,
-        destinationPort: this.destinationPort[row]! & 0xffff,
-        ...(this.mate[row]! >= 0 && { translated: this.beyond(this.mate[row]!) }),
-        state: states[this.state[row]!] ?? 'opening',
-        packetsForward: this.packetsForward[row]!,
-        packetsReverse: this.packetsReverse[row]!,
-        expiresIn: this.expires[row]! - now,
-      })
-    }
-    return out
+  /** How many rows there are. */
+  get rows(): number {
+    return this.capacity
   }
 
-  /** A translated flow as its far end sees it, from the row of its answers. */
-  private beyond(answer: number) {
-    return {
-      source: this.destination[answer]! >>> 0,
-      sourcePort: this.destinationPort[answer]! & 0xffff,
-      destination: this.source[answer]! >>> 0,
-      destinationPort: this.sourcePort[answer]! & 0xffff,
-    }
+  isLive(row: number, now: Millis): boolean {
+    return this.tags[row] !== 0 && !this.dead(row, now)
+  }
+
+  /** Names the flow in a row until its number of times round has come round: 24 bits, its row the lowest 16. */
+  numberOf(row: number): number {
+    return ((this.births[row]! << 16) | row) >>> 0
   }
 
   private makeRoom(base: number, session: number, now: Millis): number {

@@ -26,7 +26,7 @@ import {
 import { changeSets, fillSets, setLines } from './nft-sets.ts'
 import { type Firewall, type FirewallPolicy, type FirewallRule, ICMP_KINDS, type IcmpKind } from './policy.ts'
 import { isForward } from './rules.ts'
-import { relate, sameName } from './zones.ts'
+import { isDynamic, relate, sameName } from './zones.ts'
 
 export type { NftablesInput, NftSession } from './nft-places.ts'
 
@@ -177,11 +177,23 @@ function answersPing(firewall: Firewall, name: string): boolean {
   return firewall.policies.some(p => p.ping && p.interfaces.some(i => sameName(i.name, name) && i.type === 'public'))
 }
 
-function ruleLine(input: NftablesInput, rule: FirewallRule, privateIsSource: boolean, forwarded = false): string {
+/** Where nft counts what a rule decided: its line's comment. */
+export function ruleComment(policy: string, rule: number): string {
+  return `rule ${policy} ${rule}`
+}
+
+function ruleLine(
+  input: NftablesInput,
+  rule: FirewallRule,
+  privateIsSource: boolean,
+  forwarded = false,
+  counted = true,
+): string {
   const verdict = rule.action === 'deny' ? 'drop' : 'accept'
   const translated = forwarded && isForward(rule) && !privateIsSource
   const match = matchOf(rule, privateIsSource, contextOf(input, rule), translated)
-  return `  ${join(match, 'counter', verdict, `comment "rule ${rule.number}"`)}`
+  const policy = input.firewall.policies.find(p => p.rules.includes(rule))?.name ?? ''
+  return `  ${join(match, 'counter', verdict, counted && `comment "${ruleComment(policy, rule.number)}"`)}`
 }
 
 const ICMP_TYPES: Readonly<Record<IcmpKind, string>> = {
@@ -235,7 +247,9 @@ function betweenLines(input: NftablesInput, from: Place, to: readonly string[]):
   if (bases.some(b => b.relation === 'free')) return []
   const open = bases.some(b => b.relation === 'outward')
   const inside = isPrivate(input.firewall, from.name)
-  const rules = rulesOf(policies, from.name).map(r => ruleLine(input, r, inside, true))
+  // On the way to a session its worker counts what a rule decided; the kernel's count would be the second.
+  const counted = !to.some(isDynamic)
+  const rules = rulesOf(policies, from.name).map(r => ruleLine(input, r, inside, true, counted))
   const never = notForwarded(policies)
   // Two interfaces of different policies: what the host does with them is not the script's.
   if (policies.length === 0) return []

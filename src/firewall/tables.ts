@@ -10,6 +10,7 @@ import { FlowTable, type FlowTableSize, type Tuple } from './flow.ts'
 import { FragmentTable } from './fragments.ts'
 import { FtpExpectations } from './ftp.ts'
 import { Headers } from './headers.ts'
+import type { PolicyCount } from './report.ts'
 import { closedRuleset, isInAudience, type Ruleset, zoneOfUser } from './ruleset.ts'
 import { type SessionRow, SessionTable } from './sessions.ts'
 
@@ -51,6 +52,8 @@ export class FirewallTables {
   members: readonly Uint8Array[] = []
   /** First packets of flows that each rule decided, by its slot in the ruleset. */
   hits = new Float64Array(0)
+  /** By policy: flows in, refused in, flows out, refused out. */
+  counts = new Float64Array(0)
   private latest = new Uint32Array(0)
   private current = closedRuleset()
 
@@ -97,7 +100,11 @@ export class FirewallTables {
   /** Puts another ruleset in force, between two packets. Flows that passed go on; only new ones meet the new rules. */
   setRuleset(ruleset: Ruleset): void {
     const before = this.ruleHits()
+    const counted = this.policyCounts()
     this.current = ruleset
+    this.counts = Float64Array.from(
+      ruleset.firewall.policies.flatMap(p => countsOf(counted.find(c => c.policy === p.name))),
+    )
     this.sessions.rezone(user => zoneOfUser(ruleset, user))
     this.hits = Float64Array.from(ruleset.slots, s => before.find(b => sameRule(b, s))?.hits ?? 0)
     this.members = ruleset.audiences.map(() => new Uint8Array(MAX_SESSIONS))
@@ -113,6 +120,17 @@ export class FirewallTables {
     return this.current.slots.map((s, i) => ({ ...s, hits: this.hits[i]! }))
   }
 
+  policyCounts(): PolicyCount[] {
+    const { counts } = this
+    return this.current.firewall.policies.map((p, i) => ({
+      policy: p.name,
+      inAllowed: counts[i * 4] ?? 0,
+      inDenied: counts[i * 4 + 1] ?? 0,
+      outAllowed: counts[i * 4 + 2] ?? 0,
+      outDenied: counts[i * 4 + 3] ?? 0,
+    }))
+  }
+
   /** A session of an audience, the latest if several are; 0 where there is none. For forwards to a user. */
   sessionOf(audience: number): number {
     return this.latest[audience] ?? 0
@@ -126,6 +144,10 @@ export class FirewallTables {
       if (member) this.latest[i] = session
     })
   }
+}
+
+function countsOf(c: PolicyCount | undefined): number[] {
+  return c ? [c.inAllowed, c.inDenied, c.outAllowed, c.outDenied] : [0, 0, 0, 0]
 }
 
 function sameRule(a: { policy: string; rule: number }, b: { policy: string; rule: number }): boolean {

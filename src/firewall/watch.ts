@@ -7,7 +7,7 @@ import type { Millis } from '../machine.ts'
 import { IpProtocol } from '../packet/ip.ts'
 import { DropReason } from '../packet/verdict.ts'
 import { ATTACKS, AttackKind } from './attack-kinds.ts'
-import { isBroadcast, policyBetween, Trigger } from './attack-rules.ts'
+import { isBroadcast, Trigger } from './attack-rules.ts'
 import type { Tally } from './attacks.ts'
 import type { Passage } from './connect.ts'
 import { IcmpType, TcpFlag } from './constants.ts'
@@ -20,10 +20,19 @@ const MAX_IP_PAYLOAD = 65535
 /** Below are services' ports: from there to a port above goes an answer that came too late, not somebody's search. */
 const FIRST_FREE_PORT = 1024
 
-/** Counts the packet where it may belong to an attack, and says so where it makes one. `reason` is what became of it. */
-export function watch(tables: FirewallTables, h: Headers, p: Passage, reason: DropReason, now: Millis): void {
+/**
+ * Counts the packet where it may belong to an attack, and says so where it makes one. `policy` is the one it is under, or -1;
+ * `reason` what became of it.
+ */
+export function watch(
+  tables: FirewallTables,
+  h: Headers,
+  p: Passage,
+  policy: number,
+  reason: DropReason,
+  now: Millis,
+): void {
   const { ruleset, attacks } = tables
-  const policy = policyBetween(ruleset, p.from, p.to)
   if (!ruleset.enabled || policy < 0) return
   const tally = p.fromClient ? attacks.byClient : attacks.toClient
   const sign = reason === DropReason.None ? NOTHING : signOf(tables, h, reason)

@@ -15,6 +15,7 @@ import { disablePpp, reset } from './reset-commands.ts'
 import type { SecretStore, StoredUser } from './secret-store.ts'
 import type { ShowWorld } from './show-answer.ts'
 import { showing } from './show-commands.ts'
+import { endFlow } from './show-firewall.ts'
 import type { Site } from './site.ts'
 
 export interface CommandWorld extends CertificateWorld, ShowWorld {
@@ -138,6 +139,7 @@ async function operate(w: CommandWorld, command: Command, caller: Caller): Promi
   if (command.verb === 'show') return await showing(w, command)
   const debugged = debugCommand(w, command, caller) ?? captureCommand(w, command, caller)
   if (debugged !== undefined) return debugged
+  if (command.verb === 'delete' && command.object.join(' ') === 'firewall session') return await endFlow(w, command)
   if (command.verb === 'reset') return await reset(w, command, caller)
   if (command.verb === 'ping') return await ping(command)
   if (command.verb === 'flush') {

@@ -28,6 +28,7 @@ import { Debug } from './debug.ts'
 import { IsakmpTap } from './debug-isakmp.ts'
 import { L2tpTap } from './debug-ppp.ts'
 import { Driver } from './driver.ts'
+import { FirewallMonitor } from './firewall-monitor.ts'
 import { endOutdated } from './live-changes.ts'
 import { type Log, Severity } from './log.ts'
 import type { FromWorker } from './messages.ts'
@@ -87,6 +88,7 @@ export class Control {
   /** Who debugs what. */
   readonly debug: Debug
   readonly captures: Captures
+  readonly firewall = new FirewallMonitor(this)
   private readonly schedule = new RuleSchedule()
   /** What the workers go by now: rules that are not in force at this time of day are not in it. */
   ruleset: Ruleset = closedRuleset()
@@ -101,7 +103,6 @@ export class Control {
     this.deadlines = new Deadlines(clock)
     this.debug = new Debug(clock, world.wall)
     this.captures = new Captures(this)
-    const now = () => clock.now()
     this.admissions = new Admissions({
       residents: this.residents,
       log,
@@ -115,7 +116,7 @@ export class Control {
       stats: world.stats,
       log,
       attempts: this.attempts,
-      now,
+      now: () => clock.now(),
       wall: world.wall,
       peerGone: (peer, reason) => this.l2tpDriver.handle({ kind: 'peerGone', peer, reason }),
     })
@@ -222,6 +223,8 @@ export class Control {
         return
       case 'mirrored':
         return this.captures.mirrored(m.packets)
+      case 'firewall':
+        return this.firewall.heard(m.news)
       case 'bug':
         return this.bug(m.text, `worker ${worker}`)
       case 'stopped':

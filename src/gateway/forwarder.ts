@@ -20,6 +20,7 @@ import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
 import { PppTable } from '../ppp/table.ts'
+import { answerQuestion } from './firewall-messages.ts'
 import type { FromWorker, SaMessage, ToWorker } from './messages.ts'
 import { Mirror } from './mirror.ts'
 import { PuntLimit } from './punt-limit.ts'
@@ -93,6 +94,7 @@ export class Forwarder {
       this.countSession(batch, false)
       this.stats.add(this.worker, WorkerCounter.toTunPackets, this.wires.writeTun(batch))
       this.leave(batch, now)
+      this.firewallEvents()
       if (this.mirror.on) this.mirror.flush()
       if (batch.count < BATCH_CAPACITY) return
     }
@@ -114,6 +116,7 @@ export class Forwarder {
       this.sealAndSend(batch, now)
       this.leave(batch, now)
       this.reply()
+      this.firewallEvents()
       if (batch.count < BATCH_CAPACITY) return
     }
   }
@@ -202,6 +205,13 @@ export class Forwarder {
     if (events.length > 0) this.wires.tell({ kind: 'engine', events })
   }
 
+  /** The events' own limit is this message's, too. */
+  private firewallEvents(): void {
+    const { events, ruleset } = this.firewall
+    if (events.waiting > 0)
+      this.wires.tell({ kind: 'firewall', news: { what: 'events', events: events.take(ruleset) } })
+  }
+
   /** Carries out one message of control; what it injects waits for `flush`, or for the next message that is no injection. */
   obey(m: Exclude<ToWorker, { kind: 'stop' }>, now: Millis): void {
     if (m.kind === 'inject') return this.inject(m.peer, 0, m.bytes, now)
@@ -240,6 +250,8 @@ export class Forwarder {
         return this.mirror.order(m.order)
       case 'setRuleset':
         return this.firewall.setRuleset(m.ruleset)
+      case 'askFirewall':
+        return this.wires.tell({ kind: 'firewall', news: answerQuestion(this.firewall, m.question, now) })
     }
   }
 

@@ -62,6 +62,7 @@ export class Management {
       understood: text => understood(this.world, text),
       perform: carryOut,
     })
+    o.commands.control.firewall.announce = text => this.terminals.announce(text)
     this.ssh = new SshServer({
       access: this.access,
       secrets: o.commands.secrets,

@@ -5,6 +5,7 @@ import type { Suite } from '../esp/sa.ts'
 import type { Ruleset } from '../firewall/ruleset.ts'
 import type { SessionRow } from '../firewall/sessions.ts'
 import type { L2tpSessionIds } from '../l2tp/effects.ts'
+import type { FirewallNews, FirewallQuestion } from './firewall-messages.ts'
 import type { MirroredPacket, MirrorOrder } from './mirror.ts'
 import type { StatsMemory } from './stats.ts'
 
@@ -49,6 +50,7 @@ export type ToWorker =
   | { readonly kind: 'networkDown'; readonly session: number }
   | { readonly kind: 'removeSession'; readonly session: number }
   | { readonly kind: 'setRuleset'; readonly ruleset: Ruleset }
+  | { readonly kind: 'askFirewall'; readonly question: FirewallQuestion }
   /** Copy these peers' packets for a capture, or none any more. */
   | { readonly kind: 'mirror'; readonly order: MirrorOrder }
   /** Bytes from the inner UDP header on, to seal for the peer as they are. */
@@ -71,6 +73,7 @@ export type FromWorker =
       readonly bytes: Uint8Array
     }
   | { readonly kind: 'engine'; readonly events: readonly EngineEvent[] }
+  | { readonly kind: 'firewall'; readonly news: FirewallNews }
   | { readonly kind: 'mirrored'; readonly packets: readonly MirroredPacket[] }
   /** Something thrown that nobody expected: the worker goes on with the next batch. */
   | { readonly kind: 'bug'; readonly text: string }

@@ -13,6 +13,7 @@ import type { AdminAnswer } from './admin.ts'
 import type { Control } from './control.ts'
 import * as show from './show.ts'
 import { answer, named, one, refusal, type Showing, type ShowWorld } from './show-answer.ts'
+import { firewallShows } from './show-firewall.ts'
 import { hostShows } from './show-host-commands.ts'
 import { vpnShows } from './show-vpn-commands.ts'
 
@@ -28,6 +29,7 @@ export async function showing(w: ShowWorld, command: Command): Promise<AdminAnsw
 const all: Readonly<Record<string, Showing>> = {
   ...vpnShows,
   ...hostShows,
+  ...firewallShows,
   user: ({ control: c }, command) =>
     answer(
       show.users(c).filter(u => named(command, u.name)),

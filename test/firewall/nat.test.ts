@@ -1,6 +1,7 @@
 /** Address translation in the worker: what it promises, packet by packet. */
 
 import { describe, expect, test } from 'vitest'
+import { listFlows } from '../../src/firewall/report.ts'
 import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import {
@@ -37,8 +38,8 @@ describe('enhanced', () => {
     expect(ends(received(t, udp(INTERNET, 53, GLOBAL, mine.sourcePort)))).toBe('198.51.100.7:53 > 192.168.8.50:1000')
     expect(ends(received(t, udp(INTERNET, 53, GLOBAL, his.sourcePort)))).toBe('198.51.100.7:53 > 192.168.8.51:1000')
     expect(read(sent(t, 1, udp(ALICE, 1000, INTERNET, 53))).sourcePort).toBe(mine.sourcePort)
-    expect(t.flows.list(0, 9)).toHaveLength(2)
-    expect(t.flows.list(0, 9)[0]).toMatchObject({ translated: { source: GLOBAL, destination: INTERNET } })
+    expect(listFlows(t.flows, 0, 9)).toHaveLength(2)
+    expect(listFlows(t.flows, 0, 9)[0]).toMatchObject({ translated: { source: GLOBAL, destination: INTERNET } })
   })
 
   test('only from where the flow went, and only to its port', () => {
@@ -119,9 +120,9 @@ describe('enhanced', () => {
     const reset = (sequence: number) =>
       received(t, tcp(INTERNET, 80, GLOBAL, sourcePort, TCP.RST, undefined, { sequence }))
     expect(reset(8000)).toBe('Policy')
-    expect(t.flows.list(0, 1)[0]?.state).toBe('established')
+    expect(listFlows(t.flows, 0, 1)[0]?.state).toBe('established')
     expect(ends(reset(9001))).toBe('198.51.100.7:80 > 192.168.8.50:1000')
-    expect(t.flows.list(0, 1)[0]?.state).toBe('closing')
+    expect(listFlows(t.flows, 0, 1)[0]?.state).toBe('closing')
   })
 
   test('an address of the host, or one that the LAN shares, is nftables’: the packet leaves as it is', () => {
@@ -220,7 +221,7 @@ describe('hairpin: a client by our own address', () => {
     )
     expect(ends(answer)).toBe(`203.0.113.8:8080 > 203.0.113.8:${sourcePort}`)
     expect(ends(loop(answer))).toBe('203.0.113.8:8080 > 192.168.8.50:1000')
-    expect(t.flows.list(0, 9)).toHaveLength(2)
+    expect(listFlows(t.flows, 0, 9)).toHaveLength(2)
   })
 
   test('untranslated itself', () => {

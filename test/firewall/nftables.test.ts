@@ -144,19 +144,21 @@ describe('an elaborate policy', () => {
       'iifname "wan" meta nfproto ipv4 ip daddr 203.0.113.1 meta l4proto 6 th dport 8080 counter dnat ip to 192.168.8.20:80 comment "rule 11"',
     )
     expect(chain(text, jump(text, 'wan', 'lan'))).toContain(
-      'meta nfproto ipv4 ip daddr 192.168.8.20 meta l4proto 6 th dport 80 ct original ip daddr 203.0.113.1 ct original proto-dst 8080 counter accept comment "rule 11"',
+      'meta nfproto ipv4 ip daddr 192.168.8.20 meta l4proto 6 th dport 80 ct original ip daddr 203.0.113.1 ct original proto-dst 8080 counter accept comment "rule main 11"',
     )
   })
 
   test('rules keep their order and denies drop', () => {
-    const numbers = chain(text, 'self_new_0').flatMap(l => /rule (\d+)/.exec(l)?.[1] ?? [])
+    const numbers = chain(text, 'self_new_0').flatMap(l => /rule main (\d+)/.exec(l)?.[1] ?? [])
     expect(numbers).toEqual(['1', '2', '10', '11', '12', '13'])
-    expect(chain(text, 'self_new_0').find(l => l.includes('"rule 10"'))).toContain('counter drop')
+    expect(chain(text, 'self_new_0').find(l => l.includes('"rule main 10"'))).toContain('counter drop')
   })
 
   test('rules on a private interface filter what goes out', () => {
     const name = jump(text, 'lan', 'wan')
-    expect(chain(text, name)).toContain('meta nfproto ipv4 meta l4proto 6 th dport 25 counter drop comment "rule 20"')
+    expect(chain(text, name)).toContain(
+      'meta nfproto ipv4 meta l4proto 6 th dport 25 counter drop comment "rule main 20"',
+    )
     expect(chain(text, name).at(-1)).not.toBe('counter drop')
   })
 

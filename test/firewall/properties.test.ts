@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { filterIn, filterOut } from '../../src/firewall/filter.ts'
 import { FlowTable } from '../../src/firewall/flow.ts'
 import { clampMss } from '../../src/firewall/mss.ts'
+import { listFlows } from '../../src/firewall/report.ts'
 import { SessionTable } from '../../src/firewall/sessions.ts'
 import { Batch } from '../../src/packet/batch.ts'
 import { checksum } from '../../src/packet/checksum.ts'
@@ -74,7 +75,7 @@ describe('the flow table is a Map', () => {
           }
         }
         for (const [k, f] of model) if (f.expires <= now) model.delete(k)
-        expect(flows.list(now, 1000).length).toBe(model.size)
+        expect(listFlows(flows, now, 1000).length).toBe(model.size)
         flows.sweep(now + 100_000)
         for (let i = 1; i < 20; i++) flows.sweep(now + 100_000 + i * 10)
         expect(flows.size).toBe(0)
@@ -105,7 +106,7 @@ describe('the flow table is a Map', () => {
       expect(flows.find((ALICE + 2) | 0, n, INTERNET | 0, 80, 6, 9000)).toBeGreaterThanOrEqual(0)
     }
     expect(flows.size).toBe(flows.ofSession(1) + flows.ofSession(2))
-    expect(flows.list(9000, 1000).length).toBe(flows.size)
+    expect(listFlows(flows, 9000, 1000).length).toBe(flows.size)
   })
 
   test('a size that is no power of two is refused', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { listFlows } from '../../src/firewall/report.ts'
 import {
   ALICE,
   firewall,
@@ -57,7 +58,7 @@ describe('a RST', () => {
     c.out(A, 2, { window: 1000 })
     return c
   }
-  const state = (c: ReturnType<typeof connection>) => c.t.flows.list(10, 9)[0]?.state
+  const state = (c: ReturnType<typeof connection>) => listFlows(c.t.flows, 10, 9)[0]?.state
 
   test.each([
     ['the next byte', ITS + 1, 'Forward'],
@@ -126,7 +127,7 @@ describe('TCP', () => {
     c.out(S, 0)
     expect(c.in(SA, MINUTE - 1)).toBe('Forward')
     c.out(A, MINUTE)
-    expect(c.t.flows.list(MINUTE, 9)[0]?.state).toBe('established')
+    expect(listFlows(c.t.flows, MINUTE, 9)[0]?.state).toBe('established')
     expect(c.in(A, 61 * MINUTE - 1)).toBe('Forward')
     expect(c.in(A, 121 * MINUTE)).toBe('Policy')
 
@@ -144,7 +145,7 @@ describe('TCP', () => {
     expect(c.in(A, 30 * MINUTE)).toBe('Forward')
     c.in(FA, 31 * MINUTE)
     expect(c.out(A, 31 * MINUTE + 1)).toBe('Forward')
-    expect(c.t.flows.list(31 * MINUTE + 2, 9)[0]?.state).toBe('closing')
+    expect(listFlows(c.t.flows, 31 * MINUTE + 2, 9)[0]?.state).toBe('closing')
     expect(c.out(S, 31 * MINUTE + 5)).toBe('Forward')
     expect(c.in(SA, 31 * MINUTE + 6)).toBe('Forward')
     c.out(A, 31 * MINUTE + 7)
@@ -199,7 +200,9 @@ describe('TCP', () => {
     expect(toClient(t, tcp(INTERNET, 4000, ALICE, 80, S), 0)).toBe('Forward')
     expect(fromClient(t, 1, tcp(ALICE, 80, INTERNET, 4000, SA), 1)).toBe('Forward')
     expect(toClient(t, tcp(INTERNET, 4000, ALICE, 80, A), 2)).toBe('Forward')
-    expect(t.flows.list(3, 9)).toMatchObject([{ source: INTERNET, sourcePort: 4000, state: 'established', session: 1 }])
+    expect(listFlows(t.flows, 3, 9)).toMatchObject([
+      { source: INTERNET, sourcePort: 4000, state: 'established', session: 1 },
+    ])
   })
 })
 
