@@ -105,6 +105,43 @@ describe('SET CONFIG', () => {
   })
 })
 
+describe('SHOW CONFIG DYNAMIC', () => {
+  it('is the whole script, or the sections of the modules that it names, in their order', async () => {
+    const g = await gateway()
+    const titles = async (text: string) =>
+      [...(await g.done(text)).text.matchAll(/^# (.*) configuration$/gm)].map(m => m[1])
+    expect(await titles('show config dynamic')).toHaveLength(13)
+    expect(await titles('show config dynamic=isakmp,ip')).toEqual(['IP', 'IPSEC'])
+    expect(await titles('show config dynamic=fire')).toEqual(['FIREWALL'])
+    expect((await g.type('show config dynamic=nonsense')).text).toContain('expected a list of modules')
+  })
+
+  it('shows nobody a password, whatever it belongs to', async () => {
+    const g = await gateway()
+    await g.done('add ssh user=secoff password=hush-ssh')
+    await g.done('add radius server=192.168.8.4 secret=hush-radius')
+    await g.done('set l2tp password=hush-l2tp')
+    await g.done('create log output=3 destination=email to=a@b.example password=hush-mail')
+    const { text, data } = await g.done('show config dynamic')
+    expect(text.match(/=\*\*\*/g)).toHaveLength(6 + 4)
+    for (const secret of ['hush', 'apples', 'seven-seals']) {
+      expect(text).not.toContain(secret)
+      expect(JSON.stringify(data)).not.toContain(secret)
+    }
+  })
+})
+
+describe('FLUSH LOG', () => {
+  it('empties what SHOW LOG shows', async () => {
+    const g = await gateway()
+    await g.done('set system name=Other')
+    expect((await g.done('show log')).text).toContain('Configuration changed')
+    await g.done('flush log')
+    expect((await g.done('show log')).text).not.toContain('Configuration changed')
+    expect((await g.type('flush log output=permanent')).text).toContain('keeps nothing')
+  })
+})
+
 describe('files', () => {
   it('are listed, shown without secrets, copied, renamed and deleted', async () => {
     const g = await gateway()

@@ -148,6 +148,18 @@ set ipsec policy=other transportprotocol=udp lport=1701`
     expect(carries(world, first)).toBe(true)
   })
 
+  it('is the end of an ISAKMP policy that no IPsec policy names', async () => {
+    const two = `${OFFICE.replace(' isakmppolicy=roaming1', '')}
+create isakmp policy=second peer=203.0.113.102 key=1`
+    const { world, type, join } = running(two)
+    const [first, second] = [join(anna), join(ben)]
+    expect([...world.control.peers.all.values()].map(p => p.policy)).toEqual(['roaming1', 'second'])
+    await type('destroy isakmp policy=second')
+    expect(second.client.phase).not.toBe('up')
+    expect(world.attempts[1]!.text).toContain('ISAKMP policy "second" is gone')
+    expect(carries(world, first)).toBe(true)
+  })
+
   it('says of a disabled user what to do, and ENABLE USER lets it in again', async () => {
     const { world, type, join } = running()
     await type('disable user=anna')
