@@ -40,6 +40,7 @@ export function captureCommand(w: CaptureCommandWorld, command: Command, caller:
   const keys = args['keys'] === true
   let sink: CaptureSink
   try {
+    if (w.captures !== undefined) mkdirSync(w.captures, { recursive: true, mode: 0o700 })
     sink = fileSink(place, keys)
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code ?? ''
@@ -103,7 +104,6 @@ function placeOf(w: CaptureCommandWorld, file: string, caller: Caller): string |
   }
   if (w.captures === undefined) return refusal('nothing can be captured here')
   if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(file)) return refusal('FILE takes a name of letters, digits, ".", "_" and "-"')
-  mkdirSync(w.captures, { recursive: true, mode: 0o700 })
   return join(w.captures, file)
 }
 
@@ -114,7 +114,10 @@ function fileSink(path: string, keys: boolean): CaptureSink {
   if (keys) for (const table of Object.values(tables)) closeSync(openSync(table, 'wx', 0o600))
   const stream = createWriteStream(path, { fd })
   // A full disk ends nothing but this file.
-  stream.on('error', () => undefined)
+  let fault: string | undefined
+  stream.on('error', e => {
+    fault = e.message
+  })
   return {
     write: bytes => {
       if (!stream.writable || stream.writableLength > MOST_WAITING) return false
@@ -123,9 +126,15 @@ function fileSink(path: string, keys: boolean): CaptureSink {
     },
     close: texts => {
       stream.end()
-      if (texts === undefined) return
-      writeFileSync(tables.ike, texts.ike)
-      writeFileSync(tables.esp, texts.esp)
+      try {
+        if (texts !== undefined) {
+          writeFileSync(tables.ike, texts.ike)
+          writeFileSync(tables.esp, texts.esp)
+        }
+      } catch (e) {
+        fault ??= (e as Error).message
+      }
+      return fault
     },
   }
 }

@@ -26,8 +26,8 @@ export interface CaptureTarget {
 export interface CaptureSink {
   /** False where it cannot take more now: then the packet is left out. */
   write(bytes: Uint8Array): boolean
-  /** `keys` are the texts of Wireshark's two tables, where they are wanted. */
-  close(keys: { readonly ike: string; readonly esp: string } | undefined): void
+  /** `keys` are the texts of Wireshark's two tables, where they are wanted. Answers what went wrong, where something did. */
+  close(keys: { readonly ike: string; readonly esp: string } | undefined): string | undefined
 }
 
 export interface CaptureResult {
@@ -238,8 +238,9 @@ class Capture {
     this.cancel()
     this.tellWorkers(0)
     this.gone()
-    this.order.sink.close(this.order.keys ? this.keys.texts() : undefined)
-    this.order.ended({ packets: this.packets, bytes: this.bytes, leftOut: this.leftOut, why })
+    const { packets, bytes, leftOut } = this
+    const fault = this.order.sink.close(this.order.keys ? this.keys.texts() : undefined)
+    this.order.ended({ packets, bytes, leftOut, why: fault === undefined ? why : `${why}; ${fault}` })
   }
 }
 

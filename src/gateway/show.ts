@@ -42,6 +42,7 @@ export function isakmpSas(c: Control): IsakmpSaState[] {
     natTraversal: s.natFlavour ?? 'none',
     ageSeconds: seconds(now - s.established),
     lifetimeSeconds: seconds(s.expires - s.established),
+    messageBackoff: backoff(c, s.policy),
   }))
 }
 
@@ -57,7 +58,13 @@ export function isakmpExchanges(c: Control): IsakmpExchangeState[] {
     peerPort: e.peerAddress.port,
     local: formatEndpoint(e.local),
     ageSeconds: seconds(now - e.started),
+    messageBackoff: backoff(c, e.policy),
   }))
+}
+
+/** Of an ISAKMP policy; of one that is gone, or of a Quick Mode's, nothing. */
+function backoff(c: Control, policy: string): string {
+  return c.configuration.isakmp.policies.find(p => p.name === policy)?.msgBackoff.toUpperCase() ?? ''
 }
 
 export function ipsecSas(c: Control): IpsecSaState[] {

@@ -68,7 +68,7 @@ export function describePayloads(payloads: readonly Payload[], phase: 1 | 2): st
       return describeBody(p, phase)
     } catch (e) {
       if (!(e instanceof IkeError)) throw e
-      return [`${payloadName(p)}: malformed (${e.reason})`]
+      return [`${payloadName(p)}: malformed: ${e.message}`]
     }
   })
 }

@@ -80,6 +80,7 @@ const isakmpSa = record<IsakmpSaState>({
   natTraversal: text,
   ageSeconds: count,
   lifetimeSeconds: count,
+  messageBackoff: text,
 })
 const exchange = record<IsakmpExchangeState>({
   id: small,
@@ -91,6 +92,7 @@ const exchange = record<IsakmpExchangeState>({
   peerPort: small,
   local: text,
   ageSeconds: count,
+  messageBackoff: text,
 })
 const isakmpPolicy = record<IsakmpPolicyConfig>({
   name: text,

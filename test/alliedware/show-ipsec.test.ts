@@ -38,6 +38,7 @@ const isakmpSa: IsakmpSaState = {
   natTraversal: 'draft-02',
   ageSeconds: 23,
   lifetimeSeconds: 86_400,
+  messageBackoff: 'INCREMENTAL',
 }
 
 describe('SHOW ISAKMP SA', () => {
@@ -70,6 +71,7 @@ describe('SHOW ISAKMP SA', () => {
         'Remote Identity .................. 10.0.0.5',
         'Client ........................... -',
         'Peer ............................. 4',
+        'Message Back-off ................. INCREMENTAL',
         'Expiry Limit (seconds) ........... 86400',
         'Seconds since creation ........... 23',
         '',
@@ -102,6 +104,7 @@ describe('SHOW ISAKMP EXCHANGE', () => {
       peerPort: 500,
       local: '203.0.113.1:500',
       ageSeconds: 1,
+      messageBackoff: 'INCREMENTAL',
     } as const
     expect(printIsakmpExchanges([exchange])).toBe(
       lines(

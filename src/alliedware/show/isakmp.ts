@@ -59,6 +59,7 @@ export function printIsakmpSa(s: IsakmpSaState): string {
       ['Remote Identity', s.identity],
       ['Client', s.client],
       ['Peer', s.peer],
+      ['Message Back-off', s.messageBackoff],
       ['Expiry Limit (seconds)', s.lifetimeSeconds],
       ['Seconds since creation', s.ageSeconds],
     ]),
@@ -104,6 +105,7 @@ export function printIsakmpExchange(e: IsakmpExchangeState): string {
       ['Peer Address', e.peerAddress],
       ['Peer Port', e.peerPort],
       ['Local Address', e.local],
+      ['Message Back-off', e.messageBackoff],
       ['Seconds since start', e.ageSeconds],
     ]),
   )

@@ -20,6 +20,8 @@ export interface IsakmpSaState {
   readonly natTraversal: string
   readonly ageSeconds: number
   readonly lifetimeSeconds: number
+  /** How our waits grow when the peer does not answer: INCREMENTAL or NONE. */
+  readonly messageBackoff: string
 }
 
 export interface IsakmpExchangeState {
@@ -33,6 +35,7 @@ export interface IsakmpExchangeState {
   /** Our address and port. */
   readonly local: string
   readonly ageSeconds: number
+  readonly messageBackoff: string
 }
 
 export interface IpsecSaState {
