@@ -157,7 +157,7 @@ function inputChains(input: NftablesInput, outside: readonly Place[]): string[] 
             '  # The daemon itself: IKE, and ESP with and without NAT traversal.',
             `  udp dport ${set(input.ports)} accept`,
             `  meta l4proto ${IpProtocol.Esp} accept`,
-            '  counter drop',
+            `  counter drop comment "${deniedComment(p.name)}"`,
           ]),
       '}',
     ]),
@@ -180,6 +180,11 @@ function answersPing(firewall: Firewall, name: string): boolean {
 /** Where nft counts what a rule decided: its line's comment. */
 export function ruleComment(policy: string, rule: number): string {
   return `rule ${policy} ${rule}`
+}
+
+/** The comment of what no rule let in by an interface. */
+export function deniedComment(name: string): string {
+  return `denied in ${name}`
 }
 
 function ruleLine(
@@ -263,6 +268,6 @@ function betweenLines(input: NftablesInput, from: Place, to: readonly string[]):
     // What is not asked for and answers nothing, and messages such as redirects.
     '  icmp type != { echo-request, timestamp-request } drop',
     ...rules,
-    ...(open ? [] : ['  counter drop']),
+    ...(open ? [] : [`  counter drop comment "${deniedComment(from.name)}"`]),
   ]
 }

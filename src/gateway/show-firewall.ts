@@ -5,9 +5,10 @@ import * as print from '../alliedware/show/firewall.ts'
 import { MAX_FLOWS } from '../firewall/constants.ts'
 import { headerText } from '../firewall/event-log.ts'
 import { MOST_FRAGMENTS } from '../firewall/fragments.ts'
-import { ruleComment } from '../firewall/nftables.ts'
+import { deniedComment, ruleComment } from '../firewall/nftables.ts'
 import type { AddressRange } from '../firewall/policy.ts'
 import type { FirewallReport, FlowFilter, PolicyCount } from '../firewall/report.ts'
+import { isDynamic } from '../firewall/zones.ts'
 import { IpProtocol } from '../packet/ip.ts'
 import type { AdminAnswer } from './admin.ts'
 import type { Control } from './control.ts'
@@ -72,6 +73,9 @@ async function showPolicies(w: ShowWorld, command: Command): Promise<AdminAnswer
       host: host?.of(ruleComment(p.name, r.number)).packets ?? 0,
     })),
     counts: counted(p.name, reports),
+    hostDenied: p.interfaces
+      .filter(i => i.type === 'public' && !isDynamic(i.name))
+      .map(i => ({ interface: i.name, packets: host?.of(deniedComment(i.name)).packets ?? 0 })),
   }))
   const { counter, summary, rule } = command.args
   return answer(states, data =>

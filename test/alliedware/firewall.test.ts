@@ -175,6 +175,12 @@ describe('what the firewall looks out for', () => {
     expect(read('ena fire poli=main log=inatc').faults.join()).toMatch(/INATCP/)
   })
 
+  it('keeps what it has not, for the router', () => {
+    const kept = read('set fire maxf=20\nena fire poli=main acc')
+    expect(kept.faults).toEqual([])
+    expect(kept.written).toMatch(/set firewall maxfragments=20\n/)
+  })
+
   it('tells managers, unless that is disabled', () => {
     expect(read('').written).not.toMatch(/notify/)
     expect(read('dis fire not=man').written).toContain('disable firewall notify=manager\n')

@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { EventGroup, FirewallState, FlowsState, PolicyState } from '../../src/alliedware/show/firewall.ts'
 import { type CommandWorld, carryOut } from '../../src/gateway/commands.ts'
+import { HostCounters } from '../../src/gateway/host-counters.ts'
 import { emitIpv4, emitUdp, IpProtocol, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import { windows10, windowsXp } from '../support/profiles.ts'
 import { type Guest, LAN_HOST, OFFICE, World } from './world.ts'
@@ -13,6 +14,15 @@ add fire poli=main rule=7 int=dyn-roaming action=deny prot=tcp port=25
 set fire poli=main attack=portscan outtrigger=30 detail=2
 enable fire poli=main log=denydump,outaudp
 `
+
+/** What `nft -j list table` prints, as far as counters go. */
+const KERNEL = JSON.stringify({
+  nftables: [
+    ['rule main 7', 3],
+    ['denied in eth0', 4],
+    ['denied in eth0', 5],
+  ].map(([comment, packets]) => ({ rule: { comment, expr: [{ counter: { packets, bytes: 0 } }] } })),
+})
 
 /** A first SYN. */
 function syn(source: Ipv4, destination: Ipv4, port: number): Uint8Array {
@@ -53,6 +63,11 @@ describe('a client that scans', () => {
         throw new Error('nobody asks')
       },
       moreCounters: () => ({}),
+      hostCounters: async () => {
+        const counters = new HostCounters()
+        counters.read(KERNEL)
+        return counters
+      },
       configure: async configuration => {
         world.control.configure(configuration)
         return []
@@ -162,15 +177,17 @@ describe('a client that scans', () => {
     }
     const shown = await type('show firewall policy=main counter')
     const [main] = shown.data as PolicyState[]
-    expect(main!.hits).toEqual([{ rule: 7, sessions: 2, host: 0 }])
+    expect(main!.hits).toEqual([{ rule: 7, sessions: 2, host: 3 }])
+    expect(main!.hostDenied).toEqual([{ interface: 'eth0', packets: 9 }])
+    expect(shown.text).toMatch(/Packets denied in eth0 \.+ 9\nRule 7 \.+ 5 \(sessions 2, host 3\)$/)
     expect(main!.counts).toMatchObject({ outAllowed: 2, outDenied: 2, inAllowed: 0, inDenied: 0 })
     expect(shown.text).toMatch(/Sessions allowed out \.+ 2\n/)
     const whole = (await type('show firewall policy')).text
     expect(whole).toMatch(/Private Interface : dyn-roaming\n {2}Rule \.+ 7\n {4}Action \.+ deny\n/)
-    expect(whole).toMatch(/Number of hits \.+ 2\n/)
+    expect(whole).toMatch(/Number of hits \.+ 5 \(sessions 2, host 3\)/)
     expect(whole).toMatch(/Attack portscan \.+ in 64 \(64\), out 30 \(200\), detail 2, 2 min\n/)
     expect((await type('show firewall policy=main rule=7')).text).toMatch(/^Policy : main\n {2}Rule \.+ 7\n/)
-    expect((await type('show firewall policy=main summary')).text).toMatch(/Number of hits \.+ 2/)
+    expect((await type('show firewall policy=main summary')).text).toMatch(/Number of hits \.+ 5/)
     expect((await type('show firewall policy=none')).exit).toBe(1)
   })
 

@@ -2,7 +2,7 @@
 
 import { ATTACK_DEFAULTS, ATTACKS } from '../../firewall/attack-kinds.ts'
 import { LOG_OPTIONS } from '../../firewall/event-log.ts'
-import { act, type CommandEntry } from '../grammar.ts'
+import { act, type CommandEntry, hold } from '../grammar.ts'
 import { listOf, number, oneOf, text } from '../value.ts'
 import { change, policyName } from './firewall-policy.ts'
 
@@ -80,25 +80,34 @@ export const watchCommands: readonly CommandEntry[] = [
 ]
 
 /** Notices go to managers' terminals; that is where they go from the start. */
-export const notifyCommands: readonly CommandEntry[] = [true, false].flatMap(on => [
-  act({
-    verb: on ? 'enable' : 'disable',
+export const notifyCommands: readonly CommandEntry[] = [
+  ...[true, false].map(on =>
+    act({
+      verb: on ? 'enable' : 'disable',
+      path: 'FIREwall',
+      parameters: {
+        NOTify: listOf('ALL', 'MAIL', 'MANager', 'POrt', 'SNMP'),
+        POrt: number(0, 255),
+        TO: text(1, 64),
+      },
+      needs: ['notify'],
+      selector: 'notify',
+      section: 'FIREWALL',
+      apply: (draft, _, args, report) => {
+        const others = (args.notify ?? []).filter(n => n !== 'manager' && n !== 'all')
+        if (on && others.length > 0)
+          report.warn(`NOTIFY=${others.join(',').toUpperCase()} has no effect: notices go to managers and to the log`)
+        if (!args.notify?.some(n => n === 'manager' || n === 'all')) return
+        if (on) delete draft.firewall.notifyManagers
+        else draft.firewall.notifyManagers = false
+      },
+    }),
+  ),
+  hold({
+    verb: 'set',
     path: 'FIREwall',
-    parameters: {
-      NOTify: listOf('ALL', 'MAIL', 'MANager', 'POrt', 'SNMP'),
-      POrt: number(0, 255),
-      TO: text(1, 64),
-    },
-    needs: ['notify'],
-    selector: 'notify',
+    parameters: { MAXfragments: number(8, 50) },
+    needs: ['maxfragments'],
     section: 'FIREWALL',
-    apply: (draft, _, args, report) => {
-      const others = (args.notify ?? []).filter(n => n !== 'manager' && n !== 'all')
-      if (on && others.length > 0)
-        report.warn(`NOTIFY=${others.join(',').toUpperCase()} has no effect: notices go to managers and to the log`)
-      if (!args.notify?.some(n => n === 'manager' || n === 'all')) return
-      if (on) delete draft.firewall.notifyManagers
-      else draft.firewall.notifyManagers = false
-    },
   }),
-])
+]

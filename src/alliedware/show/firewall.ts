@@ -32,6 +32,8 @@ export interface RuleHits {
 export interface PolicyState extends FirewallPolicy {
   readonly hits: readonly RuleHits[]
   readonly counts: PolicyCount
+  /** Packets that the kernel refused by the base rule, by the interface where they came in. */
+  readonly hostDenied: readonly { readonly interface: string; readonly packets: number }[]
 }
 
 export interface EventState extends Omit<FirewallEvent, 'header'> {
@@ -114,6 +116,7 @@ function counters(p: PolicyState): string[] {
       ['Packets denied in', counts.inDenied],
       ['Sessions allowed out', counts.outAllowed],
       ['Packets denied out', counts.outDenied],
+      ...p.hostDenied.map(d => [`Packets denied in ${d.interface}`, d.packets] as const),
       ...p.hits.map(h => [`Rule ${h.rule}`, hitsText(h)] as const),
     ],
     WIDTH,
