@@ -17,6 +17,9 @@ import type { Debug } from './debug.ts'
 const MAIN = ['IDLE', 'SARECV', 'SASENT', 'KERECV', 'KESENT', 'AUTHRECV', 'AUTHSENT', 'UP']
 const QUICK = ['STARTING', 'RECEIVING_MESSAGE', 'SENDING_HASH_SA_NONCE', 'WAIT_HASH', 'DONE']
 
+/** Phase 1s whose states are kept for comparison. */
+const MOST_SEEN = 1000
+
 interface Seen {
   readonly type: 'MAIN' | 'QUICK'
   readonly state: string
@@ -26,12 +29,13 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
   private readonly ike: IkeEndpoint
   private readonly debug: Debug
   private readonly captures: Captures
-  private states: Map<number, Seen> | undefined
+  /** The states last seen, by both cookies and exchange: of those alone that had to do with a message since it began. */
+  private readonly seen = new Map<string, Map<number, Seen>>()
   /** What encrypted messages of the input in hand held. */
   private clear: ClearMessage[] = []
   private watching = false
-  /** The IPsec policy of each SA, by inbound SPI; kept while somebody listens. */
-  private policies: Map<number, string> | undefined
+  /** The peer and IPsec policy of each SA, by inbound SPI; kept while somebody listens. */
+  private policies: Map<number, Pick<ChildSa, 'peer' | 'policy'>> | undefined
 
   constructor(ike: IkeEndpoint, debug: Debug, captures: Captures) {
     this.ike = ike
@@ -58,10 +62,10 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
     if (isakmp !== this.watching) this.watch(isakmp)
     const ipsec = debug.on('ipsec')
     if (!ipsec) this.policies = undefined
-    else this.policies ??= new Map(this.ike.snapshot().children.map(c => [c.inboundSpi, c.policy]))
+    else this.policies ??= new Map(this.ike.snapshot().children.map(c => [c.inboundSpi, c]))
     if (!isakmp && !ipsec) return this.ike.handle(input, now, effects)
     if (isakmp) {
-      this.states ??= this.look()
+      this.remember(input)
       if (input.kind === 'datagram') this.message('from', input.local, input.remote, input.bytes)
     }
     this.clear = []
@@ -70,14 +74,14 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
     const added = effects.slice(before)
     if (isakmp) {
       this.told(input, added)
-      this.changes(added)
+      this.changes(input, added)
     }
     if (ipsec) this.ipsec(input, added)
   }
 
   private watch(on: boolean): void {
     this.watching = on
-    this.states = undefined
+    this.seen.clear()
     this.ike.watch(on ? message => this.clear.push(message) : undefined)
   }
 
@@ -129,27 +133,49 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
     }
   }
 
-  /** What stands, by exchange. */
-  private look(): Map<number, Seen> {
-    const { exchanges, sas } = this.ike.snapshot()
-    const seen = new Map<number, Seen>()
-    for (const e of exchanges) seen.set(e.id, { type: e.type === 'main' ? 'MAIN' : 'QUICK', state: e.state })
-    for (const s of sas) seen.set(s.id, { type: 'MAIN', state: 'UP' })
-    return seen
+  /** What stood before the message in hand. */
+  private remember(input: IkeInput | DeadlineInput): void {
+    if (input.kind !== 'datagram' || !this.debug.wants('isakmp', 'state')) return
+    const key = cookiesOf(input.bytes)
+    if (!this.seen.has(key)) this.see(key, this.look(key))
   }
 
-  private changes(effects: readonly IkeEffect[]): void {
-    if (!this.debug.wants('isakmp', 'state')) {
-      this.states = undefined
-      return
-    }
-    const before = this.states ?? new Map<number, Seen>()
-    const after = this.look()
+  private look(key: string): Map<number, Seen> {
+    return new Map(
+      this.ike.states(key).map(({ id, type, state }) => [id, { type: type === 'main' ? 'MAIN' : 'QUICK', state }]),
+    )
+  }
+
+  /** Of very many exchanges those are forgotten that were seen first. */
+  private see(key: string, states: Map<number, Seen>): void {
+    this.seen.delete(key)
+    if (states.size === 0) return
+    this.seen.set(key, states)
+    if (this.seen.size > MOST_SEEN) this.seen.delete(this.seen.keys().next().value!)
+  }
+
+  private changes(input: IkeInput | DeadlineInput, effects: readonly IkeEffect[]): void {
+    if (!this.debug.wants('isakmp', 'state')) return this.seen.clear()
+    const keys = new Set<string>()
+    const isFirst = input.kind === 'datagram' && /^0+$/.test(cookiesOf(input.bytes).slice(16))
+    if (input.kind === 'datagram') keys.add(cookiesOf(input.bytes))
     for (const e of effects) {
-      if (e.kind !== 'event') continue
-      // A Quick Mode that is complete is no exchange any more, and may have begun in the same breath.
-      if (e.event.kind === 'phase2Completed') after.set(e.event.exchange, { type: 'QUICK', state: 'DONE' })
+      if (e.kind === 'send') keys.add(cookiesOf(e.bytes))
+      else if (e.kind === 'event' && 'exchange' in e.event) {
+        const { exchange } = e.event
+        for (const [key, states] of this.seen) if (states.has(exchange)) keys.add(key)
+      }
     }
+    for (const key of keys) {
+      const before = this.seen.get(key)
+      const after = this.look(key)
+      // One that was there before anybody listened, and has said nothing since: nobody knows what it was.
+      if (before !== undefined || isFirst) this.compare(before ?? new Map(), after)
+      this.see(key, after)
+    }
+  }
+
+  private compare(before: ReadonlyMap<number, Seen>, after: ReadonlyMap<number, Seen>): void {
     for (const [id, { type, state }] of after) {
       const path = type === 'MAIN' ? MAIN : QUICK
       const was = before.get(id)?.state ?? path[0]!
@@ -161,27 +187,25 @@ export class IsakmpTap implements Machine<IkeInput, IkeEffect> {
       if (!after.has(id) && state !== 'DONE')
         this.debug.say('isakmp', 'state', [`Exch ${id}: ${type} ${state} -> deleted`])
     }
-    for (const [id, { state }] of after) if (state === 'DONE') after.delete(id)
-    this.states = after
   }
 
   /** Of an IPsec policy: TRACE is what becomes of its SAs, PACKET what their first packets and their limits tell. */
   private ipsec(input: IkeInput | DeadlineInput, effects: readonly IkeEffect[]): void {
     const told = ofDataPath(input)
     if (told !== undefined) {
-      const children = this.ike.snapshot().children
-      const policies = children.filter(c => told.peer === c.peer || told.spi === c.inboundSpi).map(c => c.policy)
+      const of = [...(this.policies ?? [])].filter(([at, sa]) => told.peer === sa.peer || told.spi === at)
+      const policies = of.map(([, sa]) => sa.policy)
       this.debug.say('ipsec', 'packet', [told.text], policies)
     }
     for (const e of effects) {
       const say = (text: string, policy: string) => this.debug.say('ipsec', 'trace', [text], [policy])
       if (e.kind === 'installInbound') {
-        this.policies?.set(e.sa.inboundSpi, e.sa.policy)
+        this.policies?.set(e.sa.inboundSpi, e.sa)
         say(`inbound SA made: ${saText(e.sa)}`, e.sa.policy)
       } else if (e.kind === 'installOutbound') say(`outbound SA in use: ${saText(e.sa)}`, e.sa.policy)
       else if (e.kind === 'removeSa') {
         const text = `in ${spi(e.inboundSpi)} out ${spi(e.outboundSpi)}, peer ${e.peer}: ${e.reason}`
-        say(`SA removed: ${text}`, this.policies?.get(e.inboundSpi) ?? '')
+        say(`SA removed: ${text}`, this.policies?.get(e.inboundSpi)?.policy ?? '')
         this.policies?.delete(e.inboundSpi)
       }
     }
@@ -213,6 +237,11 @@ function saText(sa: ChildSa): string {
 
 function spi(n: number): string {
   return `0x${n.toString(16).padStart(8, '0')}`
+}
+
+/** Both cookies of a message, in hexadecimal. */
+function cookiesOf(bytes: Uint8Array): string {
+  return toHex(bytes.subarray(0, 16))
 }
 
 function isEncrypted(bytes: Uint8Array): boolean {

@@ -57,9 +57,14 @@ export class PppTap implements Machine<PppInput, PppEffect> {
   }
 }
 
+/** Peers whose states are kept for comparison. */
+const MOST_SEEN = 1000
+
 export class L2tpTap implements Machine<L2tpInput, L2tpEffect> {
   private readonly l2tp: L2tpEndpoint
   private readonly debug: Debug
+  /** The states last seen, by peer: of those alone that had to do with a message since it began. */
+  private readonly seen = new Map<number, Map<string, string>>()
 
   constructor(l2tp: L2tpEndpoint, debug: Debug) {
     this.l2tp = l2tp
@@ -75,15 +80,18 @@ export class L2tpTap implements Machine<L2tpInput, L2tpEffect> {
     if (!this.debug.on('l2tp') || input.kind === 'heard') return this.l2tp.handle(input, now, effects)
     if (input.kind === 'message') this.message('in', input.peer, input.bytes)
     const wanted = this.debug.wants('l2tp', 'state')
-    const before = wanted ? this.states() : undefined
+    if (!wanted) this.seen.clear()
+    else if ('peer' in input && !this.seen.has(input.peer)) this.seen.set(input.peer, this.states(input.peer))
     const from = effects.length
     this.l2tp.handle(input, now, effects)
+    const peers = new Set('peer' in input ? [input.peer] : [])
     for (const e of effects.slice(from)) {
       if (e.kind === 'send') this.message('out', e.peer, e.bytes)
       else if (e.kind === 'discarded')
         this.debug.say('l2tp', 'packet', [`peer ${e.peer}: discarded a message: ${e.reason}`])
+      if ('peer' in e) peers.add(e.peer)
     }
-    if (before) this.changes(before, this.states())
+    if (wanted) for (const peer of peers) this.changes(peer)
   }
 
   private message(way: 'in' | 'out', peer: number, bytes: Uint8Array): void {
@@ -92,10 +100,10 @@ export class L2tpTap implements Machine<L2tpInput, L2tpEffect> {
     this.debug.say('l2tp', 'packet', [`peer ${peer} ${way} ${first}`, ...rest])
   }
 
-  /** Every tunnel and call, in words, with its state. */
-  private states(): Map<string, string> {
+  /** A peer's tunnels and calls, in words, each with its state. */
+  private states(peer: number): Map<string, string> {
     const states = new Map<string, string>()
-    for (const t of this.l2tp.snapshot().tunnels) {
+    for (const t of this.l2tp.tunnels(peer)) {
       const tunnel = `peer ${t.peer} tunnel ${t.localTunnelId}`
       states.set(tunnel, t.state)
       for (const s of t.sessions) states.set(`${tunnel} call ${s.localSessionId}`, s.state)
@@ -103,7 +111,14 @@ export class L2tpTap implements Machine<L2tpInput, L2tpEffect> {
     return states
   }
 
-  private changes(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): void {
+  private changes(peer: number): void {
+    const before = this.seen.get(peer)
+    const after = this.states(peer)
+    this.seen.delete(peer)
+    if (after.size > 0) this.seen.set(peer, after)
+    if (this.seen.size > MOST_SEEN) this.seen.delete(this.seen.keys().next().value!)
+    // One that nobody has looked at before: what it was is not known.
+    if (before === undefined) return
     for (const [what, state] of after) {
       const was = before.get(what) ?? 'idle'
       if (was !== state) this.debug.say('l2tp', 'state', [`${what}: ${was} -> ${state}`])

@@ -34,7 +34,7 @@ import { isInitialContact, Peers } from './peers.ts'
 import type { IkeConfig } from './policy.ts'
 import type { ClearMessage } from './protect.ts'
 import { follow, isUsed, QuickModes, rememberInformational } from './quick-mode-exchanges.ts'
-import { type IkeSnapshot, type Phase1Key, takeKeys, takeSnapshot } from './snapshot.ts'
+import { type ExchangeSnapshot, type IkeSnapshot, type Phase1Key, takeKeys, takeSnapshot } from './snapshot.ts'
 import { cookieKey, type EstablishedPhase1, isEstablished, type Peer, type Phase1, type Place } from './state.ts'
 import type { Timer } from './timers.ts'
 import { pairDeleted } from './unused.ts'
@@ -77,6 +77,17 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
 
   clearCounters(): void {
     this.context.counters.clear()
+  }
+
+  /** The states of one phase 1, by both its cookies in hexadecimal, and of its Quick Modes; empty where there is none. */
+  states(cookies: string): Pick<ExchangeSnapshot, 'id' | 'type' | 'state'>[] {
+    const p = this.context.phase1s.get(cookies)
+    if (!p) return []
+    const quick = p.state.name === 'UP' ? [...p.state.sa.quickModes.values()] : []
+    return [
+      { id: p.id, type: 'main', state: p.state.name },
+      ...quick.map(({ id, state }) => ({ id, type: 'quick' as const, state })),
+    ]
   }
 
   /** For Wireshark's IKEv1 table: only on the operator's explicit request. */

@@ -96,6 +96,11 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
     return { tunnels, counters: { ...this.context.counters } }
   }
 
+  /** One peer's tunnels alone. */
+  tunnels(peer: number): TunnelSnapshot[] {
+    return [...(this.peers.get(peer)?.values() ?? [])].map(t => t.snapshot())
+  }
+
   /** Steps: read the header; find the tunnel it names; without a tunnel ID it opens one, or ends one it was never told. */
   private message(input: MessageInput, now: Millis, effects: L2tpEffect[]): void {
     this.context.counters.messagesReceived++

@@ -33,6 +33,7 @@ function setUp(script = OFFICE) {
       crypto: 'none',
       listening: [],
       tun: 'fg0',
+      offloads: 'none',
       warnings: [],
     }),
     moreCounters: () => ({}),
@@ -77,6 +78,27 @@ describe('ENABLE ISAKMP DEBUG', () => {
     world.connect(world.guest({ ...anna, user: 'ben', password: 'bananas', ports: { 500: 32_001, 4500: 32_002 } }))
     expect(screen).toEqual([])
     expect((await type('show debug active')).data).toEqual([])
+  })
+
+  it('tells of one that times out, and nothing of one that stands still', async () => {
+    const { world, type, said } = setUp()
+    const quiet = world.guest({ ...anna, user: 'ben', password: 'bananas', ports: { 500: 32_001, 4500: 32_002 } })
+    world.connect(quiet)
+    await type('enable isakmp debug=state', 7)
+    const lost = world.guest(anna)
+    let sent = 0
+    lost.pass = direction => direction === 'down' || ++sent < 2
+    world.act(lost, { kind: 'start' })
+    world.advance(300_000)
+    expect(said()).toEqual([
+      'Exch 3: MAIN IDLE -> SARECV',
+      'Exch 3: MAIN SARECV -> SASENT',
+      'Exch 3: MAIN SASENT -> deleted',
+    ])
+    // Seen for the first time in its farewell, it is known from before that.
+    world.act(quiet, { kind: 'disconnect' })
+    world.advance(5000)
+    expect(said().slice(3)).toEqual(['Exch 1: MAIN UP -> deleted'])
   })
 
   it('walks through the payloads, of encrypted messages, too', async () => {
