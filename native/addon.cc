@@ -8,6 +8,7 @@
 #include "files.h"
 #include "poll.h"
 #include "raw_esp.h"
+#include "segments.h"
 #include "steering.h"
 #include "tun.h"
 #include "udp.h"
@@ -17,8 +18,9 @@ namespace {
 
 using Register = napi_status (*)(napi_env, napi_value);
 
-constexpr Register kRooms[] = {RegisterBatch, RegisterFiles,    RegisterUdp,  RegisterRawEsp,
-                               RegisterTun,   RegisterSteering, RegisterPoll, RegisterEsp};
+constexpr Register kRooms[] = {RegisterBatch,    RegisterFiles, RegisterUdp,      RegisterRawEsp,
+                               RegisterSegments, RegisterTun,   RegisterSteering, RegisterPoll,
+                               RegisterEsp};
 
 }  // namespace
 }  // namespace floatgate

@@ -22,6 +22,8 @@ napi_value Layout(napi_env env, napi_callback_info) {
       {"protocol", kProtocolColumn},
       {"verdict", kVerdictColumn},
       {"reason", kReasonColumn},
+      {"next", kNextColumn},
+      {"segment", kSegmentColumn},
       {"bytes", kBytesStart},
       {"size", kBatchSize},
       {"capacity", kBatchCapacity},
@@ -36,6 +38,7 @@ void Detach(napi_env env, void* data, void*) {
   BatchView* view = static_cast<BatchView*>(data);
   napi_delete_reference(env, view->buffer);
   view->magic = 0;
+  delete view->arrivals;
   delete view;
 }
 
@@ -47,7 +50,8 @@ napi_value Attach(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   size_t size = 0;
   if (napi_is_arraybuffer(env, buffer, &is_array_buffer) != napi_ok || !is_array_buffer ||
-      napi_get_arraybuffer_info(env, buffer, &data, &size) != napi_ok || size != kBatchSize) {
+      napi_get_arraybuffer_info(env, buffer, &data, &size) != napi_ok || size < kBatchSize ||
+      size > kBytesStart + kCoalescedRoom) {
     return ThrowType(env, "argument 1 must be the ArrayBuffer of a batch");
   }
 
@@ -65,7 +69,11 @@ napi_value Attach(napi_env env, napi_callback_info info) {
   view->protocol = start + kProtocolColumn;
   view->verdict = start + kVerdictColumn;
   view->reason = start + kReasonColumn;
+  view->next = start + kNextColumn;
+  view->segment = column32(kSegmentColumn);
   view->bytes = start + kBytesStart;
+  view->size = static_cast<uint32_t>(size) - kBytesStart;
+  if (view->size == kCoalescedRoom) view->arrivals = new Arrivals;
   napi_create_reference(env, buffer, 1, &view->buffer);
 
   napi_value external = nullptr;

@@ -29,9 +29,15 @@ inline constexpr uint32_t kLocalColumn = 1792;
 inline constexpr uint32_t kProtocolColumn = 2048;
 inline constexpr uint32_t kVerdictColumn = 2112;
 inline constexpr uint32_t kReasonColumn = 2176;
+inline constexpr uint32_t kNextColumn = 2240;
+inline constexpr uint32_t kSegmentColumn = 2304;
 inline constexpr uint32_t kBytesStart = 4096;
 inline constexpr uint32_t kBytesSize = kBatchCapacity * kSlotSize;
 inline constexpr uint32_t kBatchSize = kBytesStart + kBytesSize;
+// What a batch may have more than its slots: room behind them for super-segments out of a TUN device, or
+// places for coalesced datagrams instead of them.
+inline constexpr uint32_t kCoalescedStride = 65536 + kSlotSize;
+inline constexpr uint32_t kCoalescedRoom = kBatchCapacity * kCoalescedStride;
 
 enum class Verdict : uint8_t { Forward = 0, Punt = 1, Drop = 2 };
 
@@ -68,6 +74,26 @@ enum class PuntReason : uint8_t {
   Dhcp = 5,
 };
 
+// One received message, perhaps of several datagrams, each `segment` bytes long but the last: what is left of
+// it.
+struct Arrival {
+  uint32_t offset;
+  uint32_t length;
+  uint32_t segment;
+  uint32_t address;
+  uint32_t port;
+  uint32_t local;
+};
+
+// Messages that lie in a batch's memory and did not all find rows yet.
+struct Arrivals {
+  uint32_t next = 0;
+  uint32_t count = 0;
+  // How many datagrams a message held lately.
+  uint32_t expected = 1;
+  Arrival messages[kBatchCapacity];
+};
+
 // The columns of one attached batch. JavaScript owns the memory; `buffer` keeps it alive as long as the view.
 // An ArrayBuffer that is attached must never be transferred to another thread.
 struct BatchView {
@@ -85,7 +111,11 @@ struct BatchView {
   uint8_t* protocol = nullptr;
   uint8_t* verdict = nullptr;
   uint8_t* reason = nullptr;
-  uint8_t* bytes = nullptr;  // kBytesSize of them; every offset counts from here
+  uint8_t* next = nullptr;
+  uint32_t* segment = nullptr;
+  uint8_t* bytes = nullptr;  // every offset counts from here
+  uint32_t size = 0;         // how many bytes: kBytesSize or more
+  Arrivals* arrivals = nullptr;  // in a batch of kCoalescedRoom
 
   napi_ref buffer = nullptr;
 
@@ -94,7 +124,7 @@ struct BatchView {
   // Whether the row's packet lies wholly inside the batch's memory: columns come from JavaScript and are not
   // trusted.
   bool InBounds(uint32_t row) const {
-    return offset[row] <= kBytesSize && length[row] <= kBytesSize - offset[row];
+    return offset[row] <= size && length[row] <= size - offset[row];
   }
 
   uint8_t* Packet(uint32_t row) const { return bytes + offset[row]; }
@@ -122,6 +152,8 @@ struct BatchView {
     protocol[row] = 0;
     verdict[row] = static_cast<uint8_t>(Verdict::Forward);
     reason[row] = 0;
+    next[row] = 0;
+    segment[row] = 0;
   }
 };
 

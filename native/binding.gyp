@@ -12,11 +12,13 @@
       "sources": [
         "addon.cc",
         "batch.cc",
+        "checksum.cc",
         "datagram.cc",
         "files.cc",
         "napi.cc",
         "poll.cc",
         "raw_esp.cc",
+        "segments.cc",
         "steering.cc",
         "tun.cc",
         "udp.cc",

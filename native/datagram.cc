@@ -6,6 +6,7 @@
 #include <netinet/udp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -24,6 +25,47 @@ uint32_t LocalAddress(msghdr* header) {
     }
   }
   return 0;
+}
+
+// How long each datagram of a coalesced message is, or 0 where the message is one datagram.
+uint32_t SegmentSize(msghdr* header) {
+  for (cmsghdr* c = CMSG_FIRSTHDR(header); c != nullptr; c = CMSG_NXTHDR(header, c)) {
+    if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+      int size = 0;
+      std::memcpy(&size, CMSG_DATA(c), sizeof size);
+      return size > 0 ? static_cast<uint32_t>(size) : 0;
+    }
+  }
+  return 0;
+}
+
+// recvmmsg. An error that a packet sent earlier left on the socket is told once and is then gone: what waits
+// behind it counts. Answers how many messages came, or a negative errno.
+int ReceiveMessages(int fd, mmsghdr* headers, uint32_t room) {
+  int got = recvmmsg(fd, headers, room, MSG_DONTWAIT, nullptr);
+  if (got < 0 && errno != EAGAIN && IsPassingError(errno))
+    got = recvmmsg(fd, headers, room, MSG_DONTWAIT, nullptr);
+  if (got < 0) return IsPassingError(errno) ? 0 : -errno;
+  return got;
+}
+
+// Makes rows of the messages that wait, as long as there is room. Answers the new count.
+uint32_t TakeArrivals(const BatchView& batch, uint32_t row) {
+  Arrivals& arrivals = *batch.arrivals;
+  while (row < kBatchCapacity && arrivals.next < arrivals.count) {
+    Arrival& message = arrivals.messages[arrivals.next];
+    const uint32_t length = std::min(message.segment, message.length);
+    batch.MakeRow(row, message.offset, std::min(length, kMaxPacket));
+    batch.address[row] = message.address;
+    batch.port[row] = message.port;
+    batch.local[row] = message.local;
+    if (length > kMaxPacket) batch.Drop(row, DropReason::TooBig);
+    message.offset += length;
+    message.length -= length;
+    if (message.length == 0) arrivals.next++;
+    row++;
+  }
+  return row;
 }
 
 // The forced size passes net.core.[rw]mem_max but needs CAP_NET_ADMIN; the plain one is capped silently.
@@ -118,13 +160,8 @@ int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lea
     headers[i].msg_len = 0;
   }
 
-  int got = recvmmsg(fd, headers, room, MSG_DONTWAIT, nullptr);
-  // An error that a packet sent earlier left on the socket is told once and is then gone: what waits behind
-  // it counts.
-  if (got < 0 && errno != EAGAIN && IsPassingError(errno))
-    got = recvmmsg(fd, headers, room, MSG_DONTWAIT, nullptr);
-  if (got < 0) return IsPassingError(errno) ? static_cast<int>(from) : -errno;
-
+  const int got = ReceiveMessages(fd, headers, room);
+  if (got < 0) return got;
   for (int i = 0; i < got; i++) {
     const uint32_t row = from + static_cast<uint32_t>(i);
     const uint32_t size = headers[i].msg_len;
@@ -137,6 +174,44 @@ int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lea
     if ((headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) batch.Drop(row, DropReason::TooBig);
   }
   return static_cast<int>(from) + got;
+}
+
+// A call asks for as many messages as lately filled the batch: then what finds no row is little.
+int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from) {
+  Arrivals& arrivals = *batch.arrivals;
+  const uint32_t count = TakeArrivals(batch, from);
+  if (count != from || from >= kBatchCapacity) return static_cast<int>(count);
+
+  const uint32_t room = std::max(1u, (kBatchCapacity - from) / arrivals.expected);
+  mmsghdr headers[kBatchCapacity];
+  iovec places[kBatchCapacity];
+  Datagram datagrams[kBatchCapacity];
+  for (uint32_t i = 0; i < room; i++) {
+    places[i] = {batch.bytes + i * kCoalescedStride, kCoalescedStride};
+    datagrams[i].PrepareReceive(&headers[i].msg_hdr, &places[i]);
+    headers[i].msg_len = 0;
+  }
+  const int got = ReceiveMessages(fd, headers, room);
+  if (got <= 0) return got < 0 ? got : static_cast<int>(from);
+
+  arrivals.next = 0;
+  arrivals.count = static_cast<uint32_t>(got);
+  uint32_t most = 1;
+  for (uint32_t i = 0; i < arrivals.count; i++) {
+    msghdr* header = &headers[i].msg_hdr;
+    const uint32_t length = headers[i].msg_len;
+    const uint32_t told = SegmentSize(header);
+    const uint32_t segment = told != 0 ? told : length;
+    arrivals.messages[i] = {i * kCoalescedStride,
+                            length,
+                            segment,
+                            ntohl(datagrams[i].far.sin_addr.s_addr),
+                            ntohs(datagrams[i].far.sin_port),
+                            LocalAddress(header)};
+    if (segment != 0) most = std::max(most, (length + segment - 1) / segment);
+  }
+  arrivals.expected = std::min(most, kBatchCapacity);
+  return static_cast<int>(TakeArrivals(batch, from));
 }
 
 int ReceiveDatagram(int fd, std::span<uint8_t> bytes, Way* way, size_t* size) {

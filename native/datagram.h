@@ -22,7 +22,7 @@ struct Way {
 // The memory, beside the bytes themselves, that one message header points at.
 struct Datagram {
   sockaddr_in far;
-  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
+  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(int))];
 
   // Points `header` at this memory and at `bytes`, for receiving.
   void PrepareReceive(msghdr* header, iovec* bytes);
@@ -59,6 +59,11 @@ bool IsPassingError(int error);
 // Receives into rows `from` and up; the first `lead` bytes of each message lie in the slot's headroom, and
 // the row is made of what follows them. Answers the new count, or a negative errno.
 int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lead);
+
+// The same into a batch with places for coalesced datagrams (UDP_GRO), which are told apart by their rows
+// alone: no byte is moved. What finds no row waits for the next call, so that a full batch may have more
+// behind it.
+int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from);
 
 // One datagram and its way: from `address` and `port` to `local`. `size` is that of the datagram, which may be
 // more than fitted into `bytes`. Answers 0, EAGAIN where none waits, or another errno.

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -43,6 +44,19 @@ napi_value UdpSocket(napi_env env, napi_callback_info info) {
   return MakeI32(env, fd.Release());
 }
 
+// Asks for coalesced datagrams, and whether the kernel would cut up what is sent: kernels since 5.0 and 4.18.
+napi_value CoalesceUdp(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.I32(0);
+  if (!args.ok()) return nullptr;
+  const int on = 1;
+  const int none = 0;
+  napi_value able = MakeObject(env);
+  Set(env, able, "gro", MakeBool(env, setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0));
+  Set(env, able, "gso", MakeBool(env, setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &none, sizeof none) == 0));
+  return able;
+}
+
 napi_value ReceiveUdp(napi_env env, napi_callback_info info) {
   Args args(env, info);
   const int fd = args.I32(0);
@@ -50,7 +64,8 @@ napi_value ReceiveUdp(napi_env env, napi_callback_info info) {
   if (!args.ok()) return nullptr;
   const BatchView* batch = UnwrapBatch(env, args.Value(1));
   if (batch == nullptr) return nullptr;
-  const int count = ReceiveDatagrams(fd, *batch, from, 0);
+  const int count = batch->arrivals != nullptr ? ReceiveCoalesced(fd, *batch, from)
+                                               : ReceiveDatagrams(fd, *batch, from, 0);
   if (count < 0) return ThrowErrno(env, -count, "recvmmsg");
   return MakeI32(env, count);
 }
@@ -243,6 +258,7 @@ napi_status RegisterUdp(napi_env env, napi_value exports) {
   return Define(
       env, exports,
       {{"udpSocket", UdpSocket},
+       {"coalesceUdp", CoalesceUdp},
        {"receiveUdp", ReceiveUdp},
        {"receiveOne", ReceiveOne},
        {"sendEsp", SendEsp},

@@ -15,9 +15,6 @@ export const IcmpType = {
 /** ICMP destination unreachable, code 4: fragmentation needed and DF set (RFC 792, RFC 1191). */
 export const ICMP_FRAGMENTATION_NEEDED = 4
 
-/** TCP control bits (RFC 9293 section 3.1). */
-export const TcpFlag = { Fin: 0x01, Syn: 0x02, Rst: 0x04, Ack: 0x10 } as const
-
 /** TCP option kinds (RFC 9293 section 3.2). */
 export const TcpOption = { End: 0, NoOperation: 1, MaximumSegmentSize: 2, WindowScale: 3 } as const
 
@@ -31,6 +28,8 @@ export const IpOption = {
   LooseSourceRoute: 131,
   StrictSourceRoute: 137,
 } as const
+
+export { TcpFlag } from '../packet/ip.ts'
 
 /** The "don't fragment" and "more fragments" bits and the fragment offset of the header's fourth word (RFC 791). */
 export const IP_DONT_FRAGMENT = 0x4000

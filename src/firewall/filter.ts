@@ -8,12 +8,13 @@
  *   2a. in: what is broadcast to the DHCP server is control's
  *   2b. out: a global address that we translate for finds its way inside
  *   3. the zones it goes between give the base rule; a flow, a rule or that base rule decides
- *   4. out: a packet larger than the link is split or answered
+ *   4. out: a packet, or what a super-segment is to be cut into, larger than the link is split or answered
  *   5. a SYN's MSS is lowered to what the link carries
  */
 
 import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
+import { headersOf, packetsIn } from '../packet/cut.ts'
 import { IpProtocol } from '../packet/ip.ts'
 import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { isBroadcast, policyBetween } from './attack-rules.ts'
@@ -22,7 +23,7 @@ import { IcmpType, TcpFlag } from './constants.ts'
 import type { Headers } from './headers.ts'
 import { clampMss } from './mss.ts'
 import { isGlobal, redirect, resolve } from './nat.ts'
-import { replyTooBig, split } from './oversize.ts'
+import { narrow, replyTooBig, split } from './oversize.ts'
 import { rewrite } from './rewrite.ts'
 import { zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
@@ -150,6 +151,8 @@ function deliver(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
   outward.sender = other
   if (sound !== DropReason.None) return sound
   batch.length[i] = h.totalLength
+  const segment = batch.segment[i]!
+  if (segment !== 0) h.packets = packetsIn(batch, i)
 
   if (isGlobal(ruleset.nat.globals, h.destination)) {
     // Two clients may speak to one another by the one address that both have outside.
@@ -173,7 +176,8 @@ function deliver(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
   const reason = admit(batch.bytes, tables, h, outward, now)
   if (reason !== DropReason.None) return reason
   clamp(batch.bytes, h, sessions.maximumSegment[session]!)
-  return h.totalLength > sessions.mtu[session]! ? oversize(batch, i, tables, h, session, now) : DropReason.None
+  const length = segment === 0 ? h.totalLength : headersOf(batch, i) + segment
+  return length > sessions.mtu[session]! ? oversize(batch, i, tables, h, session, now) : DropReason.None
 }
 
 /** A ping to a network's broadcast address has every host there answer, whom the client names (RFC 2644). */
@@ -208,7 +212,10 @@ function oversize(
   now: Millis,
 ): DropReason {
   const mtu = tables.sessions.mtu[session]!
-  if (!h.dontFragment) return split(batch, i, h, mtu) ? DropReason.None : DropReason.TooBig
+  if (!h.dontFragment) {
+    const fits = batch.segment[i] === 0 ? split(batch, i, h, mtu) : narrow(batch, i, h, mtu)
+    return fits ? DropReason.None : DropReason.TooBig
+  }
   if (!tables.sessions.mayReply(session, now, REPLY_INTERVAL)) return DropReason.TooBig
   if (tables.flows.translated > 0) {
     // Its sender knows the packet as it came.

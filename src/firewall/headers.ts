@@ -22,6 +22,8 @@ export class Headers {
   protocol = 0
   /** Bytes of the whole packet, as its header says. */
   totalLength = 0
+  /** How many packets it is on the wire: more than one where it is a super-segment. */
+  packets = 1
   /** Where the IP header starts in the bytes. */
   start = 0
   /** Where the IP payload starts, and its length. */
@@ -64,6 +66,7 @@ export class Headers {
     if (headerLength < 20 || headerLength > totalLength || totalLength > length) return this.unreadable(at, length)
     const fragment = (bytes[at + 6]! << 8) | bytes[at + 7]!
     this.start = at
+    this.packets = 1
     this.totalLength = totalLength
     this.identification = (bytes[at + 4]! << 8) | bytes[at + 5]!
     this.dontFragment = (fragment & IP_DONT_FRAGMENT) !== 0

@@ -1,9 +1,9 @@
 /** A packet that is larger than its session's link: split (RFC 791 section 3.2), or answered (RFC 1191 section 4). */
 
-import { BATCH_CAPACITY, type Batch, HEADROOM, SLOT_SIZE } from '../packet/batch.ts'
+import { BATCH_CAPACITY, type Batch } from '../packet/batch.ts'
 import { checksum } from '../packet/checksum.ts'
+import { headersOf } from '../packet/cut.ts'
 import { IpProtocol, writeIpv4 } from '../packet/ip.ts'
-import { Verdict } from '../packet/verdict.ts'
 import { ICMP_FRAGMENTATION_NEEDED, IcmpType, IP_MORE_FRAGMENTS } from './constants.ts'
 import type { Headers } from './headers.ts'
 
@@ -27,26 +27,28 @@ export function split(batch: Batch, i: number, h: Headers, mtu: number): boolean
   const bytes = batch.bytes
   const start = h.start
   for (let k = 1; k <= more; k++) {
-    const row = batch.count++
-    const at = row * SLOT_SIZE + HEADROOM
     const length = Math.min(chunk, payload - k * chunk)
+    const row = batch.add(IP_HEADER + length)
+    const at = batch.offset[row]!
     bytes.copyWithin(at, start, start + IP_HEADER)
     bytes.copyWithin(at + IP_HEADER, h.transport + k * chunk, h.transport + k * chunk + length)
     writeFragment(bytes, at, length, h.fragmentOffset + k * chunk, k < more || h.moreFragments)
-    batch.offset[row] = at
-    batch.length[row] = IP_HEADER + length
     batch.peer[row] = batch.peer[i]!
     batch.session[row] = batch.session[i]!
-    batch.sa[row] = 0
-    batch.address[row] = 0
-    batch.port[row] = 0
-    batch.local[row] = 0
-    batch.protocol[row] = 0
-    batch.verdict[row] = Verdict.Forward
-    batch.reason[row] = 0
   }
   writeFragment(bytes, start, chunk, h.fragmentOffset, true)
   batch.length[i] = IP_HEADER + chunk
+  return true
+}
+
+/**
+ * Lets the super-segment `i` be cut into packets of at most `mtu` bytes. Answers false where that cannot be: datagrams have
+ * the size that they have.
+ */
+export function narrow(batch: Batch, i: number, h: Headers, mtu: number): boolean {
+  const room = mtu - headersOf(batch, i)
+  if (h.protocol !== IpProtocol.Tcp || room < 1) return false
+  batch.segment[i] = room
   return true
 }
 
@@ -66,10 +68,9 @@ function writeFragment(bytes: Uint8Array, at: number, payload: number, offset: n
 export function replyTooBig(replies: Batch, bytes: Uint8Array, h: Headers, mtu: number): boolean {
   if (h.isIcmpError || h.fragmentOffset !== 0 || h.source === 0 || h.source >>> 0 >= 0xe0000000) return false
   if (replies.count >= BATCH_CAPACITY) return false
-  const row = replies.count++
-  const at = row * SLOT_SIZE + HEADROOM
   const quoted = Math.min(h.totalLength, MAX_ERROR - ERROR_HEADERS)
   const length = ERROR_HEADERS + quoted
+  const at = replies.offset[replies.add(length)]!
   const out = replies.bytes
   for (let k = 0; k < ERROR_HEADERS; k++) out[at + k] = 0
   for (let k = 0; k < quoted; k++) out[at + ERROR_HEADERS + k] = bytes[h.start + k]!
@@ -84,10 +85,6 @@ export function replyTooBig(replies: Batch, bytes: Uint8Array, h: Headers, mtu: 
   out[at + 21] = ICMP_FRAGMENTATION_NEEDED
   put16(out, at + 26, mtu)
   put16(out, at + 22, checksum(out, at + 20, length - IP_HEADER))
-  replies.offset[row] = at
-  replies.length[row] = length
-  replies.verdict[row] = Verdict.Forward
-  replies.reason[row] = 0
   return true
 }
 

@@ -13,7 +13,7 @@ import { follow, isResetPlausible } from './window.ts'
 const Mark = { Answered: 1, FinForward: 2, FinReverse: 4, Reset: 8 } as const
 
 /**
- * Counts the packet, moves the flow's state and sets when it expires. Answers false, with nothing changed, where the packet
+ * Counts the packet or the packets of a super-segment, moves the flow's state and sets when it expires. Answers false, with nothing changed, where the packet
  * is a RST that its sender cannot have sent: it must not pass.
  */
 export function track(
@@ -32,8 +32,8 @@ export function track(
   }
   const forward = flows.packetsForward[row]!
   const reverse = flows.packetsReverse[row]!
-  if (reversed) flows.packetsReverse[row] = reverse + 1
-  else flows.packetsForward[row] = forward + 1
+  if (reversed) flows.packetsReverse[row] = reverse + h.packets
+  else flows.packetsForward[row] = forward + h.packets
 
   let lifetime: Millis
   if (h.protocol === IpProtocol.Tcp) {

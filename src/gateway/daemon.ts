@@ -5,7 +5,6 @@ import { availableParallelism } from 'node:os'
 import type { Configuration } from '../alliedware/config.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
-import { udpPortHolder } from './host.ts'
 import type { HostCounters } from './host-counters.ts'
 import { HostFirewall } from './host-firewall.ts'
 import { type HostTables, readHostTables } from './host-tables.ts'
@@ -13,6 +12,7 @@ import { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { loadNative, type Native } from './native.ts'
 import { Network } from './network.ts'
+import { bind, coalesce, offloadsText, openRaw, openTun } from './openings.ts'
 import type { Pki } from './pki.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { Site } from './site.ts'
@@ -51,6 +51,7 @@ interface Parts {
   readonly devices: Devices
   readonly hostFirewall: HostFirewall
   readonly tun: string
+  readonly offloads: string
   readonly warnings: string[]
 }
 
@@ -61,6 +62,7 @@ export class Daemon {
   readonly listening: readonly string[]
   readonly tun: string
   readonly crypto: string
+  readonly offloads: string
   private site: Site
   private readonly log: Log
   private readonly native: Native
@@ -83,6 +85,7 @@ export class Daemon {
     this.devices = parts.devices
     this.hostFirewall = parts.hostFirewall
     this.tun = parts.tun
+    this.offloads = parts.offloads
     this.warnings = parts.warnings
     this.listening = [`UDP ${IKE_PORT}`, `UDP ${IKE_NAT_PORT}`, 'IP protocol 50']
     const versions = parts.native.versions()
@@ -269,6 +272,7 @@ async function bringUp(
     },
     o.configuration,
   )
+  const udp = coalesce(native, udpFds.slice(0, workerCount))
   for (let w = 0; w < workerCount; w++) {
     workers.start(
       {
@@ -276,6 +280,8 @@ async function bringUp(
         udpFd: udpFds[w]!,
         rawFd: rawFds[w]!,
         tunFd: tun.fds[w]!,
+        tunOffloads: tun.tso,
+        coalesced: udp.gro,
         stats: stats.memory,
         seed: randomBytes(4).readUInt32BE(0),
       },
@@ -301,49 +307,10 @@ async function bringUp(
     devices,
     hostFirewall,
     tun: tun.name,
+    offloads: offloadsText({ ...tun, ...udp }),
     warnings,
   })
   const refusal = await late.daemon.applyFirewall()
   if (refusal !== undefined) warnings.push(refusal)
   return late.daemon
-}
-
-function bind(native: Native, port: number, shared: boolean): number {
-  try {
-    return native.udpSocket(0, port, shared)
-  } catch (e) {
-    const code = (e as NodeJS.ErrnoException).code
-    if (code !== 'EADDRINUSE') throw new Error(`UDP port ${port} cannot be opened: ${(e as Error).message}`)
-    const holder = udpPortHolder(port) ?? 'another process'
-    throw new Error(
-      `UDP port ${port} is taken by ${holder}: stop that first (for example "systemctl stop strongswan-starter")`,
-    )
-  }
-}
-
-function openTun(native: Native, queues: number): { name: string; fds: number[] } {
-  try {
-    return native.tunOpen('fg%d', queues)
-  } catch (e) {
-    const code = (e as NodeJS.ErrnoException).code
-    if (code === 'ENOENT') {
-      throw new Error(
-        '/dev/net/tun is missing: run "modprobe tun", or in a container "mkdir -p /dev/net && mknod /dev/net/tun c 10 200"',
-      )
-    }
-    throw new Error(`the TUN device cannot be made: ${(e as Error).message}`)
-  }
-}
-
-function openRaw(native: Native, worker: number, workers: number, warnings: string[]): number {
-  try {
-    return native.rawEspSocket(worker, workers)
-  } catch (e) {
-    if (worker === 0) {
-      warnings.push(
-        `no raw socket for IP protocol 50 (${(e as Error).message}): every client is made to put ESP into UDP, and those without NAT traversal cannot connect`,
-      )
-    }
-    return -1
-  }
 }

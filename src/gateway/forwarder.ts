@@ -2,8 +2,8 @@
  * The packet's way, by the batch: one worker's engine and tables, and what moves packets in and out as an argument. Read
  * top-down it is the data path.
  *
- *   in    receive -> open -> l2tp.decapsulate -> ppp.decapsulate -> filterIn -> writeTun
- *   out   readTun -> filterOut -> ppp.encapsulate -> l2tp.encapsulate -> seal -> send
+ *   in    receive -> open -> l2tp.decapsulate -> ppp.decapsulate -> filterIn -> merge -> writeTun
+ *   out   readTun -> filterOut -> cut -> ppp.encapsulate -> l2tp.encapsulate -> seal -> send
  */
 
 import type { Engine } from '../esp/engine.ts'
@@ -14,8 +14,10 @@ import { decapsulate as decapsulateL2tp } from '../l2tp/decapsulate.ts'
 import { encapsulate as encapsulateL2tp } from '../l2tp/encapsulate.ts'
 import { L2tpTable } from '../l2tp/table.ts'
 import type { Millis } from '../machine.ts'
-import { BATCH_CAPACITY, Batch, MAX_PACKET } from '../packet/batch.ts'
+import { BATCH_CAPACITY, Batch, COALESCED_ROOM, MAX_PACKET, READING_ROOM } from '../packet/batch.ts'
 import { Secret } from '../packet/bytes.ts'
+import { Cutter, holdsSuper, packetsIn, type SegmentArithmetic } from '../packet/cut.ts'
+import { Merger } from '../packet/merge.ts'
 import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
@@ -28,6 +30,10 @@ import { type Stats, WorkerCounter } from './stats.ts'
 
 /** What moves packets: the kernel in a worker thread, arrays in a simulation. */
 export interface Wires {
+  /** Where the TUN device gives and takes super-segments: who copies and sums them. */
+  readonly segments?: SegmentArithmetic
+  /** Whether datagrams come coalesced: then a full batch may have more behind it that no poller tells of. */
+  readonly coalesces?: boolean
   /** Fills the empty batch from the UDP socket or the raw one; answers how many packets came. */
   receive(batch: Batch, raw: boolean): number
   readTun(batch: Batch): number
@@ -48,9 +54,15 @@ export class Forwarder {
   private readonly stats: Stats
   private readonly worker: number
 
-  private readonly inbound = new Batch()
-  private readonly outbound = new Batch()
+  private readonly inbound: Batch
+  /** Bare ESP never comes coalesced. */
+  private readonly bare = new Batch()
+  private readonly outbound: Batch
+  /** What super-segments are cut into. */
+  private readonly pieces = new Batch()
   private readonly injected = new Batch()
+  private readonly cutter: Cutter | undefined
+  private readonly merger: Merger | undefined
 
   /** The rows; control writes them by messages, nobody else. */
   readonly l2tp = new L2tpTable()
@@ -74,15 +86,23 @@ export class Forwarder {
     this.wires = o.wires
     this.stats = o.stats
     this.firewall = new FirewallTables(o.seed, {}, o.fill)
+    const { segments, coalesces } = o.wires
+    this.inbound = coalesces ? new Batch(COALESCED_ROOM) : new Batch()
+    this.outbound = segments ? new Batch(READING_ROOM) : new Batch()
+    this.cutter = segments && new Cutter(segments)
+    this.merger = segments && new Merger()
   }
 
-  /** Packets from clients: off the wire, opened, unwrapped, filtered, into the TUN device. */
-  fromPublic(raw: boolean, clock: () => Millis): void {
-    const { inbound: batch } = this
+  /**
+   * Packets from clients: off the wire, opened, unwrapped, filtered, into the TUN device. Answers whether more may have been
+   * received that no poller tells of.
+   */
+  fromPublic(raw: boolean, clock: () => Millis): boolean {
+    const batch = raw ? this.bare : this.inbound
     for (let round = 0; round < ROUNDS; round++) {
       const now = clock()
       batch.count = this.wires.receive(batch, raw)
-      if (batch.count === 0) return
+      if (batch.count === 0) return false
       this.countReceived(batch)
       if (this.mirror.on) this.mirror.received(batch, now)
       if (this.engine.open(batch) > 0) this.engineEvents(now)
@@ -92,33 +112,48 @@ export class Forwarder {
       if (this.mirror.on) this.mirror.inner(batch, false, now)
       filterIn(batch, this.firewall, now)
       this.countSession(batch, false)
+      this.merger?.merge(batch)
       this.stats.add(this.worker, WorkerCounter.toTunPackets, this.wires.writeTun(batch))
       this.leave(batch, now)
       this.firewallEvents()
       if (this.mirror.on) this.mirror.flush()
-      if (batch.count < BATCH_CAPACITY) return
+      if (batch.count < BATCH_CAPACITY) return false
     }
+    return true
   }
 
-  /** Packets for clients: out of the TUN device, filtered, wrapped, sealed, onto the wire. */
+  /** Packets for clients: out of the TUN device, filtered, cut, wrapped, sealed, onto the wire. */
   fromTun(clock: () => Millis): void {
     const { outbound: batch } = this
     for (let round = 0; round < ROUNDS; round++) {
       const now = clock()
       batch.count = this.wires.readTun(batch)
       if (batch.count === 0) return
-      this.stats.add(this.worker, WorkerCounter.fromTunPackets, batch.count)
+      this.countRead(batch)
       filterOut(batch, this.firewall, now)
-      if (this.mirror.on) this.mirror.inner(batch, true, now)
-      this.countSession(batch, true)
-      encapsulatePpp(batch, this.ppp)
-      encapsulateL2tp(batch, this.l2tp)
-      this.sealAndSend(batch, now)
+      if (this.cutter && holdsSuper(batch)) this.cutAndDeliver(batch, this.cutter, now)
+      else this.deliver(batch, now)
       this.leave(batch, now)
       this.reply()
       this.firewallEvents()
       if (batch.count < BATCH_CAPACITY) return
     }
+  }
+
+  private cutAndDeliver(batch: Batch, cutter: Cutter, now: Millis): void {
+    cutter.begin()
+    while (cutter.next(batch, this.pieces)) {
+      this.deliver(this.pieces, now)
+      this.leave(this.pieces, now)
+    }
+  }
+
+  private deliver(batch: Batch, now: Millis): void {
+    if (this.mirror.on) this.mirror.inner(batch, true, now)
+    this.countSession(batch, true)
+    encapsulatePpp(batch, this.ppp)
+    encapsulateL2tp(batch, this.l2tp)
+    this.sealAndSend(batch, now)
   }
 
   private sealAndSend(batch: Batch, now: Millis): void {
@@ -144,7 +179,7 @@ export class Forwarder {
       const verdict = batch.verdict[i]!
       if (verdict === Verdict.Forward) continue
       if (verdict === Verdict.Drop) {
-        this.stats.addDrop(worker, batch.reason[i]!)
+        this.stats.addDrop(worker, batch.reason[i]!, packetsIn(batch, i))
       } else if (batch.reason[i] === PuntReason.Ike && batch.port[i] === 0) {
         // The zero SPI is IKE's mark in UDP; as IP protocol 50 it is only an SPI that nobody has (RFC 4303 section 2.1).
         this.stats.addDrop(worker, DropReason.UnknownSpi)
@@ -175,6 +210,12 @@ export class Forwarder {
   private reply(): void {
     const { replies } = this.firewall
     if (replies.count > 0) this.wires.writeTun(replies)
+  }
+
+  private countRead(batch: Batch): void {
+    let packets = 0
+    for (let i = 0; i < batch.count; i++) packets += packetsIn(batch, i)
+    this.stats.add(this.worker, WorkerCounter.fromTunPackets, packets)
   }
 
   private countReceived(batch: Batch): void {

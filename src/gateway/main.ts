@@ -210,6 +210,7 @@ function system(daemon: Daemon, started: number, warnings: readonly string[]): S
     crypto: daemon.crypto,
     listening: daemon.listening,
     tun: daemon.tun,
+    offloads: daemon.offloads,
     warnings,
   }
 }

@@ -85,6 +85,10 @@ export interface WorkerStart {
   readonly udpFd: number
   readonly rawFd: number
   readonly tunFd: number
+  /** Whether the TUN device gives and takes super-segments. */
+  readonly tunOffloads: boolean
+  /** Whether datagrams may come coalesced. */
+  readonly coalesced: boolean
   readonly wakeFd: number
   readonly stats: StatsMemory
   /** 32 random bits for the flow table's hash. */

@@ -50,8 +50,12 @@ export interface Native {
   steerUdp(fd: number, workers: number): void
   /** Raw socket for IP protocol 50 that receives only packets whose SPI mod workers is worker; IP_PKTINFO. */
   rawEspSocket(worker: number, workers: number): number
-  /** Opens a multi-queue TUN device (no packet information) with that many queues; `name` may hold %d. */
-  tunOpen(name: string, queues: number): { name: string; fds: number[] }
+  /**
+   * Opens a multi-queue TUN device (no packet information) with that many queues; `name` may hold %d. With `offloads` the
+   * host may leave checksums and the cutting of TCP (`tso`) and UDP (`uso`) to us, and takes super-segments, where the
+   * kernel knows that. Where `tso` is true, only readSuper and writeSuper understand the device; else the plain ones.
+   */
+  tunOpen(name: string, queues: number, offloads?: boolean): { name: string; fds: number[]; tso: boolean; uso: boolean }
   /**
    * Attaches an eBPF program that picks the queue by a map from inner destination address to worker (absent: queue 0).
    * Answers the map's file descriptor.
@@ -72,10 +76,13 @@ export interface Native {
   watch(fd: number, readable: () => void): NativeWatcher
   unwatch(watcher: NativeWatcher): void
 
+  /** Lets datagrams of one sender come coalesced (`gro`), and says whether the kernel cuts up what is sent (`gso`). */
+  coalesceUdp(fd: number): { gro: boolean; gso: boolean }
   /**
    * Receives datagrams into rows `from` and up, with one recvmmsg; answers the batch's new count. Each row: offset at the
    * slot's headroom, length, address, port, local; verdict Forward; the rest zero. A datagram larger than the slot is
-   * made a row with verdict Drop, reason TooBig.
+   * made a row with verdict Drop, reason TooBig. Into a batch of COALESCED_ROOM datagrams may come coalesced; their rows
+   * lie one behind the other, without headroom. Then a full batch may have more behind it that no poller tells of.
    */
   receiveUdp(fd: number, batch: NativeBatch, from: number): number
   /**
@@ -97,6 +104,24 @@ export interface Native {
   readTun(fd: number, batch: NativeBatch, from: number): number
   /** Writes every Forward row among the first `count`; answers how many went; the others become Drop(SendFailed). */
   writeTun(fd: number, batch: NativeBatch, count: number): number
+  /**
+   * As readTun from a device with offloads, into a batch of READING_ROOM: super-segments lie behind the slots, `segment`
+   * says what to cut them into, and their checksums are not right yet. Ends early where no room for another is left.
+   */
+  readSuper(fd: number, batch: NativeBatch, from: number): number
+  /** As writeTun, with one write for each chain of rows by `next`, as far as the rows' checksums are right. */
+  writeSuper(fd: number, batch: NativeBatch, count: number): number
+  /** As SegmentArithmetic of src/packet/cut.ts. */
+  copySegments(
+    from: NativeBatch,
+    row: number,
+    header: number,
+    at: number,
+    into: NativeBatch,
+    first: number,
+    count: number,
+  ): void
+  sumSegments(batch: NativeBatch, first: number, count: number): void
 
   /** `crypto` leaves only one to do the work (RangeError where it is not to be had); else the best one does. */
   engine(crypto?: CryptoName): NativeEngine

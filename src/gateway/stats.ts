@@ -58,8 +58,8 @@ export class Stats {
     this.workers[worker * WORKER_SIZE + counter]! += amount
   }
 
-  addDrop(worker: number, reason: number): void {
-    this.workers[worker * WORKER_SIZE + DROPS + reason]! += 1
+  addDrop(worker: number, reason: number, packets = 1): void {
+    this.workers[worker * WORKER_SIZE + DROPS + reason]! += packets
   }
 
   addPunt(worker: number, reason: number): void {

@@ -7,10 +7,12 @@ import { randomFillSync } from 'node:crypto'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
+import type { SegmentArithmetic } from '../packet/cut.ts'
 import { Forwarder, type Wires } from './forwarder.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import { loadNative } from './native.ts'
 import { NativeEngine } from './native-engine.ts'
+import { NativeSegments } from './native-segments.ts'
 import { Stats } from './stats.ts'
 
 /** After a bug the loop rests this long, so that one that comes back at every turn leaves control and the log alive. */
@@ -19,6 +21,8 @@ const REST_MILLIS = 100
 const Ready = { Wake: 1, Udp: 2, Tun: 4, Raw: 8 } as const
 
 class KernelWires implements Wires {
+  readonly segments?: SegmentArithmetic
+  readonly coalesces: boolean
   private readonly native = loadNative()
   private readonly engine: NativeEngine
   private readonly start: WorkerStart
@@ -28,6 +32,8 @@ class KernelWires implements Wires {
     this.start = start
     this.engine = engine
     this.port = port
+    this.coalesces = start.coalesced
+    if (start.tunOffloads) this.segments = new NativeSegments(this.native, engine)
   }
 
   receive(batch: Batch, raw: boolean): number {
@@ -38,11 +44,17 @@ class KernelWires implements Wires {
   }
 
   readTun(batch: Batch): number {
-    return this.native.readTun(this.start.tunFd, this.engine.attach(batch), 0)
+    const { tunFd, tunOffloads } = this.start
+    const attached = this.engine.attach(batch)
+    return tunOffloads ? this.native.readSuper(tunFd, attached, 0) : this.native.readTun(tunFd, attached, 0)
   }
 
   writeTun(batch: Batch): number {
-    return this.native.writeTun(this.start.tunFd, this.engine.attach(batch), batch.count)
+    const { tunFd, tunOffloads } = this.start
+    const attached = this.engine.attach(batch)
+    return tunOffloads
+      ? this.native.writeSuper(tunFd, attached, batch.count)
+      : this.native.writeTun(tunFd, attached, batch.count)
   }
 
   send(batch: Batch): number {
@@ -63,14 +75,18 @@ function run(start: WorkerStart, port: MessagePort): void {
   const forwarder = new Forwarder({ worker, engine, wires, stats: new Stats(start.stats), seed, fill })
   const poller = native.poller(rawFd >= 0 ? [wakeFd, udpFd, tunFd, rawFd] : [wakeFd, udpFd, tunFd])
   const resting = new Int32Array(new SharedArrayBuffer(4))
+  let more = false
   for (let running = true; running; ) {
-    const ready = native.wait(poller, -1)
+    const ready = native.wait(poller, more ? 0 : -1)
     try {
       if (ready & Ready.Wake) {
         native.clearEvent(wakeFd)
         running = drain(forwarder, port)
       }
-      if (ready & Ready.Udp) forwarder.fromPublic(false, clock)
+      if (ready & Ready.Udp || more) {
+        more = false
+        more = forwarder.fromPublic(false, clock) && wires.coalesces
+      }
       if (ready & Ready.Raw) forwarder.fromPublic(true, clock)
       if (ready & Ready.Tun) forwarder.fromTun(clock)
     } catch (e) {

@@ -13,6 +13,18 @@ export const HEADROOM = 64
 export const TAILROOM = 64
 /** The largest packet a slot can receive. */
 export const MAX_PACKET = SLOT_SIZE - HEADROOM - TAILROOM
+const SLOTS_SIZE = BATCH_CAPACITY * SLOT_SIZE
+/**
+ * Memory for a batch that is read from a TUN device with offloads: the slots, and behind them room for super-segments. As
+ * long as half of that is free, the largest still fits in.
+ */
+export const READING_ROOM = SLOTS_SIZE + 2 * 65536
+/**
+ * Memory for a batch whose datagrams come coalesced: a place for each message of up to 64 kB, so far apart that small ones
+ * do not contend for the same lines of the processor's caches. Memory that no packet ever reached is none.
+ */
+export const COALESCED_STRIDE = 65536 + SLOT_SIZE
+export const COALESCED_ROOM = BATCH_CAPACITY * COALESCED_STRIDE
 
 /** Byte offsets of the columns in the buffer, in order; `native.layout()` must answer the same. */
 export const batchLayout = {
@@ -27,8 +39,10 @@ export const batchLayout = {
   protocol: 2048,
   verdict: 2112,
   reason: 2176,
+  next: 2240,
+  segment: 2304,
   bytes: 4096,
-  size: 4096 + BATCH_CAPACITY * SLOT_SIZE,
+  size: 4096 + SLOTS_SIZE,
   capacity: BATCH_CAPACITY,
   slotSize: SLOT_SIZE,
   headroom: HEADROOM,
@@ -58,12 +72,17 @@ export class Batch {
   readonly verdict: Uint8Array
   /** DropReason or PuntReason, by the verdict. */
   readonly reason: Uint8Array
+  /** The row whose packet goes on where this one ends, and may be written to the TUN device together with it; 0: none. */
+  readonly next: Uint8Array
+  /** Payload bytes that each packet gets which a super-segment is to be cut into; 0: this is an ordinary packet. */
+  readonly segment: Uint32Array
   /** How many packets are in it. */
   count = 0
 
-  constructor() {
+  /** `room`: bytes for packets, at least all the slots. */
+  constructor(room: number = SLOTS_SIZE) {
     const l = batchLayout
-    const buffer = new ArrayBuffer(l.size)
+    const buffer = new ArrayBuffer(l.bytes + room)
     const u32 = (at: number) => new Uint32Array(buffer, at, BATCH_CAPACITY)
     const u8 = (at: number) => new Uint8Array(buffer, at, BATCH_CAPACITY)
     this.buffer = buffer
@@ -79,6 +98,8 @@ export class Batch {
     this.protocol = u8(l.protocol)
     this.verdict = u8(l.verdict)
     this.reason = u8(l.reason)
+    this.next = u8(l.next)
+    this.segment = u32(l.segment)
   }
 
   /** Empties the batch. Columns of a row are set when the row is made. */
@@ -88,11 +109,16 @@ export class Batch {
 
   /** Adds a packet behind the headroom of the next slot, to be forwarded; the caller sees to it that there is room. */
   push(packet: Uint8Array): number {
+    const i = this.add(packet.length)
+    this.bytes.set(packet, this.offset[i]!)
+    return i
+  }
+
+  /** The same, whose `length` bytes the caller is to write. */
+  add(length: number): number {
     const i = this.count++
-    const at = i * SLOT_SIZE + HEADROOM
-    this.bytes.set(packet, at)
-    this.offset[i] = at
-    this.length[i] = packet.length
+    this.offset[i] = i * SLOT_SIZE + HEADROOM
+    this.length[i] = length
     this.peer[i] = 0
     this.session[i] = 0
     this.sa[i] = 0
@@ -102,6 +128,8 @@ export class Batch {
     this.protocol[i] = 0
     this.verdict[i] = 0
     this.reason[i] = 0
+    this.next[i] = 0
+    this.segment[i] = 0
     return i
   }
 

@@ -13,6 +13,9 @@ export interface Endpoint {
 
 export const IpProtocol = { Icmp: 1, Tcp: 6, Udp: 17, Esp: 50 } as const
 
+/** TCP control bits (RFC 9293 section 3.1). */
+export const TcpFlag = { Fin: 0x01, Syn: 0x02, Rst: 0x04, Psh: 0x08, Ack: 0x10, Cwr: 0x80 } as const
+
 /** The number of a dotted quad, or undefined where the text is none. */
 export function parseIpv4(text: string): Ipv4 | undefined {
   const m = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)

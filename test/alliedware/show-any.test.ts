@@ -291,6 +291,7 @@ const system = record<SystemState>({
   uptimeSeconds: count,
   workers: small,
   crypto: text,
+  offloads: text,
   listening: some(text),
   tun: text,
   warnings: some(fc.oneof(text, fc.string({ maxLength: 300 }))),

@@ -109,6 +109,7 @@ describe('SHOW over two connected clients', () => {
         crypto: 'OpenSSL 3.0.15',
         listening: ['UDP 500', 'UDP 4500', 'IP protocol 50'],
         tun: 'fg0',
+        offloads: 'TUN TSO USO, UDP GRO GSO',
         warnings: [],
       }),
       moreCounters: () => ({}),

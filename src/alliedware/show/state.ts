@@ -226,6 +226,8 @@ export interface SystemState {
   readonly uptimeSeconds: number
   readonly workers: number
   readonly crypto: string
+  /** Which work on large packets the kernel leaves whole for us: "TUN TSO USO, UDP GRO GSO". */
+  readonly offloads: string
   readonly listening: readonly string[]
   readonly tun: string
   readonly warnings: readonly string[]

@@ -16,6 +16,7 @@ export function printSystem(s: SystemState): string {
         ['Cryptography', s.crypto],
         ['Listening', s.listening],
         ['TUN Device', s.tun],
+        ['Offloads', s.offloads],
       ],
       26,
     ),

@@ -1,0 +1,67 @@
+/** What the gateway opens in the kernel: sockets and the TUN device, with a plain message where the host refuses. */
+
+import { udpPortHolder } from './host.ts'
+import type { Native } from './native.ts'
+
+/** A UDP socket on a port of ours; `shared` with the sockets of others that say so. */
+export function bind(native: Native, port: number, shared: boolean): number {
+  try {
+    return native.udpSocket(0, port, shared)
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code
+    if (code !== 'EADDRINUSE') throw new Error(`UDP port ${port} cannot be opened: ${(e as Error).message}`)
+    const holder = udpPortHolder(port) ?? 'another process'
+    throw new Error(
+      `UDP port ${port} is taken by ${holder}: stop that first (for example "systemctl stop strongswan-starter")`,
+    )
+  }
+}
+
+/** The TUN device, with offloads where the kernel has them. */
+export function openTun(native: Native, queues: number): ReturnType<Native['tunOpen']> {
+  try {
+    return native.tunOpen('fg%d', queues, true)
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code
+    if (code === 'ENOENT') {
+      throw new Error(
+        '/dev/net/tun is missing: run "modprobe tun", or in a container "mkdir -p /dev/net && mknod /dev/net/tun c 10 200"',
+      )
+    }
+    throw new Error(`the TUN device cannot be made: ${(e as Error).message}`)
+  }
+}
+
+/** A worker's raw socket for bare ESP, or -1 where there can be none. */
+export function openRaw(native: Native, worker: number, workers: number, warnings: string[]): number {
+  try {
+    return native.rawEspSocket(worker, workers)
+  } catch (e) {
+    if (worker === 0) {
+      warnings.push(
+        `no raw socket for IP protocol 50 (${(e as Error).message}): every client is made to put ESP into UDP, and those without NAT traversal cannot connect`,
+      )
+    }
+    return -1
+  }
+}
+
+/** Lets datagrams come coalesced to all these sockets, or as it may be to none that counts. */
+export function coalesce(native: Native, fds: readonly number[]): { gro: boolean; gso: boolean } {
+  const able = fds.map(fd => native.coalesceUdp(fd))
+  return { gro: able.every(a => a.gro), gso: able.every(a => a.gso) }
+}
+
+export interface Offloads {
+  /** TUN: TCP super-segments and checksums; UDP datagrams by the many. */
+  readonly tso: boolean
+  readonly uso: boolean
+  /** Sockets: datagrams received and sent by the many. */
+  readonly gro: boolean
+  readonly gso: boolean
+}
+
+export function offloadsText(o: Offloads): string {
+  const list = (names: readonly (string | false)[]) => names.filter(Boolean).join(' ') || 'none'
+  return `TUN ${list([o.tso && 'TSO', o.uso && 'USO'])}, UDP ${list([o.gro && 'GRO', o.gso && 'GSO'])}`
+}

@@ -1,0 +1,153 @@
+/**
+ * Cutting super-segments: what the kernel hands over as one large TCP segment or as many UDP datagrams in one becomes the
+ * packets that go on the wire (RFC 9293 section 3.7, RFC 6864 on their identifications).
+ */
+
+import { BATCH_CAPACITY, type Batch } from './batch.ts'
+import { IpProtocol, TcpFlag } from './ip.ts'
+import { DropReason, Verdict } from './verdict.ts'
+
+/** The copying and the sums, in native code or in `SegmentReference`. */
+export interface SegmentArithmetic {
+  /**
+   * Fills `count` rows of `into` from `first` on: each gets the first `header` bytes of row `row` of `from` and then as much
+   * as its length leaves room for of what lies there from byte `at` on, one behind the other.
+   */
+  copy(from: Batch, row: number, header: number, at: number, into: Batch, first: number, count: number): void
+  /** Sets the IPv4 header checksum and that of the TCP segment or UDP datagram in `count` rows from `first` on. */
+  sum(batch: Batch, first: number, count: number): void
+}
+
+/** Whether anything in the batch is to be cut. */
+export function holdsSuper(batch: Batch): boolean {
+  const { segment, count } = batch
+  for (let i = 0; i < count; i++) if (segment[i] !== 0) return true
+  return false
+}
+
+/** Bytes of IP and transport header in row `i`, which a super-segment begins with; 0 where it is no sound one. */
+export function headersOf(batch: Batch, i: number): number {
+  const { bytes } = batch
+  const length = batch.length[i]!
+  const ip = batch.offset[i]!
+  if (length < 28 || bytes[ip]! >>> 4 !== 4) return 0
+  const ipHeader = (bytes[ip]! & 15) * 4
+  if (ipHeader < 20) return 0
+  let header = ipHeader + 8
+  if (bytes[ip + 9] === IpProtocol.Tcp) {
+    if (length < ipHeader + 20) return 0
+    const data = (bytes[ip + ipHeader + 12]! >>> 4) * 4
+    header = data < 20 ? 0 : ipHeader + data
+  } else if (bytes[ip + 9] !== IpProtocol.Udp) return 0
+  return header < length ? header : 0
+}
+
+/** How many packets row `i` stands for. */
+export function packetsIn(batch: Batch, i: number): number {
+  const segment = batch.segment[i]!
+  if (segment === 0) return 1
+  const header = headersOf(batch, i)
+  return header === 0 ? 1 : Math.ceil((batch.length[i]! - header) / segment)
+}
+
+/**
+ * Takes a batch that holds super-segments apart, into as many batches as that needs. The order stays: also ordinary packets
+ * are copied over, since a flow may have both.
+ */
+export class Cutter {
+  private readonly arithmetic: SegmentArithmetic
+  private row = 0
+  /** Packets of that row that were cut off before. */
+  private done = 0
+
+  constructor(arithmetic: SegmentArithmetic) {
+    this.arithmetic = arithmetic
+  }
+
+  /** Begins with another batch. */
+  begin(): void {
+    this.row = 0
+    this.done = 0
+  }
+
+  /** Fills `into` with the next packets of `from` that are to be forwarded; answers false where there is none left. */
+  next(from: Batch, into: Batch): boolean {
+    into.clear()
+    while (this.row < from.count && into.count < BATCH_CAPACITY) {
+      if (from.verdict[this.row] !== Verdict.Forward) this.row++
+      else if (from.segment[this.row] === 0) this.move(from, into)
+      else this.cut(from, into)
+    }
+    return into.count > 0
+  }
+
+  private move(from: Batch, into: Batch): void {
+    const row = this.row++
+    const i = add(from, row, into, from.length[row]!)
+    this.arithmetic.copy(from, row, 0, 0, into, i, 1)
+  }
+
+  /**
+   * Steps:
+   * 1. rows for as many packets as there are and as fit, all but the very last of the full size;
+   * 2. the header and its part of the payload into each;
+   * 3. each header's own length, identification, sequence number and flags;
+   * 4. the checksums.
+   */
+  private cut(from: Batch, into: Batch): void {
+    const { row, done } = this
+    const header = headersOf(from, row)
+    if (header === 0) {
+      from.verdict[row] = Verdict.Drop
+      from.reason[row] = DropReason.BadIp
+      this.row++
+      return
+    }
+    const segment = from.segment[row]!
+    const payload = from.length[row]! - header
+    const packets = Math.ceil(payload / segment)
+    const first = into.count
+    const count = Math.min(packets - done, BATCH_CAPACITY - first)
+    for (let k = done; k < done + count; k++) add(from, row, into, header + Math.min(segment, payload - k * segment))
+    this.arithmetic.copy(from, row, header, header + done * segment, into, first, count)
+    for (let k = 0; k < count; k++) {
+      adjust(into, first + k, done + k, segment, done + k === packets - 1)
+    }
+    this.arithmetic.sum(into, first, count)
+    this.done = done + count
+    if (this.done === packets) {
+      this.done = 0
+      this.row++
+    }
+  }
+}
+
+function add(from: Batch, row: number, into: Batch, length: number): number {
+  const i = into.add(length)
+  into.peer[i] = from.peer[row]!
+  into.session[i] = from.session[row]!
+  return i
+}
+
+/** Makes the copied header that of packet `k` of its super-segment. */
+function adjust(batch: Batch, i: number, k: number, segment: number, last: boolean): void {
+  const { bytes } = batch
+  const ip = batch.offset[i]!
+  const length = batch.length[i]!
+  put16(bytes, ip + 2, length)
+  put16(bytes, ip + 4, ((bytes[ip + 4]! << 8) | bytes[ip + 5]!) + k)
+  const transport = ip + (bytes[ip]! & 15) * 4
+  if (bytes[ip + 9] === IpProtocol.Udp) return put16(bytes, transport + 4, length - (transport - ip))
+  const at = transport + 4
+  const sequence = ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) + k * segment
+  put16(bytes, at, sequence >>> 16)
+  put16(bytes, at + 2, sequence)
+  // What ends the super-segment ends its last packet alone; that the window was reduced is told once (RFC 3168 section 6.1.2).
+  if (!last) bytes[transport + 13]! &= ~(TcpFlag.Fin | TcpFlag.Psh)
+  if (k > 0) bytes[transport + 13]! &= ~TcpFlag.Cwr
+}
+
+function put16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8
+  bytes[at + 1] = value
+}
