@@ -80,7 +80,7 @@ export function admit(bytes: Uint8Array, tables: FirewallTables, h: Headers, p: 
 /** Between two sides that are free to speak nothing is tracked, and what opens something is only noted. */
 function passFreely(tables: FirewallTables, h: Headers, p: Passage, now: Millis): DropReason {
   if (h.moreFragments) tables.fragments.record(h, now)
-  tables.opened = h.protocol !== IpProtocol.Tcp || h.opensTcp
+  tables.opened = h.protocol === IpProtocol.Tcp ? h.opensTcp : tables.untracked.isNew(p.session, h)
   const accepts = TcpFlag.Syn | TcpFlag.Ack
   if ((h.tcpFlags & accepts) === accepts) answered(tables, h.protocol, p.session, !p.fromClient)
   return DropReason.None
@@ -161,29 +161,18 @@ function goOn(
     return DropReason.Policy
   const ftp = h.protocol === IpProtocol.Tcp && tables.ruleset.ftp[policy] !== 0
   if (ftp && reversed) shiftAcknowledgement(bytes, flows, first, h)
-  if (!follow(bytes, tables, h, first, reversed, fromClient, policy, now)) return DropReason.Policy
+  const opening = flows.state[first] === FlowState.Opening
+  if (!track(flows, first, reversed, bytes, h, tables.ruleset, policy, now)) return DropReason.Policy
+  if (opening) settle(tables, h, first, reversed !== fromClient)
   if (ftp && !reversed && fromClient) followFtp(bytes, tables, h, first, policy, now)
   leaveTranslated(bytes, tables, h, row, now)
   return DropReason.None
 }
 
-/** Tracks one more packet; an answer shows that what opened the flow was meant. */
-function follow(
-  bytes: Uint8Array,
-  tables: FirewallTables,
-  h: Headers,
-  row: number,
-  reversed: boolean,
-  fromClient: boolean,
-  policy: number,
-  now: Millis,
-): boolean {
+/** What opened the flow was meant, where it is answered now. */
+function settle(tables: FirewallTables, h: Headers, row: number, byClient: boolean): void {
   const { flows } = tables
-  const opening = flows.state[row] === FlowState.Opening
-  if (!track(flows, row, reversed, bytes, h, tables.ruleset, policy, now)) return false
-  if (opening && flows.state[row] === FlowState.Established)
-    answered(tables, h.protocol, flows.session[row]!, reversed !== fromClient)
-  return true
+  if (flows.state[row] === FlowState.Established) answered(tables, h.protocol, flows.session[row]!, byClient)
 }
 
 /** A client's segment to an FTP server: what it asks the server to open is expected, and called what it is outside. */
@@ -254,7 +243,9 @@ function connect(
     // The far end of a connection that is over asks for a new one by the same ports: that is no answer.
     const reopened = reversed && h.protocol === IpProtocol.Tcp && h.opensTcp && flows.state[known] === FlowState.Closing
     if (!reopened) {
-      if (!follow(bytes, tables, h, known, reversed, p.fromClient, policy, now)) return DropReason.Policy
+      const opening = flows.state[known] === FlowState.Opening
+      if (!track(flows, known, reversed, bytes, h, ruleset, policy, now)) return DropReason.Policy
+      if (opening) settle(tables, h, known, reversed !== p.fromClient)
       if (p.fromClient && !reversed && ruleset.ftp[policy] !== 0) followFtp(bytes, tables, h, known, policy, now)
       return DropReason.None
     }
@@ -296,6 +287,7 @@ function connect(
   track(flows, row, false, bytes, h, ruleset, policy, now)
   if (translated && p.fromClient && ruleset.ftp[policy] !== 0 && h.destinationPort === FTP_PORT) refuseSack(bytes, h)
   tables.opened = true
+  h.bytes = bytes
   tables.events.record(h, p, true, number, DropReason.None, now)
   if (translated) {
     leaveTranslated(bytes, tables, h, row, now)

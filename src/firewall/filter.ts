@@ -25,7 +25,7 @@ import { clampMss } from './mss.ts'
 import { isGlobal, redirect, resolve } from './nat.ts'
 import { narrow, replyTooBig, split } from './oversize.ts'
 import { rewrite } from './rewrite.ts'
-import { zoneOfAddress } from './ruleset.ts'
+import { Zone, zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 import { watch } from './watch.ts'
 
@@ -43,10 +43,11 @@ export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): voi
     if (batch.verdict[i] !== Verdict.Forward) continue
     const reason = receive(batch, i, tables, now)
     if (reason === DropReason.Policy && isForDhcpServer(tables.headers)) {
+      tables.decidedBy = 0
       punt(batch, i, PuntReason.Dhcp)
       continue
     }
-    if (isOfInterest(tables, reason)) note(tables, tables.inward, true, reason, now)
+    if (isOfInterest(tables, reason)) note(batch.bytes, tables, tables.inward, true, reason, now)
     if (reason !== DropReason.None) drop(batch, i, reason)
   }
 }
@@ -64,7 +65,8 @@ export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): vo
     if (batch.verdict[i] !== Verdict.Forward) continue
     const reason = deliver(batch, i, tables, now)
     // What a session sent was looked at when it came.
-    if (isOfInterest(tables, reason)) note(tables, tables.outward, tables.outward.sender === 0, reason, now)
+    if (isOfInterest(tables, reason))
+      note(batch.bytes, tables, tables.outward, tables.outward.sender === 0, reason, now)
     if (reason !== DropReason.None) drop(batch, i, reason)
   }
 }
@@ -74,25 +76,27 @@ function isOfInterest(tables: FirewallTables, reason: DropReason): boolean {
   return reason !== DropReason.None || tables.opened || tables.headers.protocol === IpProtocol.Icmp
 }
 
-function note(tables: FirewallTables, p: Passage, watched: boolean, reason: DropReason, now: Millis): void {
-  const h = tables.headers
+function note(
+  bytes: Uint8Array,
+  tables: FirewallTables,
+  p: Passage,
+  watched: boolean,
+  reason: DropReason,
+  now: Millis,
+): void {
+  const { headers: h, opened, decidedBy, overlapped } = tables
+  h.bytes = bytes
+  // For the next packet: most have nothing of it.
+  tables.opened = false
+  tables.decidedBy = 0
+  tables.overlapped = false
   // That a packet is too large says nothing about anybody.
   if (reason === DropReason.TooBig) return
   const policy = policyBetween(tables.ruleset, p.from, p.to)
   const column = (tables.ruleset.outside[p.from] === 1 ? 0 : 2) + (reason === DropReason.None ? 0 : 1)
-  if (policy >= 0 && (reason !== DropReason.None || tables.opened)) tables.counts[policy * 4 + column]!++
-  if (reason !== DropReason.None) tables.events.record(h, p, false, tables.decidedBy, reason, now)
-  if (watched) watch(tables, h, p, policy, reason, now)
-}
-
-function begin(tables: FirewallTables, p: Passage, session: number, sender: number): void {
-  tables.decidedBy = 0
-  tables.opened = false
-  tables.overlapped = false
-  p.session = session
-  p.sender = sender
-  p.from = 0
-  p.to = 0
+  if (policy >= 0 && (reason !== DropReason.None || opened)) tables.counts[policy * 4 + column]!++
+  if (reason !== DropReason.None) tables.events.record(h, p, false, decidedBy, reason, now)
+  if (watched) watch(tables, h, p, policy, reason, opened, overlapped, now)
 }
 
 function drop(batch: Batch, i: number, reason: DropReason): void {
@@ -114,8 +118,9 @@ function receive(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
   const h = tables.headers
   const { sessions, ruleset, inward } = tables
   const session = batch.session[i]!
-  begin(tables, inward, session, session)
+  inward.session = session
   inward.from = sessions.zone[session]!
+  inward.to = Zone.None
   const sound = h.read(batch.bytes, batch.offset[i]!, batch.length[i]!)
   if (sound !== DropReason.None) return sound
   // Ethernet-minded peers pad short packets.
@@ -143,7 +148,8 @@ function receive(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
 function deliver(batch: Batch, i: number, tables: FirewallTables, now: Millis): DropReason {
   const h = tables.headers
   const { sessions, ruleset, outward } = tables
-  begin(tables, outward, 0, 0)
+  outward.session = 0
+  outward.to = Zone.None
   const sound = h.read(batch.bytes, batch.offset[i]!, batch.length[i]!)
   const other = sessions.ofAddress(h.source)
   const from = other !== 0 ? sessions.zone[other]! : zoneOfAddress(ruleset, h.source)

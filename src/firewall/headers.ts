@@ -14,7 +14,7 @@ export const OptionBit = { record_route: 1, security: 2, timestamp: 4 } as const
 const SOURCE_ROUTED = 8
 
 export class Headers {
-  /** Where the packet is. */
+  /** Where the packet is; set by those who report it, for events. */
   bytes: Uint8Array = new Uint8Array(0)
   /** Addresses as signed 32-bit numbers, which the engine keeps unboxed: `>>> 0` makes an Ipv4 of one. */
   source = 0
@@ -59,7 +59,6 @@ export class Headers {
    * total length are padding and not looked at.
    */
   read(bytes: Uint8Array, at: number, length: number): DropReason {
-    this.bytes = bytes
     if (length < 20 || bytes[at]! >>> 4 !== 4) return this.unreadable(at, length)
     const headerLength = (bytes[at]! & 15) * 4
     const totalLength = (bytes[at + 2]! << 8) | bytes[at + 3]!

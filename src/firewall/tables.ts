@@ -13,6 +13,7 @@ import { Headers } from './headers.ts'
 import type { PolicyCount } from './report.ts'
 import { closedRuleset, isInAudience, type Ruleset, zoneOfUser } from './ruleset.ts'
 import { type SessionRow, SessionTable } from './sessions.ts'
+import { Untracked } from './untracked.ts'
 
 export class FirewallTables {
   readonly sessions = new SessionTable()
@@ -36,7 +37,7 @@ export class FirewallTables {
   keepsPort = false
   /** The packet that was connected last left translated. */
   wasTranslated = false
-  /** Of the packet at hand: the rule that decided, whether it opened something, and whether it overlaps another fragment. */
+  /** Of the packet at hand: the rule that decided, whether it opened something, whether it overlaps another fragment. */
   decidedBy = 0
   opened = false
   overlapped = false
@@ -54,6 +55,7 @@ export class FirewallTables {
   hits = new Float64Array(0)
   /** By policy: flows in, refused in, flows out, refused out. */
   counts = new Float64Array(0)
+  readonly untracked = new Untracked()
   private latest = new Uint32Array(0)
   private current = closedRuleset()
 

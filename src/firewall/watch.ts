@@ -22,7 +22,7 @@ const FIRST_FREE_PORT = 1024
 
 /**
  * Counts the packet where it may belong to an attack, and says so where it makes one. `policy` is the one it is under, or -1;
- * `reason` what became of it.
+ * `reason` what became of it, `opened` whether it opened something, `overlapped` whether it overlaps another fragment.
  */
 export function watch(
   tables: FirewallTables,
@@ -30,12 +30,14 @@ export function watch(
   p: Passage,
   policy: number,
   reason: DropReason,
+  opened: boolean,
+  overlapped: boolean,
   now: Millis,
 ): void {
   const { ruleset, attacks } = tables
   if (!ruleset.enabled || policy < 0) return
   const tally = p.fromClient ? attacks.byClient : attacks.toClient
-  const sign = reason === DropReason.None ? NOTHING : signOf(tables, h, reason)
+  const sign = reason === DropReason.None ? NOTHING : signOf(tables, h, reason, overlapped)
   if (sign !== NOTHING) count(tables, tally, p.session, sign, policy, h, p, reason, now)
   if (h.fragmentOffset !== 0 || reason === DropReason.BadIp || reason === DropReason.Spoofed) return
 
@@ -43,7 +45,7 @@ export function watch(
   if (protocol === IpProtocol.Icmp) {
     if (!h.isIcmpQuery) return
     count(tables, tally, p.session, AttackKind.Flood, policy, h, p, reason, now)
-    if (reason !== DropReason.None || tables.opened) countHost(tables, policy, h, p, reason, now)
+    if (reason !== DropReason.None || opened) countHost(tables, policy, h, p, reason, now)
   } else if (protocol === IpProtocol.Tcp || protocol === IpProtocol.Udp) {
     if (protocol === IpProtocol.Tcp ? !isProbe(h) : isLateAnswer(h)) return
     if (protocol === IpProtocol.Udp) count(tables, tally, p.session, AttackKind.Udp, policy, h, p, reason, now)
@@ -61,7 +63,7 @@ export function answered(tables: FirewallTables, protocol: number, session: numb
 }
 
 /** The attack that a single refused packet is a sign of, or NOTHING. */
-function signOf(tables: FirewallTables, h: Headers, reason: DropReason): number {
+function signOf(tables: FirewallTables, h: Headers, reason: DropReason, overlapped: boolean): number {
   if (reason === DropReason.BadIp) {
     if (h.fragmentOffset + h.transportLength > MAX_IP_PAYLOAD)
       return h.protocol === IpProtocol.Icmp ? AttackKind.PingOfDeath : AttackKind.Fragment
@@ -72,7 +74,7 @@ function signOf(tables: FirewallTables, h: Headers, reason: DropReason): number 
   if (h.protocol === IpProtocol.Icmp && isBroadcast(tables.ruleset, h.source)) return AttackKind.SmurfAmplifier
   if (reason === DropReason.Spoofed) return AttackKind.Spoof
   if (reason !== DropReason.Policy) return NOTHING
-  if (tables.overlapped) return AttackKind.Fragment
+  if (overlapped) return AttackKind.Fragment
   if (h.isSourceRouted) return AttackKind.Other
   const smurf = h.protocol === IpProtocol.Icmp && h.icmpType === IcmpType.Echo
   return smurf && isBroadcast(tables.ruleset, h.destination) ? AttackKind.Smurf : NOTHING
