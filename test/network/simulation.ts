@@ -189,13 +189,22 @@ export class Simulation {
   private renewals(): void {
     for (const house of this.houses) {
       if (!this.rng.chance(40)) continue
-      // A phase 1 that only the gateway knows, left over from rough times, makes Vid-Initial-Contact mean a restart.
-      const ends = this.plan.quiet || !house.o.profile.ike.lastVendorIds
+      const ends = this.mayEndPhase1(house)
+      // Without a phase 1 it would say Vid-Initial-Contact as well.
+      if (!ends && !house.client?.ike.up) continue
       this.act(() => house.handle({ kind: ends && this.rng.chance(70) ? 'endPhase1' : 'renewPhase1' }))
     }
     this.everybodyPings(RENEWAL_MILLIS)
     for (const house of this.houses) if (this.rng.chance(60)) this.act(() => house.handle({ kind: 'rekey' }))
     this.everybodyPings(RENEWAL_MILLIS)
+  }
+
+  /**
+   * Where the DELETE was lost, the gateway still has the phase 1 when Windows makes the next, and takes its
+   * Vid-Initial-Contact for that of one who restarted.
+   */
+  private mayEndPhase1(house: House): boolean {
+    return this.plan.quiet || !house.o.profile.ike.lastVendorIds
   }
 
   /** Everybody sends one ping each way, which has to arrive within that time. */
@@ -421,7 +430,7 @@ export class Simulation {
         return this.attacker.attack()
       case 23:
         say(`${house.name} ends or renews its phase 1`)
-        return house.handle({ kind: rng.pick(['endPhase1', 'renewPhase1'] as const) })
+        return house.handle({ kind: this.mayEndPhase1(house) && rng.chance(50) ? 'endPhase1' : 'renewPhase1' })
       default:
         return
     }
