@@ -1,5 +1,6 @@
 /** What the gateway makes in the host's network: the TUN device, a route and a proxy ARP entry a session, one nftables table. */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { nftablesDelete } from '../firewall/nftables.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
 import { HostCounters } from './host-counters.ts'
@@ -7,6 +8,9 @@ import { IpCommands } from './ip-commands.ts'
 import type { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { CommandQueue, type RunResult, run } from './run.ts'
+
+/** Between two bunches of changes: to start nft stops control for as long as copying its page tables takes. */
+const BREATH_MILLIS = 100
 
 export class Network {
   private readonly queue = new CommandQueue()
@@ -17,8 +21,13 @@ export class Network {
   readonly counters = new HostCounters()
   private tun = ''
   private table: string | undefined
+  /** Changes that wait for nft, which takes them together. */
+  private waiting: string[] | undefined
+  private changed = Number.NEGATIVE_INFINITY
+  private readonly run: typeof run
 
-  constructor(leavings: Leavings, log: Log) {
+  constructor(leavings: Leavings, log: Log, runProgram = run) {
+    this.run = runProgram
     this.leavings = leavings
     this.log = log
     this.commands = new IpCommands((command, said) =>
@@ -30,7 +39,10 @@ export class Network {
   async cleanUp(): Promise<void> {
     const earlier = this.leavings.earlier()
     if (!earlier) return
-    for (const p of earlier.proxies) await run('ip', ['neigh', 'del', 'proxy', p.address, 'dev', p.device])
+    // What is gone already is refused, and that is well.
+    const commands = new IpCommands(() => undefined)
+    for (const p of earlier.proxies) commands.give(`neigh del proxy ${p.address} dev ${p.device}`)
+    await commands.end()
     if (earlier.table !== undefined) await run('nft', ['-f', '-'], nftablesDelete(earlier.table))
     this.leavings.clear()
     this.log.add({
@@ -79,8 +91,12 @@ export class Network {
   /** Loads our table, in one transaction; the one before goes with it. Answers what nft said where it refused. */
   async applyTable(name: string, text: string): Promise<string | undefined> {
     this.leavings.setTable(name)
-    await this.readCounters()
-    const result = await this.queue.add(() => run('nft', ['-f', '-'], text))
+    // What changes from now on is not in `text`: it goes behind it.
+    this.waiting = undefined
+    const result = await this.queue.add(async () => {
+      await this.readNow()
+      return this.run('nft', ['-f', '-'], text)
+    })
     if (result.status === 0) {
       this.counters.replaced()
       this.table = name
@@ -90,30 +106,53 @@ export class Network {
   }
 
   /** Brings `counters` up to date. */
-  async readCounters(): Promise<void> {
+  readCounters(): Promise<void> {
+    return this.queue.add(() => this.readNow())
+  }
+
+  private async readNow(): Promise<void> {
     const { table } = this
     if (table === undefined) return
-    const result = await this.queue.add(() => run('nft', ['-j', 'list', 'table', 'inet', table]))
+    const result = await this.run('nft', ['-j', 'list', 'table', 'inet', table])
     if (result.status === 0) this.counters.read(result.output)
   }
 
-  /** Changes elements of our table, behind whatever waits. */
+  /** Changes elements of our table, behind whatever waits; together with changes that wait already. */
   changeTable(text: string): void {
-    void this.queue
-      .add(() => run('nft', ['-f', '-'], text))
-      .then((result: RunResult) => {
-        if (result.status === 0 || this.table === undefined) return
-        this.log.add({ severity: Severity.Important, module: 'FIRE', text: `nft refused: ${result.output}` })
-      })
+    if (this.waiting) {
+      this.waiting.push(text)
+      return
+    }
+    const bunch = [text]
+    this.waiting = bunch
+    void this.queue.add(() => this.change(bunch))
+  }
+
+  private async change(bunch: string[]): Promise<void> {
+    const rest = this.changed + BREATH_MILLIS - performance.now()
+    if (rest > 0) await sleep(rest)
+    if (this.waiting === bunch) this.waiting = undefined
+    const result = await this.run('nft', ['-f', '-'], bunch.join(''))
+    if (result.status !== 0 && bunch.length > 1) {
+      // One that is refused takes the others with it: each by itself, then.
+      for (const text of bunch) this.tellRefused(await this.run('nft', ['-f', '-'], text))
+    } else this.tellRefused(result)
+    this.changed = performance.now()
+  }
+
+  private tellRefused(result: RunResult): void {
+    if (result.status === 0 || this.table === undefined) return
+    this.log.add({ severity: Severity.Important, module: 'FIRE', text: `nft refused: ${result.output}` })
   }
 
   async removeTable(): Promise<void> {
     if (this.table === undefined) return
     const table = this.table
+    this.waiting = undefined
     await this.readCounters()
     this.counters.replaced()
     this.table = undefined
-    await this.queue.add(() => run('nft', ['-f', '-'], nftablesDelete(table)))
+    await this.queue.add(() => this.run('nft', ['-f', '-'], nftablesDelete(table)))
   }
 
   /** Undoes everything that is left; the TUN device goes when its descriptors are closed. */
