@@ -88,6 +88,8 @@ export class RecordedSetups {
   private readonly datagrams: Datagram[] = []
   private readonly throws: Uint8Array[] = []
   private readonly end: Millis
+  /** The one that played last, with all that it holds. */
+  gateway: MemoryGateway | undefined
 
   /** Lets so many clients of a profile connect, and notes every datagram of theirs and every throw of the gateway's dice. */
   constructor(profile: VpnProfile, clients: number) {
@@ -128,6 +130,7 @@ export class RecordedSetups {
     )
     for (const d of this.datagrams)
       scene.agenda.at(d.at, () => scene.later(() => scene.gateway.receive(d.port, d.remote, d.bytes.slice())))
+    this.gateway = scene.gateway
     const before = process.cpuUsage()
     scene.until(this.end)
     const { user, system } = process.cpuUsage(before)

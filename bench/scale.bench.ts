@@ -1,0 +1,224 @@
+/**
+ * What a packet costs with 1, 100 and 10,000 sessions, through the workers' own Forwarder around the native engine; and
+ * what set-ups cost and the sessions that come of them hold. `--clients=N` connect, 1,000 otherwise; 0: none.
+ */
+
+import { buildRuleset } from '../src/firewall/ruleset.ts'
+import { Forwarder, type Wires } from '../src/gateway/forwarder.ts'
+import { loadNative } from '../src/gateway/native.ts'
+import { NativeEngine } from '../src/gateway/native-engine.ts'
+import { Stats } from '../src/gateway/stats.ts'
+import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
+import { Secret } from '../src/packet/bytes.ts'
+import { emitIpv4, emitUdp, ipv4 } from '../src/packet/ip.ts'
+import { Verdict } from '../src/packet/verdict.ts'
+import { concat } from '../src/packet/writer.ts'
+import { configurationOf, SERVICES } from '../test/support/memory-gateway.ts'
+import { windowsXp } from '../test/support/profiles.ts'
+import { RecordedSetups } from './recorded-setups.ts'
+
+const clients = Number(process.argv.find(a => a.startsWith('--clients='))?.slice('--clients='.length) ?? 1000)
+const LAN_HOST = ipv4('192.168.8.10')
+const GATEWAY = ipv4('203.0.113.1')
+const FIRST_INNER = ipv4('10.9.0.1')
+const FIRST_OUTER = ipv4('100.64.0.1')
+const FIRST_SPI = 0x10000
+const PAYLOAD = 512
+const ROUNDS = 9
+/** So many packets are sent in a round, whoever sends them. */
+const PACKETS = 10_240
+const SUITE = { cipher: 'aes256', integrity: 'sha1' } as const
+const native = loadNative()
+
+/** Packets that wait, given by the batch; what comes out is counted. */
+class Belt implements Wires {
+  packets: readonly Uint8Array[] = []
+  senders: Uint32Array = new Uint32Array(0)
+  at = 0
+  out = 0
+
+  receive(batch: Batch): number {
+    const n = this.fill(batch)
+    for (let i = 0; i < n; i++) {
+      batch.address[i] = this.senders[this.at - n + i]!
+      batch.port[i] = 4500
+      batch.local[i] = GATEWAY
+    }
+    return n
+  }
+
+  readTun(batch: Batch): number {
+    return this.fill(batch)
+  }
+
+  writeTun(batch: Batch): number {
+    return this.forwarded(batch)
+  }
+
+  send(batch: Batch): number {
+    return this.forwarded(batch)
+  }
+
+  tell(): void {}
+
+  private fill(batch: Batch): number {
+    batch.clear()
+    const end = Math.min(this.packets.length, this.at + BATCH_CAPACITY)
+    for (; this.at < end; this.at++) batch.push(this.packets[this.at]!)
+    return batch.count
+  }
+
+  private forwarded(batch: Batch): number {
+    let n = 0
+    for (let i = 0; i < batch.count; i++) if (batch.verdict[i] === Verdict.Forward) n++
+    this.out += n
+    return n
+  }
+}
+
+function keys(peer: number) {
+  return { encryption: new Uint8Array(32).fill(peer), integrity: new Uint8Array(20).fill(peer + 1) }
+}
+
+function gatewayWith(sessions: number): { forwarder: Forwarder; belt: Belt } {
+  const belt = new Belt()
+  const forwarder = new Forwarder({
+    worker: 0,
+    engine: new NativeEngine(native),
+    wires: belt,
+    stats: Stats.forWorkers(1),
+    seed: 7,
+  })
+  const configuration = configurationOf(`set system name=Gate\ncreate ppp template=1 authentication=chap\n${SERVICES}`)
+  const ruleset = buildRuleset(configuration.firewall, {
+    interfaces: [
+      { name: 'vlan1', device: 'lan0', address: ipv4('192.168.8.1'), mask: ipv4('255.255.255.0') },
+      { name: 'eth0', device: 'pub0', address: GATEWAY, mask: ipv4('255.255.255.0') },
+    ],
+    routes: [],
+    own: [ipv4('192.168.8.1')],
+  })
+  forwarder.obey({ kind: 'setRuleset', ruleset }, 0)
+  for (let n = 1; n <= sessions; n++) {
+    const [encryptionKey, integrityKey] = [() => keys(n).encryption, () => keys(n).integrity]
+    const sa = { peer: n, suite: SUITE, replayWindow: 0, softBytes: 0, hardBytes: 0 }
+    const spi = FIRST_SPI + n
+    forwarder.obey({ kind: 'setPath', peer: n, local: GATEWAY, remote: FIRST_OUTER + n, port: 4500 }, 0)
+    const fresh = () => ({ ...sa, spi, encryptionKey: encryptionKey(), integrityKey: integrityKey() })
+    forwarder.obey({ kind: 'installInbound', sa: fresh() }, 0)
+    forwarder.obey({ kind: 'installOutbound', sa: fresh() }, 0)
+    const ids = { session: n, peer: n, localTunnelId: 1, remoteTunnelId: 1, localSessionId: 1, remoteSessionId: 1 }
+    const call = { remotePort: 1701, localPort: 1701, template: 1, hostName: `pc${n}`, sequencing: false }
+    forwarder.obey({ kind: 'installSession', ids: { ...ids, ...call } }, 0)
+    const row = { session: n, peer: n, address: FIRST_INNER + n, user: `user${n}`, mtu: 1400 }
+    forwarder.obey({ kind: 'networkUp', row, compressAddress: false, compressProtocol: false }, 0)
+  }
+  return { forwarder, belt }
+}
+
+function inner(session: number, up: boolean): Uint8Array {
+  const [source, destination] = up ? [FIRST_INNER + session, LAN_HOST] : [LAN_HOST, FIRST_INNER + session]
+  const udp = emitUdp(up ? 1024 : 53, up ? 53 : 1024, new Uint8Array(PAYLOAD))
+  return emitIpv4({ source: source!, destination: destination!, protocol: 17, payload: udp })
+}
+
+/** What each client sends, sealed: an L2TP data message with PPP in it. */
+function sealed(senders: readonly number[]): Uint8Array[] {
+  const engine = new NativeEngine(native)
+  for (const n of new Set(senders)) {
+    const k = keys(n)
+    engine.setPath({ peer: n, local: FIRST_OUTER + n, remote: GATEWAY, port: 4500 })
+    const secrets = { encryption: new Secret(k.encryption), integrity: new Secret(k.integrity) }
+    const limits = { softBytes: 0, hardBytes: 0 }
+    engine.installOutbound({ spi: FIRST_SPI + n, peer: n, suite: SUITE, keys: secrets, limits })
+  }
+  const batch = new Batch()
+  return senders.map(n => {
+    const l2tp = concat(Uint8Array.of(0, 2, 0, 1, 0, 1, 0xff, 0x03, 0, 0x21), inner(n, true))
+    batch.clear()
+    batch.peer[batch.push(emitUdp(1701, 1701, l2tp))] = n
+    batch.protocol[0] = 17
+    engine.seal(batch)
+    return batch.packet(0).slice()
+  })
+}
+
+/** A gateway of so many sessions, and both ways through it. */
+class Crowd {
+  readonly sessions: number
+  private readonly forwarder: Forwarder
+  private readonly belt: Belt
+  private readonly up: readonly Uint8Array[]
+  private readonly down: readonly Uint8Array[]
+  private readonly senders: Uint32Array
+  readonly best = { up: Number.POSITIVE_INFINITY, down: Number.POSITIVE_INFINITY }
+
+  constructor(sessions: number) {
+    this.sessions = sessions
+    const { forwarder, belt } = gatewayWith(sessions)
+    this.forwarder = forwarder
+    this.belt = belt
+    // Neighbours in time are none in memory.
+    const who = Array.from({ length: PACKETS }, (_, i) => ((i * 7919) % sessions) + 1)
+    this.senders = Uint32Array.from(who, n => FIRST_OUTER + n)
+    this.up = sealed(who)
+    this.down = who.map(n => inner(n, false))
+  }
+
+  round(): void {
+    this.best.up = Math.min(this.best.up, this.run(this.up, true))
+    this.best.down = Math.min(this.best.down, this.run(this.down, false))
+  }
+
+  /** Microseconds of processor time a packet. */
+  private run(packets: readonly Uint8Array[], up: boolean): number {
+    const { belt, forwarder } = this
+    Object.assign(belt, { packets, senders: this.senders, at: 0, out: 0 })
+    const before = process.cpuUsage()
+    while (belt.at < packets.length) {
+      if (up) forwarder.fromPublic(false, () => 1000)
+      else forwarder.fromTun(() => 1000)
+    }
+    const { user, system } = process.cpuUsage(before)
+    if (belt.out !== packets.length) throw new Error(`${belt.out} of ${packets.length} packets came through`)
+    return (user + system) / packets.length
+  }
+}
+
+function lookups(): void {
+  const crowds = [1, 100, 10_000].map(n => new Crowd(n))
+  for (let round = 0; round < ROUNDS; round++) for (const c of crowds) c.round()
+  console.log(`processor time a packet of ${PAYLOAD} bytes, ${SUITE.cipher}-${SUITE.integrity}, through one worker`)
+  const [one] = crowds
+  const ratio = (of: Crowd, way: 'up' | 'down') => (of.best[way] / one!.best[way]).toFixed(2)
+  for (const c of crowds) {
+    const shown = (way: 'up' | 'down') => `${c.best[way].toFixed(2).padStart(6)} us (${ratio(c, way)})`
+    console.log(`  ${String(c.sessions).padStart(6)} sessions: up ${shown('up')}, down ${shown('down')}`)
+  }
+}
+
+const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
+
+/** How many at once, how much for each, and what it takes to hold them. */
+function setUps(): void {
+  const group2 = (windowsXp.ike.offers ?? []).filter(o => o.group === 2)
+  const profile = { ...windowsXp, ike: { ...windowsXp.ike, offers: group2 } }
+  for (const n of [...new Set([Math.min(100, clients), clients])]) {
+    const setups = new RecordedSetups(profile, n)
+    let seconds = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 3; round++) seconds = Math.min(seconds, setups.play())
+    globalThis.gc?.()
+    const after = process.memoryUsage()
+    if (setups.gateway?.control.sessions.all.size !== n) throw new Error('the gateway is gone')
+    setups.gateway = undefined
+    globalThis.gc?.()
+    const held = after.heapUsed - process.memoryUsage().heapUsed
+    console.log(
+      `${n} set-ups of Windows XP, group 2: ${((1000 * seconds) / n).toFixed(2)} ms each; ` +
+        `held afterwards ${(held / n / 1024).toFixed(1)} KiB of heap a session; process ${megabytes(after.rss)}, clients included`,
+    )
+  }
+}
+
+lookups()
+if (clients > 0) setUps()
