@@ -1,13 +1,14 @@
 /**
  * The addon's cryptography beside OpenSSL's EVP called from C, packet by packet, in the same run: a table by suite,
- * direction, implementation and batch size. Options: --json prints the measurements instead; --short takes a fifth of
- * the time; --bytes=N is another payload than 1,408 bytes.
+ * direction, implementation and batch size. Options: --short takes a fifth of the time; --bytes=N,... are other payloads
+ * than 64, 512 and 1,400 bytes.
  */
 
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { note } from './rows.ts'
 
 interface Cell {
   readonly suite: string
@@ -64,32 +65,22 @@ function table(cells: Cell[]): string {
   return lines.join('\n')
 }
 
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { stdio: ['ignore', 'pipe', 'ignore'] })
-      .toString()
-      .trim()
-  } catch {
-    return 'unknown'
-  }
-}
-
 const folder = mkdtempSync(join(tmpdir(), 'crypto-'))
 try {
-  const flags = /^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? []
-  const machine = {
-    cpu: cpus()[0]?.model.trim(),
-    units: ['avx512f', 'avx2', 'vaes', 'sha_ni'].filter(f => flags.includes(f)),
-    commit: commit(),
-  }
+  const program = build(folder)
   const time = process.argv.includes('--short') ? '6' : '30'
-  const output = execFileSync(build(folder), [option('bytes') ?? '1408', time]).toString()
-  const cells: Cell[] = output
-    .trim()
-    .split('\n')
-    .map(line => JSON.parse(line))
-  if (process.argv.includes('--json')) console.log(JSON.stringify({ machine, cells }))
-  else console.log(`${JSON.stringify(machine)}, ${cells[0]!.bytes} bytes of payload\n${table(cells)}`)
+  for (const bytes of (option('bytes') ?? '64,512,1400').split(',')) {
+    const output = execFileSync(program, [bytes, time]).toString()
+    const cells: Cell[] = output
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    console.log(`${bytes} bytes of payload\n${table(cells)}`)
+    for (const c of cells.filter(c => c.by === 'chosen')) {
+      const what = `${c.suite} ${c.direction}, ${bytes} bytes, batch ${c.batch}`
+      note({ what, value: c.us, unit: 'us/packet', ratio: c.ratio, against: "OpenSSL's EVP from C" })
+    }
+  }
 } finally {
   rmSync(folder, { recursive: true })
 }

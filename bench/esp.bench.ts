@@ -8,6 +8,7 @@ import { loadNative } from '../src/gateway/native.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
 import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
 import { Secret } from '../src/packet/bytes.ts'
+import { note } from './rows.ts'
 
 const LENGTH = 1408
 const SPI = 0x1000
@@ -128,6 +129,10 @@ for (const suite of suites) {
     for (const kind of [...kinds, undefined]) {
       const cost = nativeCost(suite, count, kind)
       const name = `${kind ?? 'native'}, batch ${count}`.padEnd(20)
+      for (const way of kind === undefined ? (['seal', 'open'] as const) : []) {
+        const what = `${suite.cipher} ${suite.integrity} ${way}, ${LENGTH} bytes, batch ${count}`
+        note({ what, value: cost[way], unit: 'us/packet', ratio: node[way] / cost[way], against: 'node:crypto' })
+      }
       console.log(`  ${name} seal ${shown(cost.seal, node.seal)} open ${shown(cost.open, node.open)}`)
     }
   }

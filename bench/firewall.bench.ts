@@ -9,6 +9,7 @@ import { buildRuleset } from '../src/firewall/ruleset.ts'
 import { FirewallTables } from '../src/firewall/tables.ts'
 import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
 import { emitIpv4, emitUdp, ipv4 } from '../src/packet/ip.ts'
+import { note } from './rows.ts'
 
 const SECONDS = 0.4
 const SESSIONS = 64
@@ -166,6 +167,7 @@ for (const translated of [false, true]) {
   for (const ruleCount of [10, 100, 1000]) {
     const cells = [1, 10_000, 100_000].map(flows => {
       const ns = established(ruleCount, flows, translated)
+      note({ what: `${translated ? 'NAT, ' : ''}${ruleCount} rules, ${flows} flows`, value: ns, unit: 'ns/packet' })
       return `${flows} flows ${perSecond(ns)} (${ns.toFixed(0)} ns)`
     })
     process.stdout.write(`${translated ? 'NAT' : '   '} ${String(ruleCount).padStart(4)} rules: ${cells.join('   ')}\n`)
@@ -175,6 +177,7 @@ process.stdout.write('first packets, which ask the rules\n')
 for (const translated of [false, true]) {
   for (const ruleCount of [0, 10, 100, 1000]) {
     const ns = first(Math.max(1, ruleCount), translated)
+    note({ what: `${translated ? 'NAT, ' : ''}${ruleCount} rules, first packets`, value: ns, unit: 'ns/packet' })
     process.stdout.write(
       `${translated ? 'NAT' : '   '} ${String(ruleCount).padStart(4)} rules: ${perSecond(ns)} (${ns.toFixed(0)} ns)\n`,
     )

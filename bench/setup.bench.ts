@@ -7,6 +7,7 @@
 import { type VpnProfile, windows10, windowsXp } from '../test/support/profiles.ts'
 import { type CryptoKind, kinds, RecordedCrypto } from './recorded-crypto.ts'
 import { RecordedSetups } from './recorded-setups.ts'
+import { note } from './rows.ts'
 
 const clients = Number(process.argv.find(a => a.startsWith('--clients='))?.slice('--clients='.length) ?? 100)
 /** Rounds until one is the best that so many others did not beat: a gateway that has run for a while is compiled. */
@@ -62,5 +63,7 @@ for (const { name, profile } of scenes) {
     arithmetic += alone
     console.log(`  ${kind.padEnd(20)}${milliseconds(alone)}  ${(recorded.count(kind) / clients).toFixed(1)} objects`)
   }
-  console.log(`  share: ${((100 * arithmetic) / whole).toFixed(0)} % of what its arithmetic alone would allow`)
+  const share = arithmetic / whole
+  note({ what: name, value: clients / whole, unit: 'set-ups/s', ratio: share, against: 'its arithmetic alone' })
+  console.log(`  share: ${(100 * share).toFixed(0)} % of what its arithmetic alone would allow`)
 }

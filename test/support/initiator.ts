@@ -50,7 +50,7 @@ import {
   parseNotification,
 } from '../../src/ike/payload.ts'
 import type { Group, Phase1Suite, Phase2Suite } from '../../src/ike/policy.ts'
-import { emitAttributes, emitSa, type Proposal, parseSa } from '../../src/ike/proposal.ts'
+import { emitAttributes, emitSa, type Proposal, parseAttributes, parseSa } from '../../src/ike/proposal.ts'
 import { type Protection, protect, unprotect } from '../../src/ike/protect.ts'
 import { isSigned, sign } from '../../src/ike/signature.ts'
 import type { Dice } from '../../src/machine.ts'
@@ -103,6 +103,8 @@ export interface InitiatorOptions {
   readonly messageIds: 'random' | 'sequential'
   /** Sends the INITIAL-CONTACT notify in message 5. */
   readonly initialContact?: boolean
+  /** Takes an answer that says its offer in another order or with numbers of another size; absent: only byte for byte. */
+  readonly takesReworded?: boolean
 }
 
 export interface RsaClient {
@@ -205,8 +207,7 @@ export class Initiator {
     const proposals = parseSa(body(payloads, PayloadType.Sa)!)
     const chosen = proposals[0]!.transforms[0]!
     const offer = this.o.offers[chosen.number - 1]!
-    // An initiator takes an answer only that is its own offer, byte for byte.
-    if (!equal(this.phase1Attributes(offer), chosen.attributes))
+    if (!this.same(this.phase1Attributes(offer), chosen.attributes))
       throw new Error('the chosen transform is not what was offered')
     const { hash } = offer
     if (hash === 'sha512') throw new Error('SHA-512 was chosen')
@@ -337,7 +338,7 @@ export class Initiator {
       throw new Error('HASH(2) is wrong')
     const identities = bodies(payloads, PayloadType.Identification)
     if (!quick.identities.every((id, i) => equal(id, identities[i]!))) throw new Error('identities were not echoed')
-    const proposal = chosenOffer(quick.offers, parseSa(body(payloads, PayloadType.Sa)!))
+    const proposal = chosenOffer(quick.offers, parseSa(body(payloads, PayloadType.Sa)!), (a, b) => this.same(a, b))
     const { suite, udpEncapsulated } = readEsp(proposal)
     const responderNonce = body(payloads, PayloadType.Nonce)!
     const secret = quick.pair && sharedSecret(quick.pair, body(payloads, PayloadType.KeyExchange)!)
@@ -522,6 +523,11 @@ export class Initiator {
     )
   }
 
+  /** An initiator takes an answer only that is its own offer. */
+  private same(own: Uint8Array, chosen: Uint8Array): boolean {
+    return equal(own, chosen) || (this.o.takesReworded === true && meaning(own) === meaning(chosen))
+  }
+
   private throwMessageId(): number {
     return this.o.messageIds === 'sequential' ? this.nextMessageId++ : this.randomMessageId()
   }
@@ -538,17 +544,29 @@ function responderLifetime(payloads: readonly Payload[]): Lifetime {
 }
 
 /** An initiator takes an answer only that is one of its offers as a whole: a bundle with both halves, all attributes as sent. */
-function chosenOffer(offers: readonly Proposal[], answer: readonly Proposal[]): Proposal {
+function chosenOffer(
+  offers: readonly Proposal[],
+  answer: readonly Proposal[],
+  sameAttributes: (own: Uint8Array, chosen: Uint8Array) => boolean,
+): Proposal {
   const first = answer[0]
   const offered = offers.filter(o => o.number === first?.number)
   const same = (a: Proposal, b: Proposal | undefined) => {
     const chosen = b?.transforms[0]
     const own = a.transforms.find(t => t.number === chosen?.number)
-    const equalTransform = own && chosen && own.id === chosen.id && equal(own.attributes, chosen.attributes)
+    const equalTransform = own && chosen && own.id === chosen.id && sameAttributes(own.attributes, chosen.attributes)
     return a.protocol === b?.protocol && b.transforms.length === 1 && equalTransform
   }
   if (!first || offered.length !== answer.length || !offered.every((o, i) => same(o, answer[i]))) {
     throw new Error('the chosen proposal is not what was offered')
   }
   return first
+}
+
+/** What attributes say, whatever their order and the size of their numbers. */
+function meaning(attributes: Uint8Array): string {
+  return parseAttributes(attributes)
+    .map(a => `${a.type}=${a.value}`)
+    .sort()
+    .join()
 }

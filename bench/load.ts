@@ -1,0 +1,48 @@
+/** What both sides of the load have in common: ports, the pace, and how a distribution is told. */
+
+import { BATCH_CAPACITY } from '../src/packet/batch.ts'
+
+/** RFC 862 and RFC 863. */
+export const ECHO_PORT = 7
+export const SINK_PORT = 9
+/** TCP ports of the LAN's side: one swallows, the other sends without end. */
+export const SWALLOW_PORT = 5001
+export const POUR_PORT = 5002
+
+/** Batches between two looks at the event loop. */
+const BATCHES_A_TURN = 4
+
+/**
+ * Calls `send` with the number of packets to send, `rate` a second for so long; where the machine kept it from that, it
+ * makes up for it for as long again at most. Answers how many `send` said were sent.
+ */
+export async function blast(seconds: number, rate: number, send: (count: number) => number): Promise<number> {
+  const begin = performance.now()
+  let offered = 0
+  let sent = 0
+  for (let now = begin; offered < rate * seconds && now < begin + 2000 * seconds; now = performance.now()) {
+    const due = Math.min(((now - begin) / 1000) * rate, rate * seconds) - offered
+    for (let i = 0, left = due; i < BATCHES_A_TURN && left >= 1; i++, left -= BATCH_CAPACITY) {
+      const count = Math.min(BATCH_CAPACITY, Math.floor(left))
+      offered += count
+      sent += send(count)
+    }
+    await new Promise(resolve =>
+      due > BATCHES_A_TURN * BATCH_CAPACITY ? setImmediate(resolve) : setTimeout(resolve, 1),
+    )
+  }
+  return sent
+}
+
+export interface Quantiles {
+  readonly count: number
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
+}
+
+export function quantiles(values: readonly number[]): Quantiles {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+  return { count: sorted.length, p50: at(0.5), p99: at(0.99), p999: at(0.999) }
+}
