@@ -14,6 +14,7 @@ import { loadNative, type Native } from './native.ts'
 import { Network } from './network.ts'
 import { bind, coalesce, offloadsText, openRaw, openTun } from './openings.ts'
 import type { Pki } from './pki.ts'
+import { raiseThisThread } from './priority.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { Site } from './site.ts'
 import { type Devices, findDevices, proxyDevice, publicDevice, publicMtu, surroundings } from './site-devices.ts'
@@ -288,6 +289,7 @@ async function bringUp(
       (worker, m) => control.fromWorker(worker, m),
     )
   }
+  raiseThisThread()
   control.publishRules()
   sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), !single)
   const closeLater = [

@@ -10,8 +10,9 @@ export const IKE_NAT_PORT = 4500
 /** Four zero bytes where ESP has its SPI (RFC 3948 section 2.2). */
 const NON_ESP_MARKER = new Uint8Array(4)
 const KEEPALIVE = Uint8Array.of(0xff)
-/** Datagrams read before other work gets its turn. */
+/** Datagrams read before other work gets its turn, and milliseconds: some cost a Diffie-Hellman. */
 const TURN = 256
+const TURN_MILLIS = 10
 /** The longest datagram taken: chains of certificates make IKE messages of several kilobytes, which come as IP fragments. */
 export const MAX_DATAGRAM = 16_384 + NON_ESP_MARKER.length
 
@@ -67,7 +68,8 @@ export class ControlSockets implements IkeSockets {
   }
 
   private drain(fd: number, port: number, handler: DatagramHandler): void {
-    for (let i = 0; i < TURN; i++) {
+    const end = performance.now() + TURN_MILLIS
+    for (let i = 0; i < TURN && performance.now() < end; i++) {
       const d = this.receive(fd)
       if (d === undefined) return
       if (d.length > MAX_DATAGRAM) {

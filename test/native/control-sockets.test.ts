@@ -34,3 +34,28 @@ it('IKE messages reach control whole, as long as certificates make them, on eith
     sockets.close()
   }
 })
+
+it('many messages that each take long leave other work its turn', async () => {
+  const ports = [freePort(), freePort()]
+  const [fd500, fd4500] = ports.map(port => native.udpSocket(LOOPBACK, port, false))
+  const client = fds.keep(native.udpSocket(ipv4('127.0.0.2'), 0, false))
+  const sockets = new ControlSockets(native, fd500!, fd4500!)
+  const MESSAGES = 20
+  let heard = 0
+  const heardAtTurns: number[] = []
+  try {
+    sockets.listen(() => {
+      heard++
+      for (const end = performance.now() + 6; performance.now() < end; );
+    }, true)
+    for (let i = 0; i < MESSAGES; i++) native.sendTo(client, 0, LOOPBACK, ports[0]!, new Uint8Array(28))
+    while (heard < MESSAGES && heardAtTurns.length < 10_000) {
+      await new Promise(resolve => setTimeout(resolve, 1))
+      heardAtTurns.push(heard)
+    }
+    expect(heard).toBe(MESSAGES)
+    expect(heardAtTurns.filter(n => n > 0 && n < MESSAGES).length).toBeGreaterThan(4)
+  } finally {
+    sockets.close()
+  }
+})
