@@ -128,7 +128,6 @@ export const certificateScenarios: readonly Scenario[] = [
     name: 'long-messages',
     about: 'certificates in IKE fragments of 600 bytes, then in IP fragments, both ways',
     play: longMessages,
-    apart: true,
     variant,
     beyondReference: 'it is set up for a pre-shared key',
   },

@@ -58,10 +58,11 @@ export class Client {
   async connect(wanted: Partial<Settings> = {}): Promise<Connection> {
     const settings = { ...usualSettings, account: this.account, ...wanted }
     const { ikePatienceSeconds, pppPatienceSeconds } = settings
-    // One by one: the serial line takes some 4 KiB at a time.
     const { certificate } = settings
     if (certificate !== undefined) {
-      for (const file of Object.entries(this.daemon.certificateFiles(certificate))) await this.must(write(file))
+      for (const file of Object.entries(this.daemon.certificateFiles(certificate))) {
+        for (const command of writeInPieces(file)) await this.must(command)
+      }
     }
     const script = [
       ...Object.entries({ ...this.daemon.files(settings), ...linkFiles(settings) }).map(write),
@@ -163,6 +164,12 @@ function parseStates(output: string): EspKey[] {
 /** The command that writes a file in the guest. */
 const write = ([path, text]: [string, string]): string =>
   `mkdir -p ${dirname(path)}; cat >${path} <<'END OF FILE'\n${text}\nEND OF FILE`
+
+/** The same for a long file without quotes in it: the serial line takes some 4 KiB at a time, in base64. */
+const writeInPieces = ([path, text]: [string, string]): string[] => [
+  `mkdir -p ${dirname(path)}; : >${path}`,
+  ...(text.match(/.{1,2000}/gs) ?? []).map(piece => `printf %s '${piece}' >>${path}`),
+]
 
 /** What xl2tpd and pppd are told. */
 export function linkFiles({ account, passwordProof }: Settings): Record<string, string> {

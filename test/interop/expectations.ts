@@ -32,7 +32,7 @@ export interface Scenario {
   readonly guest?: string
   /** The daemon of c1 and c3, where that is not strongSwan. */
   readonly daemon?: IkeDaemon
-  /** Only played when named, or with --all: it takes minutes, or has not yet been seen to pass often enough. */
+  /** Only played when named, or with --all: it takes minutes, or shows little that others do not. */
   readonly apart?: boolean
   /** The gateway it takes, where that is not the usual one. */
   readonly variant?: Variant

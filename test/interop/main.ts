@@ -3,7 +3,9 @@
  *
  *   npm run interop                      every scenario but those apart
  *   npm run interop -- NAME...           some of them
- *   npm run interop -- --all             those too: they take minutes, or are new
+ *   npm run interop -- libreswan         all that libreswan plays, but for the longest
+ *   npm run interop -- windows-driver    Linux as Windows in QEMU
+ *   npm run interop -- --all             those apart too: they take minutes, or show little that others do not
  *   npm run interop -- --list            what there is
  *   npm run interop -- --reference ...   against strongSwan and xl2tpd in the gateway's place, to test the lab itself
  *   npm run interop -- --report [FILE.md] ...   the results as a Markdown table, in a file or on standard output

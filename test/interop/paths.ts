@@ -63,7 +63,6 @@ export const pathScenarios: readonly Scenario[] = [
     about:
       'links of 1400 and 1280 bytes on the way and at the gateway: full pings that may not be fragmented, downloads',
     play: narrowPath,
-    apart: true,
     beyondReference: "its outward device is a guest's",
   },
 ]

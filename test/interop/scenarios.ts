@@ -254,26 +254,22 @@ const basicScenarios: readonly Scenario[] = [
   },
 ]
 
-/** What libreswan plays as well, in every run and apart. */
-const forLibreswan = new Set(['nat-3des', 'nat-aes', 'bare-3des', 'two-behind-one-nat', 'wrong-key', 'reconnect'])
+/** What libreswan plays as well: in every run, when it is named or `libreswan` is, and only when named. */
+const forLibreswan = new Set(['nat-aes', 'bare-3des', 'wrong-key', 'rekey', 'certificate'])
 const forLibreswanApart = new Set([
-  ...['power-cut', 'rekey'],
-  ...[
-    'main-mode-rekey',
-    'minutes',
-    'dead-peer',
-    'mschap-v2',
-    'certificate',
-    'long-messages',
-    'nat-in-front',
-    'connect-fifty',
-  ],
+  ...['nat-3des', 'two-behind-one-nat', 'reconnect', 'power-cut', 'main-mode-rekey', 'dead-peer', 'mschap-v2'],
+  ...['long-messages', 'nat-in-front'],
 ])
+const forLibreswanLong = new Set(['minutes', 'connect-fifty'])
 
-const asLibreswan = (name: string) => ({
-  name: `libreswan-${name}`,
+const byLibreswan = (name: string) => [forLibreswan, forLibreswanApart, forLibreswanLong].some(set => set.has(name))
+
+const asLibreswan = (scenario: Scenario): Scenario => ({
+  ...scenario,
+  name: `libreswan-${scenario.name}`,
   daemon: libreswan,
-  apart: forLibreswanApart.has(name),
+  apart: !forLibreswan.has(scenario.name),
+  groups: forLibreswanLong.has(scenario.name) ? [] : ['libreswan'],
 })
 
 /** In an order in which the gateway is seldom started anew. */
@@ -286,9 +282,5 @@ export const scenarios: readonly Scenario[] = [
   ...passwordScenarios,
   ...certificateScenarios,
   ...natInFrontScenarios,
-  ...windowsDriverScenarios,
-].flatMap(scenario =>
-  forLibreswan.has(scenario.name) || forLibreswanApart.has(scenario.name)
-    ? [scenario, { ...scenario, ...asLibreswan(scenario.name) }]
-    : [scenario],
-)
+  ...windowsDriverScenarios.map(scenario => ({ ...scenario, apart: true })),
+].flatMap(scenario => (byLibreswan(scenario.name) ? [scenario, asLibreswan(scenario)] : [scenario]))
