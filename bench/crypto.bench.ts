@@ -77,8 +77,11 @@ try {
       .map(line => JSON.parse(line))
     console.log(`${bytes} bytes of payload\n${table(cells)}`)
     for (const c of cells.filter(c => c.by === 'chosen')) {
+      // EVP goes packet by packet, so its best for any batch is its cost.
+      const evp = cells.filter(e => e.by === 'evp' && e.suite === c.suite && e.direction === c.direction)
+      const ratio = Math.min(...evp.map(e => e.us)) / c.us
       const what = `${c.suite} ${c.direction}, ${bytes} bytes, batch ${c.batch}`
-      note({ what, value: c.us, unit: 'us/packet', ratio: c.ratio, against: "OpenSSL's EVP from C" })
+      note({ what, value: c.us, unit: 'us/packet', ratio, against: "OpenSSL's EVP from C" })
     }
   }
 } finally {

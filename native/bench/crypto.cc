@@ -150,7 +150,10 @@ struct OwnBatch {
     view.protocol = memory.get() + kProtocolColumn;
     view.verdict = memory.get() + kVerdictColumn;
     view.reason = memory.get() + kReasonColumn;
+    view.next = memory.get() + kNextColumn;
+    view.segment = word(kSegmentColumn);
     view.bytes = memory.get() + kBytesStart;
+    view.size = kBytesSize;
   }
   void CopyFrom(const OwnBatch& other, uint32_t rows) {
     std::memcpy(memory.get(), other.memory.get(), kBytesStart + rows * kSlotSize);
