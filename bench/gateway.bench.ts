@@ -264,6 +264,7 @@ class Bench {
   }
 
   private tell(name: string, value: number, unit: string, better: 'more' | 'less'): void {
+    if (!Number.isFinite(value)) return skipped(`${this.kind}, ${name}`, 'nothing arrived')
     const both = figures.get(name) ?? {}
     both[this.kind] = value
     figures.set(name, both)
