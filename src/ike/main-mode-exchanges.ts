@@ -210,7 +210,7 @@ export class MainModes {
       this.end(half)
       return context.failPhase1(half.id, place, tooMany(place, context.config.maxPeers), true)
     }
-    const restarted = answer.initialContact || (start.initialContact && peers.provesRestart(peer))
+    const guessed = !answer.initialContact && start.initialContact && peers.provesRestart(peer)
     this.leaveHalfOpen(half)
     this.effort.commend(place.remote.address, context.now)
     const phase1 = Object.assign(half, {
@@ -237,9 +237,11 @@ export class MainModes {
     phase1.replies.remember(bytes, answer.reply)
     phase1.repetitions = 0
     peers.addPhase1(phase1)
-    if (restarted) peers.restart(peer, phase1)
+    if (answer.initialContact) peers.restart(peer, phase1)
     context.count('phase1-completed')
     context.answer(phase1, place, answer.reply)
+    // Behind the answer, for its DELETEs are under the new ISAKMP SA.
+    if (guessed) peers.restart(peer, phase1, true)
     context.event({
       kind: 'phase1Completed',
       exchange: phase1.id,

@@ -116,8 +116,11 @@ export class Peers {
     return false
   }
 
-  /** INITIAL-CONTACT: everything of this peer that `current` did not make is dead. */
-  restart(peer: Peer, current: EstablishedPhase1 | undefined): void {
+  /**
+   * INITIAL-CONTACT: everything of this peer that `current` did not make is dead. `tell`: DELETEs go out, since what spoke
+   * of a restart may have meant less: a client that still has its ESP SAs shall not go on with what we have forgotten.
+   */
+  restart(peer: Peer, current: EstablishedPhase1 | undefined, tell = false): void {
     let stale = false
     for (const p of peer.phase1s) {
       if (p === current) continue
@@ -127,7 +130,7 @@ export class Peers {
     for (const child of peer.children.values()) {
       if (child.phase1 === current?.id) continue
       stale = true
-      this.removeChild(peer, child, 'the peer restarted', false)
+      this.removeChild(peer, child, 'the peer restarted', tell)
     }
     if (stale) this.context.effect({ kind: 'peerRestarted', peer: peer.id })
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Encapsulation, Notify, PayloadType, Protocol } from '../../src/ike/constants.ts'
 import { body } from '../../src/ike/message.ts'
-import { parseNotification } from '../../src/ike/payload.ts'
+import { parseDeletion, parseNotification } from '../../src/ike/payload.ts'
 import { parseAttributes } from '../../src/ike/proposal.ts'
 import { VendorId } from '../../src/ike/vendor.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
@@ -51,6 +51,19 @@ describe('the lineage of a peer', () => {
     expect(of(gateway.take(), 'peerRestarted')).toEqual([])
     new Client(gateway, { seed: 'second', ...restartId }).mainMode()
     expect(of(gateway.take(), 'peerRestarted')).toEqual([{ kind: 'peerRestarted', peer: 1 }])
+  })
+
+  it('is told of it then, should it have been no restart: a DELETE follows the answer', () => {
+    const gateway = new Gateway()
+    const pair = new Client(gateway, { seed: 'first', ...restartId }).connect()
+    const again = new Client(gateway, { seed: 'second', ...restartId })
+    const four = again.must(again.ike.message3(again.must(again.ike.message1())))
+    gateway.take()
+    again.send(again.ike.message5(four))
+    const [answer, farewell] = of(gateway.take(), 'send')
+    again.ike.finish(answer!.bytes)
+    const deletion = parseDeletion(body(again.ike.openInformational(farewell!.bytes), PayloadType.Delete)!)
+    expect(deletion.spis.map(spi => Buffer.from(spi).readUInt32BE())).toEqual([pair.outboundSpi])
   })
 
   it('keeps its ESP SAs after Vid-Initial-Contact where the older ISAKMP SA has run out', () => {
