@@ -72,6 +72,8 @@ export class Simulation {
   private readonly lastLines: string[] = []
   private readonly wire: (() => void)[] = []
   private delivering = false
+  /** Somebody may have had no phase 1 left to say good-bye under. */
+  private endedPhase1 = false
 
   constructor(seed: number, options: SimulationOptions = {}) {
     this.rng = new Rng(seed)
@@ -192,11 +194,18 @@ export class Simulation {
       const ends = this.mayEndPhase1(house)
       // Without a phase 1 it would say Vid-Initial-Contact as well.
       if (!ends && !house.client?.ike.up) continue
-      this.act(() => house.handle({ kind: ends && this.rng.chance(70) ? 'endPhase1' : 'renewPhase1' }))
+      this.act(() => this.renew(house, 70))
     }
     this.everybodyPings(RENEWAL_MILLIS)
     for (const house of this.houses) if (this.rng.chance(60)) this.act(() => house.handle({ kind: 'rekey' }))
     this.everybodyPings(RENEWAL_MILLIS)
+  }
+
+  /** It ends its phase 1 without another, that often in a hundred where it may, or makes the next one at once. */
+  private renew(house: House, chance: number): void {
+    const kind = this.mayEndPhase1(house) && this.rng.chance(chance) ? 'endPhase1' : 'renewPhase1'
+    if (kind === 'endPhase1') this.endedPhase1 = true
+    house.handle({ kind })
   }
 
   /**
@@ -282,7 +291,7 @@ export class Simulation {
       this.act(() => (this.plan.quiet || this.rng.chance(50) ? house.hangUp(undefined) : house.crash(undefined)))
     for (const house of this.houses) house.wanted = false
     // In quiet times nobody is left to wait for, unless a DELETE had no phase 1 left to protect it.
-    const brief = this.plan.quiet && this.agenda.now - this.began < SHORTEST_PHASE1
+    const brief = this.plan.quiet && !this.endedPhase1 && this.agenda.now - this.began < SHORTEST_PHASE1
     this.advance(brief ? 3 * MINUTE : ALL_LIFETIMES)
     this.lookAround()
     this.watch.floor(this.host.gateway!)
@@ -430,7 +439,7 @@ export class Simulation {
         return this.attacker.attack()
       case 23:
         say(`${house.name} ends or renews its phase 1`)
-        return house.handle({ kind: this.mayEndPhase1(house) && rng.chance(50) ? 'endPhase1' : 'renewPhase1' })
+        return this.renew(house, 50)
       default:
         return
     }
