@@ -63,6 +63,11 @@ export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): vo
   const count = batch.count
   for (let i = 0; i < count; i++) {
     if (batch.verdict[i] !== Verdict.Forward) continue
+    // The kernel looks for IPv6 routers on every device: that is nobody's malformed packet.
+    if (batch.length[i]! > 0 && batch.bytes[batch.offset[i]!]! >>> 4 === 6) {
+      drop(batch, i, DropReason.BadIp)
+      continue
+    }
     const reason = deliver(batch, i, tables, now)
     // What a session sent was looked at when it came.
     if (isOfInterest(tables, reason))

@@ -488,6 +488,13 @@ describe('sessions come and go', () => {
 })
 
 describe('events', () => {
+  test('say nothing of the IPv6 that the kernel sends by itself', () => {
+    const t = tables()
+    const solicitation = Uint8Array.of(0x60, 0, 0, 0, 0, 8, 58, 255, ...new Uint8Array(40))
+    expect(toClient(t, solicitation)).toBe('BadIp')
+    expect(t.events.take(t.ruleset)).toEqual([])
+  })
+
   test('tell what was let in and refused, by which rule', () => {
     const t = tables(
       firewall({ rules: [rule({ number: 7, action: 'deny', interface: 'dyn-dynamic', port: port(25) })] }),
