@@ -191,9 +191,6 @@ export class Simulation {
   private renewals(): void {
     for (const house of this.houses) {
       if (!this.rng.chance(40)) continue
-      const ends = this.mayEndPhase1(house)
-      // Without a phase 1 it would say Vid-Initial-Contact as well.
-      if (!ends && !house.client?.ike.up) continue
       this.act(() => this.renew(house, 70))
     }
     this.everybodyPings(RENEWAL_MILLIS)
@@ -201,19 +198,11 @@ export class Simulation {
     this.everybodyPings(RENEWAL_MILLIS)
   }
 
-  /** It ends its phase 1 without another, that often in a hundred where it may, or makes the next one at once. */
+  /** It ends its phase 1 without another, that often in a hundred, or makes the next one at once. */
   private renew(house: House, chance: number): void {
-    const kind = this.mayEndPhase1(house) && this.rng.chance(chance) ? 'endPhase1' : 'renewPhase1'
+    const kind = this.rng.chance(chance) ? 'endPhase1' : 'renewPhase1'
     if (kind === 'endPhase1') this.endedPhase1 = true
     house.handle({ kind })
-  }
-
-  /**
-   * Where the DELETE was lost, the gateway still has the phase 1 when Windows makes the next, and takes its
-   * Vid-Initial-Contact for that of one who restarted.
-   */
-  private mayEndPhase1(house: House): boolean {
-    return this.plan.quiet || !house.o.profile.ike.lastVendorIds
   }
 
   /** Everybody sends one ping each way, which has to arrive within that time. */
