@@ -31,6 +31,14 @@ export type EngineEvent =
       readonly remote: number
       readonly port: number
     }
+  /** ESP came under an SPI that is no inbound SA's; port 0: native. Told of a few, since anyone can send it. */
+  | {
+      readonly kind: 'stray'
+      readonly spi: number
+      readonly local: number
+      readonly remote: number
+      readonly port: number
+    }
   /** The SA passed its soft (once) or hard (once) byte limit or ran out of sequence numbers. */
   | { readonly kind: 'soft' | 'hard'; readonly peer: number; readonly spi: number; readonly inbound: boolean }
 

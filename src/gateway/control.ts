@@ -4,10 +4,8 @@
  */
 
 import type { Configuration } from '../alliedware/config.ts'
-import type { EngineEvent } from '../esp/engine.ts'
 import { globalsOf } from '../firewall/nat-plan.ts'
-import { buildRuleset, closedRuleset, type Ruleset, type Surroundings } from '../firewall/ruleset.ts'
-import { RuleSchedule } from '../firewall/schedule.ts'
+import { closedRuleset, type Ruleset, type Surroundings } from '../firewall/ruleset.ts'
 import type { IkeEffect, IkeInput } from '../ike/effects.ts'
 import { IkeEndpoint } from '../ike/endpoint.ts'
 import type { RsaCredentials } from '../ike/signature.ts'
@@ -22,12 +20,14 @@ import { Activity } from './activity.ts'
 import { Admissions } from './admission.ts'
 import { Attempts } from './attempts.ts'
 import { Captures } from './capture.ts'
+import { CommandQueue } from './command-queue.ts'
 import type { Clock } from './deadlines.ts'
 import { Deadlines } from './deadlines.ts'
 import { Debug } from './debug.ts'
 import { IsakmpTap } from './debug-isakmp.ts'
 import { L2tpTap } from './debug-ppp.ts'
 import { Driver } from './driver.ts'
+import { EngineEvents } from './engine-events.ts'
 import { FirewallMonitor } from './firewall-monitor.ts'
 import { endOutdated } from './live-changes.ts'
 import { type Log, Severity } from './log.ts'
@@ -35,6 +35,7 @@ import type { FromWorker } from './messages.ts'
 import { Peers } from './peers.ts'
 import type { DataPath, HostNetwork, IkeSockets } from './ports.ts'
 import { Residents } from './residents.ts'
+import { RulesNow } from './rules-now.ts'
 import type { SecretStore } from './secret-store.ts'
 import { Sessions } from './sessions.ts'
 import { IKE_NAT_PORT } from './sockets.ts'
@@ -82,14 +83,15 @@ export class Control {
   readonly world: ControlWorld
   /** Errors that are nobody's protocol error. */
   bugs = 0
-  /** Clients that cut SHA-256 to 96 bits. */
-  shortIcvs = 0
+  readonly engineEvents: EngineEvents
   private current: Configuration
   /** Who debugs what. */
   readonly debug: Debug
   readonly captures: Captures
   readonly firewall = new FirewallMonitor(this)
-  private readonly schedule = new RuleSchedule()
+  /** Changes of the configuration: each is made to what the one before left. */
+  readonly changes = new CommandQueue()
+  private readonly rules: RulesNow
   /** What the workers go by now: rules that are not in force at this time of day are not in it. */
   ruleset: Ruleset = closedRuleset()
   private readonly deadlines: Deadlines
@@ -101,6 +103,7 @@ export class Control {
     this.current = configuration
     const { clock, dice, log } = world
     this.deadlines = new Deadlines(clock)
+    this.rules = new RulesNow(world)
     this.debug = new Debug(clock, world.wall)
     this.captures = new Captures(this)
     this.admissions = new Admissions({
@@ -133,6 +136,7 @@ export class Control {
       clock,
       deadlines: this.deadlines,
     })
+    this.engineEvents = new EngineEvents({ peers: this.peers, ike: input => this.ikeDriver.handle(input), log })
     this.l2tpDriver = new Driver<L2tpInput, L2tpEffect>(new L2tpTap(this.l2tp, this.debug), {
       carryOut: effect => this.sessions.carryOut(effect),
       bug: (error, input) => this.bug(error, `L2TP, input ${input.kind}`),
@@ -182,20 +186,20 @@ export class Control {
 
   /** Compiles the firewall's rules and sends them to every worker, which let nothing pass before. */
   publishRules(): void {
-    const { world, schedule } = this
-    const wall = world.wall()
-    const secondOfDay = wall.getHours() * 3600 + wall.getMinutes() * 60 + wall.getSeconds()
-    const moment = { now: world.clock.now(), day: wall.getDay(), secondOfDay }
-    const { firewall, until } = schedule.at(this.current.firewall, moment)
-    this.deadlines.set(schedule, until, () => {
+    const { world } = this
+    const { ruleset, until } = this.rules.take(this.current.firewall, world.surroundings(this.current))
+    this.deadlines.set(this.rules, until, () => {
       this.publishRules()
       world.rulesChanged?.()
     })
-    const around = { ...world.surroundings(this.current), workers: world.data.workers }
-    const ruleset = buildRuleset(firewall, around)
     this.ruleset = ruleset
     this.sessions.steerAliases()
     for (let w = 0; w < this.world.data.workers; w++) this.world.data.post(w, { kind: 'setRuleset', ruleset })
+  }
+
+  /** The rules that another configuration would put in force, between these networks. */
+  rulesUnder(configuration: Configuration, around: Surroundings): Ruleset {
+    return this.rules.look(configuration.firewall, around)
   }
 
   /** Takes another configuration into use: sessions that it does not concern go on. */
@@ -219,7 +223,7 @@ export class Control {
       case 'punt':
         return this.punt(m)
       case 'engine':
-        for (const event of m.events) this.engineEvent(event)
+        for (const event of m.events) this.engineEvents.take(event)
         return
       case 'mirrored':
         return this.captures.mirrored(m.packets)
@@ -295,39 +299,6 @@ export class Control {
         return this.sessions.frame(m.session, m.bytes)
       case PuntReason.Dhcp:
         return this.sessions.inform(m.session, m.bytes, this.world.office?.() ?? NO_FACTS)
-    }
-  }
-
-  private engineEvent(e: EngineEvent): void {
-    switch (e.kind) {
-      case 'first':
-        return this.ikeDriver.handle({ kind: 'saUsed', spi: e.spi })
-      case 'moved': {
-        const peer = this.peers.all.get(e.peer)
-        if (!peer) return
-        // Native ESP has no port: IKE's stays what it was.
-        const remote = { address: e.remote, port: e.port === 0 ? peer.remote.port : e.port }
-        this.peers.moved(e.peer, e.local, remote)
-        return this.ikeDriver.handle({ kind: 'peerMoved', peer: e.peer, local: e.local, remote })
-      }
-      case 'shortIcv':
-        this.shortIcvs++
-        return this.world.log.add({
-          severity: Severity.Info,
-          module: 'IPSE',
-          text: `The client cuts SHA-256 to 96 bits instead of 128 (RFC 4868): so do we on its SAs, beginning with ${e.spi.toString(16)}`,
-          fields: { peer: e.peer },
-        })
-      case 'hard':
-        return this.ikeDriver.handle({ kind: 'saExhausted', peer: e.peer, spi: e.spi, inbound: e.inbound })
-      case 'soft':
-        // The client rekeys (Windows does so at its own soft limit); we are a pure responder.
-        return this.world.log.add({
-          severity: Severity.Detail,
-          module: 'IPSE',
-          text: `SA ${e.spi.toString(16)} nears its byte limit`,
-          fields: { peer: e.peer },
-        })
     }
   }
 

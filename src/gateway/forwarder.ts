@@ -17,6 +17,7 @@ import type { Millis } from '../machine.ts'
 import { BATCH_CAPACITY, Batch, COALESCED_ROOM, MAX_PACKET, READING_ROOM } from '../packet/batch.ts'
 import { Secret } from '../packet/bytes.ts'
 import { Cutter, holdsSuper, packetsIn, type SegmentArithmetic } from '../packet/cut.ts'
+import { readIpv4 as readWord } from '../packet/ip.ts'
 import { Merger } from '../packet/merge.ts'
 import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
@@ -180,6 +181,7 @@ export class Forwarder {
       if (verdict === Verdict.Forward) continue
       if (verdict === Verdict.Drop) {
         this.stats.addDrop(worker, batch.reason[i]!, packetsIn(batch, i))
+        if (batch.reason[i] === DropReason.UnknownSpi && this.punts.allowsStray(now)) this.stray(batch, i)
       } else if (batch.reason[i] === PuntReason.Ike && batch.port[i] === 0) {
         // The zero SPI is IKE's mark in UDP; as IP protocol 50 it is only an SPI that nobody has (RFC 4303 section 2.1).
         this.stats.addDrop(worker, DropReason.UnknownSpi)
@@ -190,6 +192,12 @@ export class Forwarder {
         this.stats.addDrop(worker, DropReason.PuntLimit)
       }
     }
+  }
+
+  private stray(batch: Batch, i: number): void {
+    const spi = readWord(batch.bytes, batch.offset[i]!)
+    const place = { local: batch.local[i]!, remote: batch.address[i]!, port: batch.port[i]! }
+    this.wires.tell({ kind: 'engine', events: [{ kind: 'stray', spi, ...place }] })
   }
 
   private punt(batch: Batch, i: number): void {

@@ -53,7 +53,11 @@ export function isakmpCounters(c: Control): CounterState {
   const groups: Record<string, Counters> = {
     general,
     ...Object.fromEntries(ISAKMP_GROUPS.map(([group, names]) => [group, of(names)])),
-    ipsec: { pairs: complete, pairsIncomplete: snapshot.children.length - complete, shortIcv: c.shortIcvs },
+    ipsec: {
+      pairs: complete,
+      pairsIncomplete: snapshot.children.length - complete,
+      shortIcv: c.engineEvents.shortIcvs,
+    },
     sad: { isakmpSas: snapshot.sas.length, peers: c.peers.all.size },
     spd: {
       isakmpPolicies: c.configuration.isakmp.policies.length,

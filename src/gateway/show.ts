@@ -306,7 +306,7 @@ export function logOutputs(c: LogConfig, log: Log): LogOutputState[] {
 
 export function counters(c: Control, more: CounterState): CounterState {
   return {
-    ike: { ...c.ike.snapshot().counters, 'short-icv': c.shortIcvs },
+    ike: { ...c.ike.snapshot().counters, 'short-icv': c.engineEvents.shortIcvs },
     l2tp: c.l2tp.snapshot().counters,
     ppp: c.sessions.pppCounters(),
     data: c.world.stats.totals(),

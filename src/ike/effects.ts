@@ -13,6 +13,8 @@ export type IkeInput =
   | { readonly kind: 'peerMoved'; readonly peer: number; readonly local: Ipv4; readonly remote: Endpoint }
   /** The data path has had packets of the peer lately: it lives. */
   | { readonly kind: 'heard'; readonly peer: number }
+  /** ESP came under an SPI that is not ours; native ESP has no ports: IKE's stand for them. */
+  | { readonly kind: 'strayEsp'; readonly spi: number; readonly local: Endpoint; readonly remote: Endpoint }
   /** The peer started anew over the SA with this inbound SPI, and is up there: what is older it has forgotten. */
   | { readonly kind: 'startedAnew'; readonly peer: number; readonly spi: number }
   /** An SA reached its hard byte limit. */

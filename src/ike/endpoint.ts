@@ -24,18 +24,20 @@ import {
   deletedCookies,
   hearsay,
   isError,
+  isInitialContact,
   notifyText,
   openInformational,
 } from './informational.ts'
 import { MainModes } from './main-mode-exchanges.ts'
 import { type ParsedHeader, parseHeader } from './message.ts'
 import type { Deletion, Notification } from './payload.ts'
-import { isInitialContact, Peers } from './peers.ts'
+import { Peers } from './peers.ts'
 import type { IkeConfig } from './policy.ts'
 import type { ClearMessage } from './protect.ts'
 import { follow, isUsed, QuickModes, rememberInformational } from './quick-mode-exchanges.ts'
 import { type ExchangeSnapshot, type IkeSnapshot, type Phase1Key, takeKeys, takeSnapshot } from './snapshot.ts'
 import { cookieKey, type EstablishedPhase1, isEstablished, type Peer, type Phase1, type Place } from './state.ts'
+import { Strays } from './strays.ts'
 import type { Timer } from './timers.ts'
 import { pairDeleted } from './unused.ts'
 
@@ -44,6 +46,7 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
   private readonly peers: Peers
   private readonly mainModes: MainModes
   private readonly quickModes: QuickModes
+  private readonly strays: Strays
   private readonly fragments = new Reassembler()
   private fragmentTimer: Timer | undefined
   private watcher: ((message: ClearMessage) => void) | undefined
@@ -53,6 +56,7 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     this.peers = new Peers(this.context)
     this.mainModes = new MainModes(this.context, this.peers)
     this.quickModes = new QuickModes(this.context, this.peers)
+    this.strays = new Strays(this.context, this.peers)
   }
 
   /** From now on new exchanges follow this; what is agreed stays agreed. */
@@ -134,6 +138,8 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
             this.peers.removeChild(peer!, child, 'it carried as many bytes as it may', true)
         return
       }
+      case 'strayEsp':
+        return this.strays.met(input.spi, input)
       case 'startedAnew': {
         const peer = this.peers.byId.get(input.peer)
         if (peer) this.peers.supersede(peer, input.spi)

@@ -159,3 +159,8 @@ export function notifyText(n: Notification): string {
   const text = printable(n.data, 64)
   return /^[\x20-\x7e]{4,}$/.test(text) && !text.includes('?') ? `${notifyName(n.type)}: ${text}` : notifyName(n.type)
 }
+
+/** Whether a notify is an authenticated INITIAL-CONTACT. */
+export function isInitialContact(n: Notification): boolean {
+  return n.type === Notify.InitialContact && (n.protocol === Protocol.Isakmp || n.protocol === Protocol.Esp)
+}

@@ -5,7 +5,6 @@
 
 import { Secret, toHex } from '../packet/bytes.ts'
 import { Allowance } from './allowance.ts'
-import { Notify, Protocol } from './constants.ts'
 import type { Context } from './context.ts'
 import { emitInformational, espDeletion, isakmpDeletion } from './informational.ts'
 import { Liveness } from './liveness.ts'
@@ -225,6 +224,10 @@ export class Peers {
     this.context.effect({ kind: 'installOutbound', sa: child.sa })
   }
 
+  at(place: Place): Iterable<Peer> {
+    return this.byPlace.get(placeKey(place)) ?? []
+  }
+
   findByInboundSpi(spi: number): { readonly peer: Peer; readonly child: Child } | undefined {
     return this.byInboundSpi.get(spi)
   }
@@ -342,9 +345,4 @@ export class Peers {
     }
     return undefined
   }
-}
-
-/** Whether a notify is an authenticated INITIAL-CONTACT. */
-export function isInitialContact(n: { type: number; protocol: number }): boolean {
-  return n.type === Notify.InitialContact && (n.protocol === Protocol.Isakmp || n.protocol === Protocol.Esp)
 }

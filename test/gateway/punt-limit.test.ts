@@ -47,3 +47,14 @@ describe('the limit on punts', () => {
     expect(passed(limit, 0, 5000, 100_000)).toBe(5000)
   })
 })
+
+describe('the limit on what is told of SPIs that nobody has', () => {
+  it('is fifty a second for everybody, and takes nothing from the punts', () => {
+    const limit = new PuntLimit()
+    const told = (now: number) => Array.from({ length: 10_000 }, () => limit.allowsStray(now)).filter(Boolean).length
+    expect(told(5000)).toBe(50)
+    expect(passed(limit, 0, 5000, 100_000)).toBe(5000)
+    expect(told(5999)).toBe(0)
+    expect(told(6000)).toBe(50)
+  })
+})

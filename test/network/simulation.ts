@@ -177,7 +177,8 @@ export class Simulation {
     // Whatever sleeps or is off comes back within a quarter of an hour, save those who sleep for hours.
     while (!this.host.serves || this.houses.some(h => h.asleep || h.off)) this.advance(MINUTE)
     for (const house of this.houses) if (!house.wanted) this.act(() => house.want())
-    this.advance(this.plan.quiet ? MINUTE : 2 * MINUTE + RECOVERY_MILLIS)
+    if (this.plan.quiet) this.advance(MINUTE)
+    else this.recovery(2 * MINUTE + RECOVERY_MILLIS)
     this.everybodyIsIn()
     const { connects } = this.explored
     this.renewals()
@@ -185,6 +186,15 @@ export class Simulation {
     while (agenda.now < end) this.everybodyPings(1001 + rng.below(this.plan.calmMillis > 10 * MINUTE ? MINUTE : 10_000))
     this.everybodyIsIn()
     if (this.explored.connects !== connects) fault('in calm, somebody had to connect again')
+  }
+
+  /** Users go on with their work, by which alone some clients find that they are connected no more. */
+  private recovery(duration: Millis): void {
+    const end = this.agenda.now + duration
+    while (this.agenda.now < end) {
+      this.advance(Math.min(MINUTE, end - this.agenda.now))
+      for (const house of this.houses) if (house.connected) this.ping(house)
+    }
   }
 
   /** Some let their phase 1 go or replace it, and then all their SAs: nobody is to notice. */
