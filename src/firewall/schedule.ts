@@ -25,8 +25,8 @@ const MINUTE: Millis = 60_000
 export class RuleSchedule {
   private deadlines = new Map<string, { readonly rule: FirewallRule; readonly at: Millis }>()
 
-  /** The same rule under the same number keeps its time; one that was changed begins anew. */
-  at(firewall: Firewall, moment: Moment): InForce {
+  /** The same rule under the same number keeps its time; one that was changed begins anew, unless we only look. */
+  at(firewall: Firewall, moment: Moment, begin = true): InForce {
     const deadlines: typeof this.deadlines = new Map()
     let until: Millis | undefined
     const sooner = (at: Millis) => {
@@ -47,7 +47,7 @@ export class RuleSchedule {
         return isActive(rule, moment.day, Math.floor(moment.secondOfDay / 60))
       }),
     }))
-    this.deadlines = deadlines
+    if (begin) this.deadlines = deadlines
     return { firewall: { ...firewall, policies }, until }
   }
 }

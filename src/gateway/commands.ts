@@ -1,6 +1,6 @@
 /** Carries out the router commands that vpnctl sends: SHOW and RESET here, what changes the configuration by its own table. */
 
-import { applyCommand, expandAlias } from '../alliedware/apply.ts'
+import { applyCommand, expandAlias, type Outcome } from '../alliedware/apply.ts'
 import { refusedOperations } from '../alliedware/commands/refused.ts'
 import type { Configuration, EncoKey, User } from '../alliedware/config.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
@@ -19,6 +19,8 @@ import { endFlow } from './show-firewall.ts'
 import type { Site } from './site.ts'
 
 export interface CommandWorld extends CertificateWorld, ShowWorld {
+  /** Makes the host's part of a changed configuration; answers why the host refused it, and then nothing has changed. */
+  readonly prepare?: (configuration: Configuration, site?: Site) => Promise<string | undefined>
   /** Takes a changed configuration into use, and another site where one is given; answers what is odd about it. */
   readonly configure: (configuration: Configuration, site?: Site) => Promise<string[]>
   /** Absent: there are neither flash nor a script to load. */
@@ -33,7 +35,19 @@ export interface CommandWorld extends CertificateWorld, ShowWorld {
 const DONE = 'Operation successful.'
 
 export async function carryOut(w: CommandWorld, text: string, caller: Caller): Promise<AdminAnswer> {
-  const outcome = applyCommand(withSecrets(w, replacedKey(w, text)), text)
+  const before = w.control.configuration
+  const outcome = applied(w, text)
+  if (outcome.kind !== 'acted' && outcome.kind !== 'held') return await carriedOut(w, outcome, caller)
+  return await w.control.changes.add(() =>
+    carriedOut(w, before === w.control.configuration ? outcome : applied(w, text), caller),
+  )
+}
+
+function applied(w: CommandWorld, text: string): Outcome {
+  return applyCommand(withSecrets(w, replacedKey(w, text)), text)
+}
+
+async function carriedOut(w: CommandWorld, outcome: Outcome, caller: Caller): Promise<AdminAnswer> {
   const { command } = outcome
   if (outcome.kind === 'nothing') return { exit: 0, text: '' }
   if (outcome.kind === 'refused' || command === undefined) {
@@ -97,6 +111,8 @@ async function change(
 ): Promise<AdminAnswer> {
   const { secrets } = w
   const [object, second] = command.object
+  const refusal = await w.prepare?.(configuration)
+  if (refusal !== undefined) return { exit: 1, text: `Error: ${refusal}` }
   // Keys go to the key store and nowhere else; dial-in users stay across restarts without a saved script.
   for (const key of configuration.encoKeys) {
     if (secrets.key(key.id) !== key.value) secrets.setKey(key.id, key.type, key.value)

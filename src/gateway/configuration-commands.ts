@@ -188,21 +188,34 @@ export interface ReloadOptions {
   readonly restart?: boolean
 }
 
-/** Takes a whole script into use as one transaction, and tells what it changed; one with faults changes nothing. */
+/**
+ * Takes a whole script into use as one transaction, and tells what it changed; one with faults, or whose firewall the host
+ * refuses, changes nothing.
+ */
 export async function reload(w: CommandWorld, o: ReloadOptions): Promise<AdminAnswer> {
-  if (w.files === undefined) return refusal('this gateway keeps no files')
-  const places = w.files.places(o.from)
-  const loaded = load(places, w.files.keys())
+  const { files } = w
+  if (files === undefined) return refusal('this gateway keeps no files')
+  return await w.control.changes.add(() => reloadNow(w, files, o))
+}
+
+async function reloadNow(w: CommandWorld, files: ScriptFiles, o: ReloadOptions): Promise<AdminAnswer> {
+  const places = files.places(o.from)
+  const loaded = load(places, files.keys())
   const answer = compared(w, loaded)
   const name = places.script
   if (answer.exit !== 0) {
     told(w, `Reload refused: ${name} has faults`, o.caller, Severity.Important)
     return answer
   }
+  const refused = await w.prepare?.(loaded.configuration, loaded.site)
+  if (refused !== undefined) {
+    told(w, `Reload refused: ${refused}`, o.caller, Severity.Important)
+    return refusal(refused)
+  }
   w.pki?.load()
   if (o.restart) for (const peer of [...w.control.peers.all.keys()]) hangUp(w.control, peer, 'the router restarts')
   const warnings = await w.configure(storeKeys(loaded.configuration, w.secrets), loaded.site)
-  w.files.running = name
+  files.running = name
   const odd = w.pki?.oddities(loaded.configuration) ?? []
   told(w, `Configuration reloaded from ${name}`, o.caller)
   const lines = [...warnings, ...odd].map(t => `Warning: ${t}`)

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { Configuration } from '../alliedware/config.ts'
+import type { Ruleset } from '../firewall/ruleset.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
 import type { HostCounters } from './host-counters.ts'
@@ -73,6 +74,7 @@ export class Daemon {
   private readonly closeLater: readonly number[]
   private devices: Devices
   private readonly hostFirewall: HostFirewall
+  private hostTrouble: string | undefined
 
   private constructor(parts: Parts) {
     this.control = parts.control
@@ -110,37 +112,54 @@ export class Daemon {
   /** Applies the rules in force to what the kernel forwards; answers what is wrong, where something is. */
   async applyFirewall(): Promise<string | undefined> {
     const { configuration, ruleset } = this.control
+    return (await this.hostRules(configuration, this.devices, ruleset, true))?.text
+  }
+
+  private hostRules(c: Configuration, devices: Devices, ruleset: Ruleset, anyway: boolean) {
     const { globals } = ruleset.nat
     return this.hostFirewall.apply(
       {
         firewall: ruleset.firewall,
-        ipsec: ipsecLists(configuration),
-        interfaces: surroundings(configuration, this.devices).interfaces,
-        devices: this.devices.byName,
+        ipsec: ipsecLists(c),
+        interfaces: surroundings(c, devices).interfaces,
+        devices: devices.byName,
         owned: Array.from({ length: globals.length / 2 }, (_, i) => ({
           first: globals[2 * i]!,
           last: globals[2 * i + 1]!,
         })),
         ports: [IKE_PORT, IKE_NAT_PORT],
       },
-      address => publicDevice(this.devices, address),
+      address => publicDevice(devices, address),
+      anyway,
     )
   }
 
   /** Rules came into force or ceased to be with time. */
   async rulesChanged(): Promise<void> {
-    const refusal = await this.applyFirewall()
+    const refusal = await this.control.changes.add(() => this.applyFirewall())
     if (refusal !== undefined) this.log.add({ severity: Severity.Critical, module: 'FIRE', text: refusal })
   }
 
-  /** Takes another configuration into use while serving. */
+  /**
+   * Makes the host's part of another configuration. Answers why the host refused it: then nothing has changed. What the host
+   * refused before, whatever it is, does not stand in the way of what has nothing to do with it.
+   */
+  async prepare(configuration: Configuration, site: Site = this.site): Promise<string | undefined> {
+    const devices = findDevices(configuration, site)
+    const ruleset = this.control.rulesUnder(configuration, surroundings(configuration, devices))
+    const refusal = await this.hostRules(configuration, devices, ruleset, false)
+    if (refusal?.another) return refusal.text
+    this.hostTrouble = refusal?.text
+    return undefined
+  }
+
+  /** Takes a configuration into use while serving, for which the host is prepared. */
   async configure(configuration: Configuration, site: Site = this.site): Promise<string[]> {
     const restart = site.workers === this.site.workers ? [] : ['"workers" counts from the next start on']
     this.site = site
     this.devices = findDevices(configuration, this.site)
     this.control.configure(configuration)
-    const refusal = await this.applyFirewall()
-    return [...restart, ...this.devices.warnings, ...(refusal === undefined ? [] : [refusal])]
+    return [...restart, ...this.devices.warnings, ...(this.hostTrouble === undefined ? [] : [this.hostTrouble])]
   }
 
   /** What the kernel counted in our table up to now. */

@@ -17,6 +17,13 @@ export type HostFirewallInput = Omit<NftablesInput, 'tableName' | 'tunDevice' | 
 /** Addresses of one translation that get a route and a proxy ARP entry. */
 const MOST_ADDRESSES = 1024
 
+/** The table was refused: the one before is in force. */
+export interface HostRefusal {
+  readonly text: string
+  /** It is another one than the configuration in use has: whoever asked for it is the cause. */
+  readonly another: boolean
+}
+
 export class HostFirewall {
   private readonly network: Network
   private readonly log: Log
@@ -25,7 +32,12 @@ export class HostFirewall {
   /** By address, in the order in which they came. */
   private readonly sessions = new Map<Ipv4, NftSession>()
   private readonly routed = new Map<Ipv4, string | undefined>()
+  /** What the table in force was made of. */
   private input: HostFirewallInput | undefined
+  /** The table of the configuration in use, but for the sessions, and whether it is in force. */
+  private asked: string | undefined
+  private inForce = false
+  private changes = 0
 
   constructor(network: Network, log: Log, tun: string, tunMtu: number) {
     this.network = network
@@ -35,22 +47,47 @@ export class HostFirewall {
   }
 
   /**
-   * Applies the firewall to what the kernel forwards; answers what is wrong, where something is. The table bears the TUN
+   * Applies the firewall to what the kernel forwards, as a whole or not at all; answers why not. The table bears the TUN
    * device's name: several gateways can run in one network namespace. `deviceFor` says where an address of ours is asked for.
+   * `anyway`: its configuration is in use already, and stays so where the table is refused. One call at a time.
    */
-  async apply(input: HostFirewallInput, deviceFor: (address: Ipv4) => string | undefined): Promise<string | undefined> {
+  async apply(
+    input: HostFirewallInput,
+    deviceFor: (address: Ipv4) => string | undefined,
+    anyway: boolean,
+  ): Promise<HostRefusal | undefined> {
+    const { input: before, asked, changes } = this
+    // Sessions that change from now on change the new table.
     this.input = input
+    this.asked = nftablesTable(this.whole(input, []))
+    const another = this.asked !== asked
+    if (another || !this.inForce) {
+      const refusal = await this.load(input)
+      if (refusal !== undefined) {
+        this.input = before
+        if (anyway) this.inForce = false
+        else this.asked = asked
+        if (before !== undefined && changes !== this.changes) await this.load(before)
+        return { text: `the firewall's nftables table was refused: ${refusal}`, another }
+      }
+    }
     this.route(input.owned ?? [], deviceFor)
+    return undefined
+  }
+
+  /** Puts a table in force, or none where none is needed; answers what nft said where it refused. */
+  private async load(input: HostFirewallInput): Promise<string | undefined> {
     const whole = this.whole(input)
     const text = nftablesTable(whole)
-    if (text === undefined) {
-      await this.network.removeTable()
-      return undefined
+    if (text === undefined) await this.network.removeTable()
+    else {
+      const refusal = await this.network.applyTable(whole.tableName, text)
+      if (refusal !== undefined) return refusal
     }
+    this.inForce = true
     const notice = nftablesNotice(whole)
     if (notice !== undefined) this.log.add({ severity: Severity.Notice, module: 'FIRE', text: notice })
-    const refusal = await this.network.applyTable(whole.tableName, text)
-    return refusal === undefined ? undefined : `the firewall's nftables table was refused: ${refusal}`
+    return undefined
   }
 
   sessionUp(address: Ipv4, user: string): void {
@@ -67,17 +104,18 @@ export class HostFirewall {
   }
 
   private change(session: NftSession, came: boolean): void {
+    this.changes++
     if (this.input === undefined) return
     const text = nftablesSession(this.whole(this.input), session, came)
     if (text !== undefined) this.network.changeTable(text)
   }
 
-  private whole(input: HostFirewallInput): NftablesInput {
+  private whole(input: HostFirewallInput, sessions = [...this.sessions.values()]): NftablesInput {
     return {
       ...input,
       tableName: `floatgate_${this.tun}`,
       tunDevice: this.tun,
-      sessions: [...this.sessions.values()],
+      sessions,
     }
   }
 

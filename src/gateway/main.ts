@@ -161,6 +161,7 @@ async function serve(o: Options): Promise<number> {
       hostCounters: () => daemon.hostCounters(),
       hostTables: () => daemon.hostTables(),
       captures: join(o.state, 'captures'),
+      prepare: (c, given) => daemon.prepare(c, given),
       configure: (c, given) => daemon.configure(c, given),
       files: {
         flash,

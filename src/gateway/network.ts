@@ -3,11 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nftablesDelete } from '../firewall/nftables.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import { CommandQueue } from './command-queue.ts'
 import { HostCounters } from './host-counters.ts'
 import { IpCommands } from './ip-commands.ts'
 import type { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
-import { CommandQueue, type RunResult, run } from './run.ts'
+import { type RunResult, run } from './run.ts'
 
 /** Between two bunches of changes: to start nft stops control for as long as copying its page tables takes. */
 const BREATH_MILLIS = 100

@@ -1,4 +1,4 @@
-/** Runs other programs: `ip` and `nft`. One at a time and in order, so that what one made the next one finds. */
+/** Runs other programs: `ip` and `nft`. */
 
 import { spawn } from 'node:child_process'
 
@@ -25,20 +25,4 @@ export function run(program: string, args: readonly string[], input = ''): Promi
     child.on('close', status => resolve({ status: status ?? 1, output: output.trim() }))
     child.stdin.end(input)
   })
-}
-
-/** A queue of commands: each starts when the one before has ended. */
-export class CommandQueue {
-  private tail: Promise<unknown> = Promise.resolve()
-
-  add<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.tail.then(work)
-    this.tail = result.catch(() => undefined)
-    return result
-  }
-
-  /** Resolves when everything added so far has ended. */
-  idle(): Promise<void> {
-    return this.tail.then(() => undefined)
-  }
 }

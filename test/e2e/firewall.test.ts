@@ -1,7 +1,8 @@
 /** Address translation on a running gateway: by the worker for an address of its own, by nftables for the host's. */
 
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { until } from '../support/command.ts'
+import { until, which } from '../support/command.ts'
 import { whyNoNetwork } from '../support/netns.ts'
 import { type ClientProgram, Office } from '../support/office.ts'
 import { accounts, gatewayPublic, officeScript, places } from '../support/plan.ts'
@@ -115,3 +116,57 @@ describe.skipIf(lacking !== undefined)('with several workers', () => {
     await other.hangUp()
   })
 })
+
+describe.skipIf(lacking !== undefined)('where nft refuses a table', () => {
+  const office = new Office()
+  const path = process.env['PATH']
+  const refusing = () => `${office.network.directory}/refusing`
+  beforeAll(async () => {
+    await office.raise(['c1', 'c3'])
+    // An nft that refuses whatever holds a certain port while a file is there.
+    const programs = `${office.network.directory}/bin`
+    mkdirSync(programs)
+    const nft = await which('nft')
+    const lines = ['#!/bin/sh', `[ -e ${refusing()} ] || exec ${nft} "$@"`, `input=$(cat)`]
+    lines.push('case "$input" in *4242*) echo "Error: no room for it" >&2; exit 1;; esac')
+    lines.push(`printf '%s\\n' "$input" | exec ${nft} "$@"`)
+    writeFileSync(`${programs}/nft`, lines.join('\n'), { mode: 0o755 })
+    process.env['PATH'] = `${programs}:${path}`
+    await office.startGateway(officeScript())
+  })
+  afterAll(async () => {
+    process.env['PATH'] = path
+    await office.remove()
+  })
+
+  it('a live change is refused whole, with the reason, and what runs goes on', async () => {
+    const client = office.dial('c1', accounts.dialin1, '--route', '192.168.8.0/24')
+    await client.connected()
+    const tables = () => office.inside('gw', 'nft', 'list', 'ruleset')
+    const rules = async () => (await office.vpnctl('show', 'config', 'dynamic=firewall')).output
+    const script = readFileSync(`${office.network.directory}/router.cfg`, 'utf8')
+    const [table, configuration] = [(await tables()).output, await rules()]
+    writeFileSync(refusing(), '')
+    const words = 'add firewall policy=main rule=40 int=eth0 action=allow protocol=tcp port=4242'
+    const refused = await office.vpnctl(...words.split(' '))
+    expect(refused.status).toBe(1)
+    expect(refused.output).toContain('no room for it')
+    writeFileSync(`${office.network.directory}/router.cfg`, `${script}\n${words}\ndelete user=dialin1\n`)
+    const reloaded = await office.vpnctl('reload')
+    expect(reloaded.status).toBe(1)
+    expect(reloaded.output).toContain('no room for it')
+    expect(await rules()).toBe(configuration)
+    expect(withoutCounts((await tables()).output)).toBe(withoutCounts(table))
+    // The user whom the reload would have deleted is still there, and his connection; others change what they like.
+    expect((await client.run('ping', '-n', '-c', '1', '-W', '3', '192.168.8.10')).output).toContain('1 received')
+    expect((await office.vpnctl('set', 'system', 'name=Still')).status).toBe(0)
+    rmSync(refusing())
+    expect((await office.vpnctl(...words.split(' '))).status).toBe(0)
+    expect((await tables()).output).toContain('4242')
+    await client.hangUp()
+  })
+})
+
+function withoutCounts(ruleset: string): string {
+  return ruleset.replace(/counter packets \d+ bytes \d+/g, 'counter')
+}
