@@ -178,6 +178,13 @@ export class Attempts {
     if (attempt?.outcome === 'trying') this.stuck(attempt, `; then: ${reason}`)
   }
 
+  /** What the peer did was no attempt to connect. */
+  forget(peer: number): void {
+    const attempt = this.byPeer.get(peer)
+    if (attempt) this.drop(attempt)
+    this.byPeer.delete(peer)
+  }
+
   /** Gives up attempts that fell silent. */
   expire(now: Millis): void {
     for (const a of this.all) if (a.outcome === 'trying' && now >= a.deadline) this.stuck(a)

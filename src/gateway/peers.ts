@@ -107,6 +107,8 @@ export class Peers {
         })
       }
       case 'peerDown':
+        // It made no attempt: it renewed what it had.
+        if (effect.joined !== undefined) this.to.attempts.forget(effect.peer)
         return this.down(effect.peer, effect.reason)
       case 'event':
         return this.event(effect.event)

@@ -75,7 +75,8 @@ export type IkeEffect =
       readonly reason: string
     }
   /** Nothing of the peer is left: neither an ISAKMP SA nor an ESP SA. Its row may be used again. */
-  | { readonly kind: 'peerDown'; readonly peer: number; readonly reason: string }
+  /** `joined`: what it had is this peer's now, which it was all along. */
+  | { readonly kind: 'peerDown'; readonly peer: number; readonly reason: string; readonly joined?: number }
   | { readonly kind: 'event'; readonly event: IkeEvent }
 
 /** Something to log, count or explain. `exchange` is the exchange's number as SHOW ISAKMP EXCHANGE prints it. */

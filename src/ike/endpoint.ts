@@ -310,9 +310,12 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
       for (const spi of d.spis) {
         const outboundSpi = new DataView(spi.buffer, spi.byteOffset).getUint32(0)
         tell(`DELETE of ESP SA ${outboundSpi.toString(16).padStart(8, '0')}`)
-        const child = peers.deleteByOutboundSpi(peer, outboundSpi)
-        if (child) pairDeleted(context, phase1, child)
-        else context.count('delete-unknown')
+        // Its inbound SPIs are our outbound ones.
+        const child = [...peer.children.values()].find(c => c.sa.outboundSpi === outboundSpi)
+        if (child) {
+          peers.removeChild(peer, child, 'the peer deleted it', false)
+          pairDeleted(context, phase1, child)
+        } else context.count('delete-unknown')
       }
       return
     }

@@ -7,6 +7,7 @@ import { Secret, toHex } from '../packet/bytes.ts'
 import { Allowance } from './allowance.ts'
 import type { Context } from './context.ts'
 import { emitInformational, espDeletion, isakmpDeletion } from './informational.ts'
+import { armKeepalive } from './keepalive.ts'
 import { Liveness } from './liveness.ts'
 import type { Payload } from './message.ts'
 import { formatIdentity, type Identification } from './payload.ts'
@@ -15,8 +16,6 @@ import { type Child, cookieKey, type EstablishedPhase1, type Peer, type Place, p
 
 /** A peer without ESP SA must leave its row to a new one after this long, when rows are short. */
 const CHILDLESS_MILLIS = 300_000
-/** RFC 3948 section 4 suggests 20 s. */
-const KEEPALIVE_MILLIS = 20_000
 /** More pairs than this at once no honest client has; the oldest goes. */
 const MAX_CHILDREN = 32
 const MAX_ISAKMP_SAS = 8
@@ -101,7 +100,7 @@ export class Peers {
       this.removePhase1(oldest, 'too many', true)
     }
     phase1.timer = this.context.timers.set(expires, () => this.expirePhase1(phase1))
-    this.armKeepalive(peer)
+    armKeepalive(this.context, peer)
     this.liveness.watch(peer)
   }
 
@@ -158,7 +157,33 @@ export class Peers {
     peer.place = place
     this.occupy(peer)
     this.context.count('peer-moved')
+    this.join(peer)
     return true
+  }
+
+  /**
+   * A client renewed its phase 1 from a new mapping of its NAT, which made it another peer, and now the one that it was comes
+   * from there too: it is one, and what it negotiates under the new phase 1 belongs to its tunnel. Only the peer whose
+   * packets have come there takes the other in: the other way round, one who has the group's key and forges his source
+   * could make himself a part of anybody.
+   */
+  private join(peer: Peer): void {
+    for (const twin of this.at(peer.place)) {
+      const same = twin.identityKey === peer.identityKey && twin.policy === peer.policy
+      if (twin === peer || !same || twin.children.size > 0 || peer.children.size === 0) continue
+      const all = [...peer.phase1s, ...twin.phase1s].sort((a, b) => a.state.sa.established - b.state.sa.established)
+      twin.phase1s.clear()
+      peer.phase1s.clear()
+      for (const p of all) {
+        p.state.sa.peer = peer
+        peer.phase1s.add(p)
+      }
+      this.settle(twin, `it is peer ${peer.id} at another port of its NAT`, peer.id)
+      armKeepalive(this.context, peer)
+      this.liveness.watch(peer)
+      this.context.count('peer-joined')
+      return
+    }
   }
 
   private occupy(peer: Peer): void {
@@ -297,13 +322,13 @@ export class Peers {
   }
 
   /** A peer with nothing left is down; what only answers is nothing. */
-  private settle(peer: Peer, reason: string): void {
+  private settle(peer: Peer, reason: string, joined?: number): void {
     if (peer.children.size === 0) for (const p of peer.phase1s) if (p.state.sa.retired) this.forgetPhase1(p)
     if (peer.phase1s.size > 0 || peer.children.size > 0 || !this.byId.delete(peer.id)) return
     this.vacate(peer)
     this.context.timers.cancel(peer.keepalive)
     this.liveness.forget(peer)
-    this.context.effect({ kind: 'peerDown', peer: peer.id, reason })
+    this.context.effect({ kind: 'peerDown', peer: peer.id, reason, ...(joined === undefined ? {} : { joined }) })
     this.context.rows.give(peer.id)
   }
 
@@ -316,33 +341,5 @@ export class Peers {
   informBy(phase1: EstablishedPhase1, payload: Payload): void {
     const { context } = this
     context.send(phase1.state.sa.peer.place, emitInformational(phase1, payload, context.dice))
-  }
-
-  /**
-   * Keepalives go out where the mapping to keep is ours, and to a Windows client behind a NAT: Vista and Server 2008
-   * before SP2 send none themselves. Phones keep their own, and would be woken up by ours.
-   */
-  private armKeepalive(peer: Peer): void {
-    const newest = [...peer.phase1s].at(-1)
-    const nat = newest?.state.sa.keys.nat
-    const wanted = nat !== undefined && (nat.server || (nat.client && newest!.start.microsoft))
-    this.context.timers.cancel(peer.keepalive)
-    peer.keepalive = undefined
-    if (!wanted || newest?.start.natFlavour === undefined) return
-    const again = (): void => {
-      this.context.effect({ kind: 'keepalive', local: peer.place.local, remote: peer.place.remote })
-      peer.keepalive = this.context.timers.set(this.context.now + KEEPALIVE_MILLIS, again)
-    }
-    peer.keepalive = this.context.timers.set(this.context.now + KEEPALIVE_MILLIS, again)
-  }
-
-  /** Drops what a peer's DELETE names: its inbound SPIs are our outbound ones. */
-  deleteByOutboundSpi(peer: Peer, outboundSpi: number): Child | undefined {
-    for (const child of peer.children.values()) {
-      if (child.sa.outboundSpi !== outboundSpi) continue
-      this.removeChild(peer, child, 'the peer deleted it', false)
-      return child
-    }
-    return undefined
   }
 }

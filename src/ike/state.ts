@@ -68,7 +68,7 @@ export interface IsakmpSa {
   readonly keys: MainModeKeys
   /** The last ciphertext block of main mode, from which every later exchange's IV comes. */
   readonly lastBlock: Uint8Array
-  readonly peer: Peer
+  peer: Peer
   readonly identity: string
   readonly established: Millis
   readonly expires: Millis

@@ -166,3 +166,28 @@ describe('who is somebody else', () => {
     expect(w.attempts).toMatchObject([{ outcome: 'connected' }])
   })
 })
+
+describe('a client that renews its phase 1 from a new mapping of its NAT', () => {
+  const renewed = (w: World, guest: Guest, ports: { 500: number; 4500: number }) => {
+    Object.assign(guest.o.ports!, { 500: 31_003, 4500: 31_004 })
+    w.act(guest, { kind: 'renewPhase1' })
+    Object.assign(guest.o.ports!, ports)
+  }
+
+  it('is one peer as soon as its own packets come from there: what it negotiates then carries its tunnel', () => {
+    const w = new World()
+    const guest = w.guest({ ...anna, ports: { ...anna.ports! } })
+    w.connect(guest)
+    renewed(w, guest, { 500: 31_003, 4500: 31_004 })
+    pingsThrough(w, guest)
+    expect(w.control.ike.snapshot().sas).toHaveLength(1)
+    for (let i = 0; i < 2; i++) {
+      w.act(guest, { kind: 'rekey' })
+      pingsThrough(w, guest)
+      w.advance(120_000)
+      pingsThrough(w, guest)
+    }
+    oneOfEach(w)
+    expect(w.attempts).toMatchObject([{ outcome: 'connected' }])
+  })
+})

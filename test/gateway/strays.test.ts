@@ -18,7 +18,12 @@ const neighbour: GuestOptions = {
   address: ipv4('10.1.0.12'),
   ports: { 500: 32_001, 4500: 32_002 },
 }
-const open: GuestOptions = { ...neighbour, profile: windowsXp, outer: undefined, ports: undefined } as GuestOptions
+const open: GuestOptions = {
+  profile: windowsXp,
+  user: 'ben',
+  password: 'bananas',
+  address: ipv4('198.51.100.10'),
+}
 
 /** We end its pair, and the DELETE is lost. */
 function forget(w: World, guest: Guest): void {

@@ -395,3 +395,38 @@ describe('the choice of a Quick Mode proposal', () => {
     expect(events(gateway.take(), 'failed')[0]).toMatchObject({ cause: 'bad-identity' })
   })
 })
+
+describe('one who has the key of the group, its names and a forged source', () => {
+  it('never becomes a part of a client, where that client has not come to his place itself', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway)
+    client.connect()
+    const [mine] = gateway.endpoint.snapshot().sas
+    const stranger = new Client(gateway, { seed: 'stranger', outside: ipv4('198.51.100.66') }).mainMode()
+    stranger.outside = client.outside
+    gateway.take()
+    stranger.send(stranger.ike.areYouThere(1))
+    expect(of(gateway.take(), 'peerMoved')).toHaveLength(1)
+    expect(gateway.count('peer-joined')).toBe(0)
+    const { sas, children } = gateway.endpoint.snapshot()
+    expect(new Set(sas.map(s => s.peer)).size).toBe(2)
+    expect(children.map(c => c.peer)).toEqual([mine!.peer])
+  })
+
+  it('is taken in by a client that comes to his place: whoever is there under its name is it', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway)
+    client.connect()
+    const [mine] = gateway.endpoint.snapshot().sas
+    const renewed = new Client(gateway, { seed: 'renewed', ports: { 500: 1031, 4500: 1032 } }).mainMode()
+    expect(gateway.endpoint.snapshot().sas).toHaveLength(2)
+    client.ports = renewed.ports
+    gateway.take()
+    client.send(client.ike.areYouThere(1))
+    expect(of(gateway.take(), 'peerDown')).toMatchObject([{ joined: mine!.peer }])
+    const { sas } = gateway.endpoint.snapshot()
+    expect(sas.map(s => s.peer)).toEqual([mine!.peer, mine!.peer])
+    renewed.quickMode()
+    expect(gateway.endpoint.snapshot().children.map(c => c.peer)).toEqual([mine!.peer, mine!.peer])
+  })
+})
