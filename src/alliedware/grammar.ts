@@ -59,6 +59,8 @@ export type Kind =
   | 'firewall NAT'
   | 'firewall rule'
   | 'firewall list'
+  | 'firewall UDP port timeout'
+  | 'firewall limit rule'
   | 'SA specification'
   | 'bundle specification'
   | 'IPsec policy'

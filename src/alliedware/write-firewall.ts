@@ -19,8 +19,15 @@ export function writeFirewallPolicy(p: FirewallPolicy): string[] {
       udptimeout: minutes(p.udpTimeoutSeconds, 1200),
       othertimeout: minutes(p.otherTimeoutSeconds, 1200),
       icmptimeout: minutes(p.icmpTimeoutSeconds, 60),
+      esptimeout: p.espTimeoutSeconds === undefined ? undefined : minutes(p.espTimeoutSeconds, -1),
       ftpdataport: p.ftpDataPort,
     }),
+    ...p.udpPortTimeouts.map(u =>
+      line(`add ${head}`, {
+        udpporttimeout: u.port,
+        timeout: u.seconds === undefined ? 'default' : Math.floor(u.seconds / 60),
+      }),
+    ),
     ...lineIfAny(`disable ${head}`, {
       icmp_forwarding: missing(ICMP_KINDS, p.icmpForwarding),
       options: missing(IP_OPTION_KINDS, p.ipOptions),

@@ -58,6 +58,7 @@ const writers: Readonly<Record<Section, (c: Configuration) => string[]>> = {
   FIREWALL: c => [
     ...when(c.firewall.enabled, 'enable firewall'),
     ...when(c.firewall.notifyManagers === false, 'disable firewall notify=manager'),
+    ...lineIfAny('set firewall', { maxfragments: c.firewall.maxFragments }),
     ...c.firewall.policies.flatMap(writeFirewallPolicy),
   ],
   SSH: c => writeSsh(c.ssh),

@@ -284,6 +284,7 @@ function connect(
   }
   if (row < 0) return DropReason.FlowTableFull
   if (expected >= 0) tables.ftp.done(expected)
+  flows.fromOutside[row] = ruleset.outside[p.from]!
   track(flows, row, false, bytes, h, ruleset, policy, now)
   if (translated && p.fromClient && ruleset.ftp[policy] !== 0 && h.destinationPort === FTP_PORT) refuseSack(bytes, h)
   tables.opened = true

@@ -28,6 +28,8 @@ export class FlowColumns {
   readonly mate: Int32Array
   /** 1 in the row of a translated flow's answers. */
   readonly isAnswer: Uint8Array
+  /** 1 where somebody outside began it. */
+  readonly fromOutside: Uint8Array
   /** What window.ts remembers; two by row, for what the source sends and for what comes back. */
   readonly seenTcp: Uint8Array
   readonly scale: Uint8Array
@@ -58,6 +60,7 @@ export class FlowColumns {
     this.hook = new Uint8Array(n)
     this.mate = new Int32Array(n).fill(-1)
     this.isAnswer = new Uint8Array(n)
+    this.fromOutside = new Uint8Array(n)
     this.seenTcp = new Uint8Array(n)
     this.scale = new Uint8Array(2 * n)
     this.sent = new Int32Array(2 * n)

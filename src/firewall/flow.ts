@@ -184,6 +184,7 @@ export class FlowTable extends FlowColumns {
     this.hook[row] = Hook.None
     this.mate[row] = -1
     this.isAnswer[row] = 0
+    this.fromOutside[row] = 0
     this.seenTcp[row] = 0
     this.shifted[row] = 0
     this.shiftBefore[row] = 0

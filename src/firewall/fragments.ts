@@ -11,7 +11,8 @@ import type { Headers } from './headers.ts'
 const WAYS = 4
 const SETS = 512
 const ROWS = WAYS * SETS
-/** Fragments of one datagram: 64 kB in packets of 1400 bytes. */
+/** Fragments of one datagram that MAXFRAGMENTS may allow at most, and where it says nothing: 64 kB in packets of 1400 bytes. */
+const ROOM = 50
 export const MOST_FRAGMENTS = 48
 
 export class FragmentTable {
@@ -27,10 +28,16 @@ export class FragmentTable {
   private readonly expires = new Float64Array(ROWS).fill(Number.NEGATIVE_INFINITY)
   /** What has come of each datagram: its fragments' beginnings and ends, their bytes, and where its end is once that is known. */
   private readonly pieces = new Uint8Array(ROWS)
-  private readonly starts = new Uint16Array(ROWS * MOST_FRAGMENTS)
-  private readonly ends = new Uint16Array(ROWS * MOST_FRAGMENTS)
+  private readonly starts = new Uint16Array(ROWS * ROOM)
+  private readonly ends = new Uint16Array(ROWS * ROOM)
   private readonly bytes = new Uint32Array(ROWS)
   private readonly whole = new Uint32Array(ROWS)
+  private limit = MOST_FRAGMENTS
+
+  /** How many fragments of one datagram may pass, from now on. */
+  allow(most: number): void {
+    this.limit = Math.min(most, ROOM)
+  }
 
   /** Remembers a first fragment that passed; the oldest of its set makes room. Answers its row. */
   record(h: Headers, now: Millis): number {
@@ -73,10 +80,10 @@ export class FragmentTable {
     const start = h.fragmentOffset
     const end = start + h.transportLength
     if (!this.fits(row, start, end)) return false
-    const base = row * MOST_FRAGMENTS
+    const base = row * ROOM
     const n = this.pieces[row]!
     for (let i = base; i < base + n; i++) if (this.starts[i] === start && this.ends[i] === end) return true
-    if (n === MOST_FRAGMENTS) return false
+    if (n >= this.limit) return false
     this.starts[base + n] = start
     this.ends[base + n] = end
     this.pieces[row] = n + 1
@@ -88,7 +95,7 @@ export class FragmentTable {
   }
 
   private fits(row: number, start: number, end: number): boolean {
-    const base = row * MOST_FRAGMENTS
+    const base = row * ROOM
     for (let i = base; i < base + this.pieces[row]!; i++) {
       const same = this.starts[i] === start && this.ends[i] === end
       if (!same && start < this.ends[i]! && end > this.starts[i]!) return false

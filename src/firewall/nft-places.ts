@@ -57,6 +57,12 @@ export function places(input: NftablesInput): Place[] {
   return out
 }
 
+/** The devices of a policy's interfaces of one type, without those that have none; the sessions' is the TUN device. */
+export function devicesOf(input: NftablesInput, policy: FirewallPolicy, type: 'private' | 'public'): string[] {
+  const found = policy.interfaces.filter(i => i.type === type).flatMap(i => deviceOf(input, i.name) ?? [])
+  return [...new Set(found)]
+}
+
 /** The device of an interface; all dynamic ones are the TUN device. */
 export function deviceOf(input: NftablesInput, name: string): string | undefined {
   if (isDynamic(name)) return input.tunDevice

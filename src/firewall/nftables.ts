@@ -9,6 +9,7 @@
  */
 
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
+import { fragmentChain } from './nft-fragments.ts'
 import { ipsecChains } from './nft-ipsec.ts'
 import { device, join, matchOf, ranges } from './nft-match.ts'
 import { destinationNat, sourceNat } from './nft-nat.ts'
@@ -24,6 +25,7 @@ import {
   rulesOf,
 } from './nft-places.ts'
 import { changeSets, fillSets, setLines } from './nft-sets.ts'
+import { timeoutChain } from './nft-timeouts.ts'
 import { type Firewall, type FirewallPolicy, type FirewallRule, ICMP_KINDS, type IcmpKind } from './policy.ts'
 import { isForward } from './rules.ts'
 import { isDynamic, relate, sameName } from './zones.ts'
@@ -64,8 +66,10 @@ function firewallChains(input: NftablesInput): string[] {
   if (!firewall.enabled || firewall.policies.length === 0) return []
   const places = publicPlaces(input)
   return [
+    ...fragmentChain(input, places),
     ...notrack(input, places),
     ...inputChains(input, places),
+    ...timeoutChain(input),
     ...forwardChains(input),
     ...destinationNat(input, places),
     ...sourceNat(input),
@@ -210,7 +214,7 @@ const ICMP_TYPES: Readonly<Record<IcmpKind, string>> = {
   unreachable: 'destination-unreachable',
 }
 
-/** What a policy does not forward. Fragments the kernel has put together before; of options it can name the route alone. */
+/** What a policy does not forward. Fragments are together again by now; of options the kernel can name the route alone. */
 function notForwarded(policies: readonly FirewallPolicy[]): string[] {
   const types = ICMP_KINDS.filter(kind => policies.some(p => !p.icmpForwarding.includes(kind))).map(k => ICMP_TYPES[k])
   const routes = policies.some(p => !p.ipOptions.includes('record_route'))

@@ -88,6 +88,13 @@ export interface AddressList {
   readonly addresses: readonly AddressRange[]
 }
 
+/** ADD FIREWALL POLICY UDPPORTTIMEOUT=port: how long UDP to this port of the public side is remembered, from its first packet on. */
+export interface UdpPortTimeout {
+  readonly port: number
+  /** Undefined: as long as UDPTIMEOUT says. */
+  readonly seconds: number | undefined
+}
+
 export interface FirewallPolicy {
   readonly name: string
   readonly interfaces: readonly FirewallInterface[]
@@ -99,6 +106,10 @@ export interface FirewallPolicy {
   readonly udpTimeoutSeconds: number
   readonly otherTimeoutSeconds: number
   readonly icmpTimeoutSeconds: number
+  /** ESP of others that passes through; undefined: as other protocols. */
+  readonly espTimeoutSeconds: number | undefined
+  /** By port. */
+  readonly udpPortTimeouts: readonly UdpPortTimeout[]
   readonly lists: readonly AddressList[]
   /** Sessions reach no other session. */
   readonly isolation: boolean
@@ -121,6 +132,8 @@ export interface Firewall {
   readonly policies: readonly FirewallPolicy[]
   /** Attacks are told on the terminals of managers; absent: they are. */
   readonly notifyManagers?: boolean
+  /** Fragments of one datagram that pass; absent: MOST_FRAGMENTS. */
+  readonly maxFragments?: number
 }
 
 /** What a policy has that CREATE makes. */
@@ -129,6 +142,8 @@ export const FIREWALL_DEFAULTS = {
   udpTimeoutSeconds: 1200,
   otherTimeoutSeconds: 1200,
   icmpTimeoutSeconds: 60,
+  espTimeoutSeconds: undefined,
+  udpPortTimeouts: [],
   lists: [],
   isolation: false,
   ping: false,

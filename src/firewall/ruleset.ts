@@ -89,6 +89,9 @@ export interface Ruleset {
   readonly udpTimeouts: Float64Array
   readonly otherTimeouts: Float64Array
   readonly icmpTimeouts: Float64Array
+  readonly espTimeouts: Float64Array
+  /** By policy: timeouts of single ports of UDP on the public side. */
+  readonly udpPortTimeouts: readonly ReadonlyMap<number, Millis>[]
   /** By policy: a bit for each of ICMP_KINDS, IP_OPTION_KINDS and FRAGMENT_KINDS that passes, and whether PING does. */
   readonly icmp: Uint8Array
   readonly options: Uint8Array
@@ -153,6 +156,10 @@ export function buildRuleset(firewall: Firewall, surroundings: Surroundings): Ru
     udpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.udpTimeoutSeconds)),
     otherTimeouts: Float64Array.from(firewall.policies, p => timeout(p.otherTimeoutSeconds)),
     icmpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.icmpTimeoutSeconds)),
+    espTimeouts: Float64Array.from(firewall.policies, p => timeout(p.espTimeoutSeconds ?? p.otherTimeoutSeconds)),
+    udpPortTimeouts: firewall.policies.map(
+      p => new Map(p.udpPortTimeouts.map(u => [u.port, timeout(u.seconds ?? p.udpTimeoutSeconds)])),
+    ),
     icmp: Uint8Array.from(firewall.policies, p => bits(ICMP_KINDS, p.icmpForwarding)),
     options: Uint8Array.from(firewall.policies, p => bits(IP_OPTION_KINDS, p.ipOptions)),
     fragments: Uint8Array.from(firewall.policies, p => bits(FRAGMENT_KINDS, p.fragments)),

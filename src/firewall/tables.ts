@@ -7,7 +7,7 @@ import type { Passage } from './connect.ts'
 import { Draws, seededFill } from './draws.ts'
 import { FirewallEvents } from './events.ts'
 import { FlowTable, type FlowTableSize, type Tuple } from './flow.ts'
-import { FragmentTable } from './fragments.ts'
+import { FragmentTable, MOST_FRAGMENTS } from './fragments.ts'
 import { FtpExpectations } from './ftp.ts'
 import { Headers } from './headers.ts'
 import type { PolicyCount } from './report.ts'
@@ -104,6 +104,7 @@ export class FirewallTables {
     const before = this.ruleHits()
     const counted = this.policyCounts()
     this.current = ruleset
+    this.fragments.allow(ruleset.firewall.maxFragments ?? MOST_FRAGMENTS)
     this.counts = Float64Array.from(
       ruleset.firewall.policies.flatMap(p => countsOf(counted.find(c => c.policy === p.name))),
     )

@@ -41,19 +41,32 @@ export function track(
   } else {
     if (reversed) flows.state[row] = FlowState.Established
     if (h.protocol === IpProtocol.Udp) {
-      const configured = ruleset.udpTimeouts[policy]!
       const proven =
         forward >= UDP_PROOF_PACKETS ||
         reverse >= UDP_PROOF_PACKETS ||
         h.sourcePort === SIP_PORT ||
         h.destinationPort === SIP_PORT
-      lifetime = proven ? configured : Math.min(configured, Timeout.udpUnproven)
+      lifetime = udpLifetime(flows, row, proven, ruleset, policy)
+    } else if (h.protocol === IpProtocol.Esp) {
+      lifetime = ruleset.espTimeouts[policy]!
     } else {
       lifetime = h.protocol === IpProtocol.Icmp ? ruleset.icmpTimeouts[policy]! : ruleset.otherTimeouts[policy]!
     }
   }
   flows.touch(row, now, now + lifetime)
   return true
+}
+
+/** What is said of the port on the public side holds at once; everything else has to prove itself first. */
+function udpLifetime(flows: FlowTable, row: number, proven: boolean, ruleset: Ruleset, policy: number): Millis {
+  const ports = ruleset.udpPortTimeouts[policy]!
+  if (ports.size > 0) {
+    const port = flows.fromOutside[row] === 1 ? flows.sourcePort[row]! : flows.destinationPort[row]!
+    const special = ports.get(port)
+    if (special !== undefined) return special
+  }
+  const configured = ruleset.udpTimeouts[policy]!
+  return proven ? configured : Math.min(configured, Timeout.udpUnproven)
 }
 
 /**

@@ -47,7 +47,7 @@ async function firewallState({ control }: ShowWorld): Promise<print.FirewallStat
   return {
     enabled: firewall.enabled,
     notify: firewall.notifyManagers === false ? [] : ['manager'],
-    maximumFragments: MOST_FRAGMENTS,
+    maximumFragments: firewall.maxFragments ?? MOST_FRAGMENTS,
     sessions: {
       maximum: MAX_FLOWS * control.world.data.workers,
       peak: sum(r => r.peak),

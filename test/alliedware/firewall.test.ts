@@ -123,6 +123,39 @@ describe('FTPDATAPORT', () => {
   })
 })
 
+describe('timeouts', () => {
+  it('are by protocol, and by ports of UDP', () => {
+    const add = 'add fire poli=main udpp='
+    const { policy, written, faults } = read(
+      `set fire poli=main esp=10\n${add}514\n${add}123 timeo=0\n${add}53 timeo=DEF`,
+    )
+    expect(faults).toEqual([])
+    expect(policy).toMatchObject({
+      espTimeoutSeconds: 600,
+      udpPortTimeouts: [
+        { port: 53, seconds: undefined },
+        { port: 123, seconds: 30 },
+        { port: 514, seconds: undefined },
+      ],
+    })
+    expect(written).toContain('esptimeout=10\n')
+    expect(written).toContain('add firewall policy=main udpporttimeout=123 timeout=0\n')
+    expect(written).toContain('add firewall policy=main udpporttimeout=53 timeout=default\n')
+  })
+
+  it('of a port change and go', () => {
+    const add = 'add fire poli=main udpp=123 timeo=5\n'
+    expect(read(`${add}set fire poli=main udpp=123 timeo=7`).policy.udpPortTimeouts).toEqual([
+      { port: 123, seconds: 420 },
+    ])
+    expect(read(`${add}del fire poli=main udpp=123`).policy.udpPortTimeouts).toEqual([])
+    expect(read(`${add}${add}`).faults.join()).toMatch(/already/)
+    expect(read('set fire poli=main udpp=123 timeo=7').faults.join()).toMatch(/does not exist/)
+    expect(read('del fire poli=main udpp=123').faults.join()).toMatch(/does not exist/)
+    expect(read('add fire poli=main udpp=0').faults).toHaveLength(1)
+  })
+})
+
 describe('what a policy passes', () => {
   it('is switched kind by kind', () => {
     expect(read('').policy).toMatchObject({ icmpForwarding: ICMP_KINDS, ping: false, isolation: false })
@@ -175,10 +208,11 @@ describe('what the firewall looks out for', () => {
     expect(read('ena fire poli=main log=inatc').faults.join()).toMatch(/INATCP/)
   })
 
-  it('keeps what it has not, for the router', () => {
-    const kept = read('set fire maxf=20\nena fire poli=main acc')
-    expect(kept.faults).toEqual([])
-    expect(kept.written).toMatch(/set firewall maxfragments=20\n/)
+  it('counts fragments as it is told', () => {
+    const set = readScript('set fire maxf=20', { values: {}, keys: [] })
+    expect(set.configuration.firewall.maxFragments).toBe(20)
+    expect(writeScript(set.configuration)).toMatch(/set firewall maxfragments=20\n/)
+    expect(read('set fire maxf=7').faults.join()).toMatch(/8 to 50/)
   })
 
   it('tells managers, unless that is disabled', () => {

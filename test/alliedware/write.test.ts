@@ -169,6 +169,13 @@ const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
     udpTimeoutSeconds: minutes,
     otherTimeoutSeconds: minutes,
     icmpTimeoutSeconds: minutes,
+    espTimeoutSeconds: maybe(minutes),
+    udpPortTimeouts: fc
+      .uniqueArray(fc.record({ port: fc.integer({ min: 1, max: 65535 }), seconds: maybe(minutes) }), {
+        selector: u => u.port,
+        maxLength: 3,
+      })
+      .map(list => [...list].sort((a, b) => a.port - b.port)),
     ftpDataPort: fc.constantFrom('rfc' as const, 'any' as const, undefined),
     attacks,
     log: subsetOf(LOG_OPTIONS.map(o => o.toLowerCase())),
@@ -440,6 +447,7 @@ const configuration: fc.Arbitrary<Configuration> = fc
               enabled: bool,
               policies: fc.uniqueArray(firewallPolicy, { ...byName, maxLength: 2 }),
               notifyManagers: fc.constant(false as const),
+              maxFragments: fc.integer({ min: 8, max: 50 }),
             },
             { requiredKeys: ['enabled', 'policies'] },
           ),

@@ -4,10 +4,10 @@
  *
  * A step is `side protocol source > destination = fate`. Sides are `in` (from inside) and `out` (from outside). A is the
  * inside host, B another, X the far host of the case, Y its neighbour, G a global address, H the next, N a name inside.
- * A small letter is a port that the first fate to speak of it drew. Fates are the ends as the packet leaves, or `drop`.
+ * `udp/3` is a datagram in three fragments. A small letter is a port that the first fate to speak of it drew. Fates are the ends as the packet leaves, or `drop`.
  */
 
-import type { FirewallNat, FirewallPolicy, FirewallRule } from '../../src/firewall/policy.ts'
+import type { Firewall, FirewallNat, FirewallPolicy, FirewallRule } from '../../src/firewall/policy.ts'
 import type { Moment } from '../../src/firewall/schedule.ts'
 import { type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import { ALICE, BOB, one, port, rule } from './office.ts'
@@ -16,6 +16,7 @@ import { GLOBAL, nat } from './translation.ts'
 export interface Case {
   readonly name: string
   readonly policy?: Partial<FirewallPolicy>
+  readonly firewall?: Partial<Firewall>
   readonly nats?: readonly FirewallNat[]
   readonly rules?: readonly FirewallRule[]
   /** Noon on a Wednesday where nothing is said. */
@@ -169,6 +170,38 @@ export const cases: readonly ((x: Ipv4) => Case)[] = [
       in udp A:6 > X:6 = A:6 > X:6
       out error X > A about A:6 > X:6 = X > A about A:6 > X:6
       out expired X > A about A:6 > X:6 = drop`,
+  }),
+  () => ({
+    name: 'fragments that the policy does not forward',
+    policy: { fragments: ['icmp'] },
+    rules: [rule({ ...allow, number: 1 })],
+    steps: `
+      in udp/2 A:1 > X:2 = drop
+      in udp A:1 > X:2 = A:1 > X:2
+      in icmp:8/3 A:5 > X:5 = A:5 > X:5
+      in gre/2 A:0 > X:0 = drop
+      out udp/2 X:1 > A:3 = drop
+      out udp X:1 > A:3 = X:1 > A:3
+      out icmp:8/2 X:6 > A:6 = X:6 > A:6
+      out gre/2 X:0 > A:0 = drop`,
+  }),
+  () => ({
+    name: 'MAXFRAGMENTS',
+    firewall: { maxFragments: 8 },
+    rules: [rule({ ...allow, number: 1, protocol: 17 })],
+    steps: `
+      in udp/8 A:1 > X:2 = A:1 > X:2
+      in udp/9 A:1 > X:2 = drop
+      in udp/8 A:1 > X:2 = A:1 > X:2
+      out udp/8 X:3 > A:4 = X:3 > A:4
+      out udp/12 X:3 > A:4 = drop
+      out udp X:3 > A:4 = X:3 > A:4`,
+  }),
+  () => ({
+    name: 'as many fragments as there are where nothing is said',
+    steps: `
+      in udp/40 A:1 > X:2 = A:1 > X:2
+      out udp/40 X:2 > A:1 = X:2 > A:1`,
   }),
   () => ({
     name: 'rules by the hour: not now',

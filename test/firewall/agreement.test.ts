@@ -4,17 +4,33 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type NftablesInput, type NftSession, nftablesSession, nftablesTable } from '../../src/firewall/nftables.ts'
 import type { Firewall, FirewallPolicy } from '../../src/firewall/policy.ts'
+import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { RuleSchedule } from '../../src/firewall/schedule.ts'
 import { checksum } from '../../src/packet/checksum.ts'
 import { emitIpv4, formatIpv4, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { type Case, cases, NAME, NOON } from './agreement-table.ts'
 import { KernelRouter, whyNoKernelRouter } from './kernel.ts'
-import { ALICE, BOB, firewall, icmpMessage, one, policy, port, rule, SURROUNDINGS, TCP, tcp, udp } from './office.ts'
-import { ends, GLOBAL, received, sent, translating } from './translation.ts'
+import {
+  ALICE,
+  BOB,
+  firewall,
+  fragments,
+  icmpMessage,
+  one,
+  policy,
+  port,
+  rule,
+  SURROUNDINGS,
+  TCP,
+  tcp,
+  udp,
+} from './office.ts'
+import { AROUND, ends, GLOBAL, received, sent, translating } from './translation.ts'
 
 /** What enforces a policy: says how a packet left, or undefined. `passes`: what is expected, for those who wait. */
 interface Enforcer {
   pass(side: string, packet: Uint8Array, passes: boolean): Promise<Uint8Array | undefined>
+  readonly reassembles?: true
 }
 
 /** The case's policy with its inside interface by name. */
@@ -28,12 +44,12 @@ function firewallOf(c: Case, inside: string): Firewall {
     nats: (c.nats ?? []).map(n => ({ ...n, interface: own(n.interface) })),
     rules: (c.rules ?? []).map(r => ({ ...r, interface: own(r.interface) })),
   }
-  return new RuleSchedule().at(firewall(rules), c.moment ?? NOON).firewall
+  return new RuleSchedule().at({ ...firewall(rules), ...c.firewall }, c.moment ?? NOON).firewall
 }
 
 function worker(c: Case): Enforcer {
-  const { nats, rules, ...change } = firewallOf(c, 'dyn-dynamic').policies[0]!
-  const t = translating(nats, rules, change)
+  const t = translating([])
+  t.setRuleset(buildRuleset(firewallOf(c, 'dyn-dynamic'), AROUND))
   const session = (packet: Uint8Array) => (readIpv4(packet, 12) === ALICE ? 1 : 2)
   return {
     pass: async (side, packet) => {
@@ -60,6 +76,7 @@ const input = (rules: Firewall, sessions = connected): NftablesInput => ({
 function kernel(router: KernelRouter, c: Case): Enforcer {
   router.nft(nftablesTable(input(firewallOf(c, 'vlan1')))!)
   return {
+    reassembles: true,
     pass: async (side, packet, passes) => {
       const passage = await router.send(side === 'in' ? 'lan' : 'wan', packet, passes)
       // What is nobody's here the router sends back to where it came from.
@@ -85,16 +102,22 @@ function identified(packet: Uint8Array): Uint8Array {
 const INSIDE = 1000
 const OUTSIDE = 9000
 
-function build(kind: string, side: string, from: End, to: End): Uint8Array {
+/** `more` bytes of payload than it needs. */
+function build(kind: string, side: string, from: End, to: End, more = 0): Uint8Array {
   const [protocol, detail = ''] = kind.split(':') as [string, string?]
   const [flags = '', at] = detail.split('@')
   switch (protocol) {
     case 'udp':
-      return udp(from.address, from.port, to.address, to.port)
+      return udp(from.address, from.port, to.address, to.port, 4 + more)
     case 'gre':
-      return emitIpv4({ source: from.address, destination: to.address, protocol: 47, payload: new Uint8Array(8) })
+      return emitIpv4({
+        source: from.address,
+        destination: to.address,
+        protocol: 47,
+        payload: new Uint8Array(8 + more),
+      })
     case 'icmp':
-      return icmpMessage(from.address, to.address, Number(detail), 0, from.port, new Uint8Array(16))
+      return icmpMessage(from.address, to.address, Number(detail), 0, from.port, new Uint8Array(16 + more))
     case 'tcp': {
       const bits = [...flags].reduce((sum, f) => sum | { S: TCP.SYN, A: TCP.ACK, R: TCP.RST, F: TCP.FIN }[f]!, 0)
       const own = side === 'in' ? INSIDE : OUTSIDE
@@ -104,6 +127,19 @@ function build(kind: string, side: string, from: End, to: End): Uint8Array {
     }
   }
   throw new Error(`no packet of kind ${kind}`)
+}
+
+/** Bytes of a fragment's payload. */
+const PIECE = 48
+
+/** `udp/3` is a datagram in three fragments, which passes where all of them do. */
+async function passPieces(enforcer: Enforcer, side: string, pieces: readonly Uint8Array[], passes: boolean) {
+  const left: (Uint8Array | undefined)[] = []
+  for (const [i, piece] of pieces.entries())
+    left.push(await enforcer.pass(side, piece, passes && i === pieces.length - 1))
+  // The kernel lets them out when the last has come; a worker each of them.
+  if (enforcer.reassembles) return left.at(-1)
+  return left.includes(undefined) ? undefined : left[0]
 }
 
 interface End {
@@ -151,9 +187,13 @@ async function play(c: Case, x: Ipv4, enforcer: Enforcer): Promise<void> {
       continue
     }
     if (!plain) throw new Error(`what is "${line}"?`)
-    const [, side, kind, from, to] = plain as unknown as string[]
-    const packet = identified(build(kind!, side!, end(from!), end(to!)))
-    const left = await enforcer.pass(side!, packet, fate !== 'drop')
+    const [, side, what, from, to] = plain as unknown as string[]
+    const [kind, pieces = '1'] = what!.split('/') as [string, string?]
+    const packet = identified(build(kind, side!, end(from!), end(to!), PIECE * (Number(pieces) - 1)))
+    const left =
+      pieces === '1'
+        ? await enforcer.pass(side!, packet, fate !== 'drop')
+        : await passPieces(enforcer, side!, fragments(packet, PIECE + 20, identification), fate !== 'drop')
     const seen =
       left &&
       (kind === 'gre' ? `${formatIpv4(readIpv4(left, 12))}:0 > ${formatIpv4(readIpv4(left, 16))}:0` : ends(left))

@@ -2,7 +2,7 @@
 
 import { ATTACK_DEFAULTS, ATTACKS } from '../../firewall/attack-kinds.ts'
 import { LOG_OPTIONS } from '../../firewall/event-log.ts'
-import { act, type CommandEntry, hold } from '../grammar.ts'
+import { act, type CommandEntry } from '../grammar.ts'
 import { listOf, number, oneOf, text } from '../value.ts'
 import { change, policyName } from './firewall-policy.ts'
 
@@ -103,11 +103,14 @@ export const notifyCommands: readonly CommandEntry[] = [
       },
     }),
   ),
-  hold({
+  act({
     verb: 'set',
     path: 'FIREwall',
     parameters: { MAXfragments: number(8, 50) },
     needs: ['maxfragments'],
     section: 'FIREWALL',
+    apply: (draft, _, args) => {
+      draft.firewall.maxFragments = args.maxfragments!
+    },
   }),
 ]

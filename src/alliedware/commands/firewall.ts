@@ -1,15 +1,16 @@
 /** The firewall, its policies with their interfaces and timeouts; rules, NAT and templates have files of their own. */
 
 import { FIREWALL_DEFAULTS } from '../../firewall/policy.ts'
-import { merge, removeWhere, sameName } from '../draft.ts'
+import { removeWhere, sameName } from '../draft.ts'
 import { act, type CommandEntry, hold } from '../grammar.ts'
-import { interfaceName, number, oneOf } from '../value.ts'
+import { interfaceName, oneOf } from '../value.ts'
 import { dynamicCommands } from './firewall-dynamic.ts'
 import { listCommands } from './firewall-list.ts'
 import { natCommands } from './firewall-nat.ts'
 import { optionCommands } from './firewall-option.ts'
 import { change, inPolicy, policyName, without } from './firewall-policy.ts'
 import { ruleCommands } from './firewall-rule.ts'
+import { timeoutCommands } from './firewall-timeout.ts'
 import { notifyCommands, watchCommands } from './firewall-watch.ts'
 
 const moduleCommands: readonly CommandEntry[] = [
@@ -55,36 +56,6 @@ const policyCommands: readonly CommandEntry[] = [
       if (!removeWhere(draft.firewall.policies, p => sameName(p.name, policy)))
         report.missing('firewall policy', policy)
     },
-  }),
-  act({
-    verb: 'set',
-    path: 'FIREwall POLIcy=',
-    of: policyName,
-    parameters: {
-      TCPtimeout: number(0, 43200),
-      UDPTimeout: number(0, 43200),
-      ICMPTimeout: number(0, 43200),
-      OTHertimeout: number(0, 43200),
-      FTPdataport: oneOf('RFc', 'ANy', 'NOne'),
-    },
-    held: { ESPtimeout: number(0, 43200) },
-    section: 'FIREWALL',
-    kind: 'firewall policy',
-    apply: (draft, policy, args, report) =>
-      change(draft, policy, report, p => {
-        // Given in minutes; 0 stands for half of one.
-        const seconds = (minutes: number | undefined) => (minutes === undefined ? undefined : minutes * 60 || 30)
-        const { ftpdataport } = args
-        const changed = merge(p, {
-          tcpTimeoutSeconds: seconds(args.tcptimeout),
-          udpTimeoutSeconds: seconds(args.udptimeout),
-          icmpTimeoutSeconds: seconds(args.icmptimeout),
-          otherTimeoutSeconds: seconds(args.othertimeout),
-        })
-        return ftpdataport === undefined
-          ? changed
-          : { ...changed, ftpDataPort: ftpdataport === 'none' ? undefined : ftpdataport }
-      }),
   }),
   ...['enable', 'disable'].map(verb =>
     hold({ verb, path: 'FIREwall POLIcy=', of: policyName, free: true, section: 'FIREWALL' }),
@@ -157,6 +128,7 @@ export const firewallCommands: readonly CommandEntry[] = [
   ...dynamicCommands,
   ...optionCommands,
   ...watchCommands,
+  ...timeoutCommands,
   ...notifyCommands,
   ...moduleCommands,
   ...policyCommands,

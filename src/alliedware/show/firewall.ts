@@ -146,6 +146,8 @@ function settings(p: PolicyState): string[] {
       ['UDP Timeout (s)', p.udpTimeoutSeconds],
       ['ICMP Timeout (s)', p.icmpTimeoutSeconds],
       ['Other Timeout (s)', p.otherTimeoutSeconds],
+      ['ESP Timeout (s)', p.espTimeoutSeconds ?? p.otherTimeoutSeconds],
+      ...p.udpPortTimeouts.map(u => [`UDP Port ${u.port} Timeout (s)`, u.seconds ?? p.udpTimeoutSeconds] as const),
       ['ICMP Forwarding', part(ICMP_KINDS, p.icmpForwarding)],
       ['Forwarded IP Options', part(IP_OPTION_KINDS, p.ipOptions)],
       ['Forwarded Fragments', part(FRAGMENT_KINDS, p.fragments)],
