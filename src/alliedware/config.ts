@@ -51,8 +51,11 @@ export interface User {
 
 export interface EncoKey {
   readonly id: number
-  readonly type: 'des' | '3desouter' | 'aes128' | 'aes192' | 'aes256' | 'general' | 'rsa'
+  readonly type: 'des' | '3des2key' | '3desinner' | '3desouter' | 'aes128' | 'aes192' | 'aes256' | 'general' | 'rsa'
   readonly description: string | undefined
+  /** Shown, and without effect: which module and which address the key is for. */
+  readonly module: string | undefined
+  readonly ipAddress: Ipv4 | undefined
   readonly value: Secret
 }
 

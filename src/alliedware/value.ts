@@ -72,7 +72,7 @@ export function numberList(min: number, max: number): ValueType<readonly number[
   }
 }
 
-const switchWords = oneOf('ON', 'OFf', 'TRue', 'FAlse', 'YEs', 'NO')
+const switchWords = oneOf('ON', 'OFf', 'True', 'False', 'Yes', 'No')
 
 /** The manuals vary between ON, TRUE and YES; all are taken everywhere. */
 export const bool: ValueType<boolean> = {
@@ -83,6 +83,15 @@ export const bool: ValueType<boolean> = {
   },
   canonical: switchWords.canonical!,
   ...(switchWords.words && { words: switchWords.words }),
+}
+
+/** The same where ON and OFF stand beside other values: ECHO={ON|OFF|seconds}. */
+export const onOff: ValueType<'on' | 'off'> = {
+  ...bool,
+  parse: text => {
+    const on = bool.parse(text)
+    return on === undefined ? undefined : on ? 'on' : 'off'
+  },
 }
 
 export const address: ValueType<Ipv4> = { expected: 'an IP address', parse: parseIpv4 }

@@ -2,7 +2,7 @@
 
 import { applyCommand, expandAlias, type Outcome } from '../alliedware/apply.ts'
 import { refusedOperations } from '../alliedware/commands/refused.ts'
-import type { Configuration, EncoKey, User } from '../alliedware/config.ts'
+import type { Configuration, User } from '../alliedware/config.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
 import { captureCommand } from './capture-commands.ts'
@@ -80,7 +80,7 @@ function withSecrets(w: CommandWorld, but: number | undefined): Configuration {
   const encoKeys = w.secrets
     .keyIds()
     .filter(k => k.id !== but)
-    .map(k => ({ id: k.id, type: k.type as EncoKey['type'], description: undefined, value: w.secrets.key(k.id)! }))
+    .map(k => ({ id: k.id, ...w.secrets.entry(k.id)! }))
   return { ...c, encoKeys, users: [...c.users, ...outsiders(w).map(dialInUser)] }
 }
 
@@ -114,9 +114,7 @@ async function change(
   const refusal = await w.prepare?.(configuration)
   if (refusal !== undefined) return { exit: 1, text: `Error: ${refusal}` }
   // Keys go to the key store and nowhere else; dial-in users stay across restarts without a saved script.
-  for (const key of configuration.encoKeys) {
-    if (secrets.key(key.id) !== key.value) secrets.setKey(key.id, key.type, key.value)
-  }
+  secrets.keepKeys(configuration.encoKeys)
   if (command.verb === 'destroy' && object === 'enco' && second === 'key') secrets.removeKey(Number(command.value))
   if (object === 'user' && command.value !== undefined) keepUser(secrets, command.verb, command.value, configuration)
   if (object === 'user' && command.verb === 'purge') purgeUsers(secrets, configuration)

@@ -244,7 +244,14 @@ function oddities(loaded: Loaded): string[] {
 
 /** Keys that the script made go to the store, and out of the configuration. */
 export function storeKeys(c: Configuration, secrets: SecretStore): Configuration {
-  for (const key of c.encoKeys) secrets.setKey(key.id, key.type, key.value)
+  // What was said of a key at the prompt stays, unless the script says something else.
+  secrets.keepKeys(
+    c.encoKeys.map(k => {
+      const was = secrets.entry(k.id)
+      const { description = was?.description, module = was?.module, ipAddress = was?.ipAddress } = k
+      return { ...k, description, module, ipAddress }
+    }),
+  )
   return { ...c, encoKeys: [] }
 }
 

@@ -7,24 +7,20 @@ import { frameMessages, messageNumbers } from '../alliedware/message.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import { covers, privilegeFor } from '../alliedware/privilege.ts'
 import { printAliases, printLogins, printOperators, printSsh, printSshUsers } from '../alliedware/show/access.ts'
-import { printRsaKey } from '../alliedware/show/enco.ts'
-import { Secret } from '../packet/bytes.ts'
 import { formatIpv4 } from '../packet/ip.ts'
 import type { AdminAnswer } from './admin.ts'
 import { type CommandWorld, carryOut } from './commands.ts'
+import { createKey, type EncoWorld, showRsaKey } from './enco-commands.ts'
 import { Severity } from './log.ts'
 import { type Access, someoneGoverns } from './login.ts'
 import type { Operator } from './operator.ts'
-import { makeRsaKey, publicRsaKey, SHORTEST_RSA_BITS, USUAL_RSA_BITS } from './rsa-key.ts'
 
-export interface OperatorWorld extends CommandWorld {
+export interface OperatorWorld extends CommandWorld, EncoWorld {
   readonly access: Access
   /** Those who have a prompt now. */
   readonly operators: () => readonly Operator[]
   /** Where the SSH server listens, or why it does not. */
   readonly sshState: () => string
-  /** The SSH server takes a key that has changed. */
-  readonly keysChanged: () => Promise<string[]>
 }
 
 const DONE = 'Operation successful.'
@@ -112,11 +108,11 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
     case 'disable system security':
       return setSecurity(w, operator, false)
     case 'create enco key':
-      return command.args['type'] === 'rsa' && command.args['value'] === undefined
-        ? await createRsaKey(w, operator, command)
-        : undefined
+      return await createKey(w, command, `${operator.user} from ${operator.place}`, text =>
+        carryOut(w, text, operator.caller),
+      )
     case 'show enco key':
-      return showRsaKey(w, command)
+      return showRsaKey(w.secrets, command)
     case 'show alias': {
       const { value } = command
       const data = configuration.aliases.filter(
@@ -177,41 +173,6 @@ function setSecurity(w: OperatorWorld, operator: Operator, on: boolean): AdminAn
     `Security mode ${on ? 'enabled' : 'disabled'} by ${operator.user} from ${operator.place}`,
   )
   return { exit: 0, text: DONE }
-}
-
-async function createRsaKey(w: OperatorWorld, operator: Operator, command: Command): Promise<AdminAnswer> {
-  const { length, file } = command.args
-  if (file !== undefined) return refusal('FILE is not read: VALUE="ssh-rsa AAAA..." takes a public key')
-  const bits = typeof length === 'number' ? length : USUAL_RSA_BITS
-  if (bits < SHORTEST_RSA_BITS) return refusal(`LENGTH: SSH takes RSA keys of ${SHORTEST_RSA_BITS} bits or more`)
-  const id = Number(command.value)
-  const made = await makeRsaKey(bits)
-  w.secrets.setKey(id, 'rsa', new Secret(made))
-  w.log.add({
-    severity: Severity.Notice,
-    module: 'ENCO',
-    text: `RSA key ${id} of ${bits} bits made by ${operator.user} from ${operator.place}`,
-  })
-  const warnings = await w.keysChanged()
-  const key = publicRsaKey(made)
-  return { exit: 0, text: [`Fingerprint: ${key?.fingerprint}`, ...warnings.map(t => `Warning: ${t}`), DONE].join('\n') }
-}
-
-/** One RSA key with what everybody may know of it; the list of all keys is the gateway's own. */
-function showRsaKey(w: OperatorWorld, command: Command): AdminAnswer | undefined {
-  const id = Number(command.value)
-  const stored = command.value === undefined ? undefined : w.secrets.key(id)
-  const key = stored && w.secrets.keyType(id) === 'rsa' ? publicRsaKey(stored.reveal()) : undefined
-  if (key === undefined) return undefined
-  const data = {
-    id,
-    type: 'rsa',
-    length: key.bits,
-    private: key.ours,
-    fingerprint: key.fingerprint,
-    publicKey: key.line,
-  }
-  return { exit: 0, text: printRsaKey(data), data }
 }
 
 function showSsh(w: OperatorWorld, command: Command): AdminAnswer {

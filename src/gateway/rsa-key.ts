@@ -1,7 +1,8 @@
 /** RSA keys of the SSH server and its users: pairs made here (CREATE ENCO KEY TYPE=RSA), public ones as OpenSSH writes them. */
 
-import { createHash, createPublicKey, generateKeyPair } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
+import ssh2 from 'ssh2'
 
 /** SSH clients refuse less. */
 export const SHORTEST_RSA_BITS = 1024
@@ -15,6 +16,20 @@ export async function makeRsaKey(bits: number): Promise<Uint8Array> {
     privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
   })
   return new Uint8Array(Buffer.from(privateKey, 'utf8'))
+}
+
+/** A private key of a file, in PEM as OpenSSL or OpenSSH write it, as we keep it; undefined where it is none, or not RSA. */
+export function importRsaKey(pem: string): Uint8Array | undefined {
+  try {
+    // OpenSSH has a form of its own, which Node does not read.
+    const parsed = /^-----BEGIN OPENSSH/.test(pem) ? ssh2.utils.parseKey(pem) : undefined
+    if (parsed instanceof Error || (parsed && !('getPrivatePEM' in parsed))) return undefined
+    const key = createPrivateKey(parsed?.getPrivatePEM() ?? pem)
+    if (key.asymmetricKeyType !== 'rsa') return undefined
+    return new Uint8Array(Buffer.from(key.export({ type: 'pkcs1', format: 'pem' }) as string, 'utf8'))
+  } catch {
+    return undefined
+  }
 }
 
 export interface PublicRsaKey {

@@ -5,6 +5,8 @@
 
 import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { EncoKey } from '../alliedware/config.ts'
+import type { EncoKeyState } from '../alliedware/show/enco.ts'
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4, parseIpv4 } from '../packet/ip.ts'
 import { writePrivate } from './private-file.ts'
@@ -17,15 +19,19 @@ export interface StoredUser {
   readonly disabled?: boolean | undefined
 }
 
+export type StoredKey = Omit<EncoKey, 'id'>
+/** What is known of a key beside its type and value. */
+type AboutKey = Partial<Omit<StoredKey, 'type' | 'value'>>
+
 interface StoreFile {
-  keys: Record<string, { type: string; value: string }>
+  keys: Record<string, { type: string; value: string; description?: string; module?: string; ip?: string }>
   users: { name: string; password: string; ip?: string; disabled?: true }[]
   security?: boolean
 }
 
 export class SecretStore {
   readonly path: string
-  private readonly keys = new Map<number, { type: string; value: Secret }>()
+  private readonly keys = new Map<number, StoredKey>()
   private readonly users = new Map<string, StoredUser>()
   private security = false
   /** What was odd about the file, for the log. */
@@ -48,7 +54,13 @@ export class SecretStore {
     }
     const file = parse(text, this.path)
     for (const [id, key] of Object.entries(file.keys ?? {})) {
-      this.keys.set(Number(id), { type: key.type, value: new Secret(new Uint8Array(Buffer.from(key.value, 'base64'))) })
+      this.keys.set(Number(id), {
+        type: key.type as EncoKey['type'],
+        value: new Secret(new Uint8Array(Buffer.from(key.value, 'base64'))),
+        description: key.description,
+        module: key.module,
+        ipAddress: key.ip === undefined ? undefined : parseIpv4(key.ip),
+      })
     }
     this.security = file.security === true
     for (const u of file.users ?? []) {
@@ -74,11 +86,22 @@ export class SecretStore {
     return this.keys.get(id)?.type
   }
 
-  /** Lengths are bytes, or bits of an RSA key. */
-  keyIds(): { id: number; type: string; length: number }[] {
+  /** The key with all that is known of it. */
+  entry(id: number): StoredKey | undefined {
+    return this.keys.get(id)
+  }
+
+  keyIds(): EncoKeyState[] {
     const length = (type: string, value: Uint8Array) =>
       type === 'rsa' ? (publicRsaKey(value)?.bits ?? 0) : value.length
-    return [...this.keys].map(([id, k]) => ({ id, type: k.type, length: length(k.type, k.value.reveal()) }))
+    return [...this.keys].map(([id, k]) => ({
+      id,
+      type: k.type,
+      length: length(k.type, k.value.reveal()),
+      description: k.description ?? '',
+      module: k.module ?? '',
+      ipAddress: k.ipAddress === undefined ? '' : formatIpv4(k.ipAddress),
+    }))
   }
 
   get securityMode(): boolean {
@@ -90,9 +113,19 @@ export class SecretStore {
     this.save()
   }
 
-  setKey(id: number, type: string, value: Secret): void {
-    this.keys.set(id, { type, value })
+  setKey(id: number, type: EncoKey['type'], value: Secret, about: AboutKey = {}): void {
+    this.keys.set(id, { description: undefined, module: undefined, ipAddress: undefined, ...about, type, value })
     this.save()
+  }
+
+  /** Takes over these keys, of which most are usually here already. */
+  keepKeys(keys: readonly EncoKey[]): void {
+    const changed = keys.filter(({ id, ...key }) => {
+      const was = this.keys.get(id)
+      return was === undefined || Object.entries(key).some(([name, value]) => was[name as keyof StoredKey] !== value)
+    })
+    for (const { id, ...key } of changed) this.keys.set(id, key)
+    if (changed.length > 0) this.save()
   }
 
   removeKey(id: number): boolean {
@@ -119,7 +152,13 @@ export class SecretStore {
   private save(): void {
     const file: StoreFile = { keys: {}, users: [], ...(this.security && { security: true }) }
     for (const [id, k] of this.keys) {
-      file.keys[id] = { type: k.type, value: Buffer.from(k.value.reveal()).toString('base64') }
+      file.keys[id] = {
+        type: k.type,
+        value: Buffer.from(k.value.reveal()).toString('base64'),
+        ...(k.description !== undefined && { description: k.description }),
+        ...(k.module !== undefined && { module: k.module }),
+        ...(k.ipAddress !== undefined && { ip: formatIpv4(k.ipAddress) }),
+      }
     }
     for (const u of this.users.values()) {
       file.users.push({

@@ -117,11 +117,15 @@ describe('public keys', () => {
     ])
   })
 
-  it('with their private half are made by no script', () => {
-    const { configuration, faults } = readScript('create enco key=2 type=rsa length=1024', { values: {} })
+  it.each([
+    'create enco key=2 type=rsa length=1024',
+    'create enco key=2 type=general random',
+    'create enco key=2 type=general file=vpn.key',
+  ])('are made by no script, which is read at every start: %s', script => {
+    const { configuration, faults } = readScript(script, { values: {} })
     expect(configuration.encoKeys).toEqual([])
-    expect(faults.map(f => f.text)).toEqual([
-      'CREATE ENCO KEY: an RSA key is made at the prompt only: nothing was made',
+    expect(faults.map(f => [f.severity, f.text])).toEqual([
+      ['warning', 'CREATE ENCO KEY: RANDOM, FILE and LENGTH are for the prompt: nothing was made'],
     ])
   })
 })

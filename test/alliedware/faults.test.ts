@@ -75,7 +75,7 @@ describe('faults', () => {
       'create enco key=1 type=general value=0x012',
       'CREATE ENCO KEY: VALUE: expected pairs of hexadecimal digits behind 0x',
     ],
-    ['create enco key=1 type=general random', 'CREATE ENCO KEY: VALUE is missing'],
+    ['create enco key=1 type=general', 'CREATE ENCO KEY: VALUE is missing, or RANDOM, or FILE'],
     [
       'create ipsec bundle=1 key=isakmp string="1 and"',
       'CREATE IPSEC BUNDLESPECIFICATION: STRING=1 and: expected up to 100 characters',
@@ -91,7 +91,7 @@ describe('faults', () => {
     ],
     [
       'create ipsec policy=x int=eth0 action=permit icmptype=ndall',
-      'CREATE IPSEC POLICY: ICMPTYPE=ndall: expected ANY or a list of numbers from 0 to 255',
+      'CREATE IPSEC POLICY: ICMPTYPE=NDALL is of IPv6',
     ],
     ['add fire policy=main int=eth0 type=public', 'ADD FIREWALL POLICY: firewall policy "main" does not exist'],
     ['delete ip pool=p', 'DELETE IP "pool": expected '],

@@ -296,7 +296,14 @@ const system = record<SystemState>({
   tun: text,
   warnings: some(fc.oneof(text, fc.string({ maxLength: 300 }))),
 })
-const key = record<EncoKeyState>({ id: small, type: text, length: small })
+const key = record<EncoKeyState>({
+  id: small,
+  type: text,
+  length: small,
+  description: text,
+  module: text,
+  ipAddress: text,
+})
 
 // --- The properties.
 

@@ -414,17 +414,24 @@ describe('SHOW SYSTEM', () => {
 describe('SHOW ENCO KEY', () => {
   it('prints which keys there are, by number', () => {
     const keys = [
-      { id: 3, type: 'rsa', length: 128 },
-      { id: 1, type: 'general', length: 16 },
+      { id: 3, type: 'rsa', length: 1024, description: '', module: '', ipAddress: '' },
+      {
+        id: 1,
+        type: 'general',
+        length: 16,
+        description: 'of the road warriors',
+        module: 'ISAKMP',
+        ipAddress: '192.0.2.1',
+      },
     ]
     expect(printEncoKeys(keys)).toBe(
       lines(
         'ENCO Keys',
         '',
-        'ID      Type          Length',
+        'ID    Type       Length     Description               Mod      IP',
         RULE,
-        '1       GENERAL       16 bytes',
-        '3       RSA           128 bits',
+        '1     GENERAL    16 bytes   of the road warriors      ISAKMP   192.0.2.1',
+        '3     RSA        1024 bits  -                         -        -',
       ),
     )
     expect(printEncoKeys([])).toBe('No keys.')

@@ -7,42 +7,11 @@ import { readScript } from '../../src/alliedware/script.ts'
 import { writeScript } from '../../src/alliedware/write.ts'
 import { Flash } from '../../src/gateway/flash.ts'
 import { load } from '../../src/gateway/loading.ts'
-import type { Operator } from '../../src/gateway/operator.ts'
-import { perform } from '../../src/gateway/operator-commands.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
 import { withoutLines } from '../alliedware/plain.ts'
 import { windowsXp } from '../support/profiles.ts'
-import { temporaryDirectory } from './fakes.ts'
-import { operatorWorld } from './operators.ts'
+import { flashWorld as gateway } from './operators.ts'
 import { OFFICE } from './world.ts'
-
-async function gateway(fixed = false) {
-  const state = temporaryDirectory()
-  const w = await operatorWorld()
-  const flash = new Flash(state)
-  const script = join(state, 'gateway.cfg')
-  writeFileSync(script, OFFICE, { mode: 0o600 })
-  const files = {
-    flash,
-    running: script,
-    fixed,
-    places: (name?: string) => ({
-      script: name === undefined ? (flash.boot ?? script) : flash.path(name),
-      site: join(state, 'site.json'),
-      siteGiven: false,
-    }),
-    keys: () => [1],
-  }
-  const commands = { ...w.commands, files, wall: () => new Date(Date.UTC(2026, 1, 3, 4, 5, 6)) }
-  const type = (text: string, operator: Operator = w.root) => perform(commands, operator, text)
-  const configuration = () => w.world.control.configuration
-  const done = async (text: string) => {
-    const answer = await type(text)
-    expect(answer.exit, answer.text).toBe(0)
-    return answer
-  }
-  return { ...w, state, script, flash, files, type, done, configuration }
-}
 
 describe('CREATE CONFIG', () => {
   it('writes a script of mode 0600 that builds what runs, passwords and all', async () => {

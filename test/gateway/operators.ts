@@ -1,13 +1,17 @@
 /** A gateway in memory with accounts, and operators on it, in virtual time. */
 
-import { onTestFinished } from 'vitest'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished } from 'vitest'
+import { Flash } from '../../src/gateway/flash.ts'
 import { Log } from '../../src/gateway/log.ts'
 import { Access } from '../../src/gateway/login.ts'
 import { Operator } from '../../src/gateway/operator.ts'
 import { type OperatorWorld, perform, understood } from '../../src/gateway/operator-commands.ts'
 import { Terminals } from '../../src/gateway/terminals.ts'
 import { Screen } from '../support/screen.ts'
-import { World } from './world.ts'
+import { temporaryDirectory } from './fakes.ts'
+import { OFFICE, World } from './world.ts'
 
 export const ACCOUNTS = [
   'set user securedelay=60',
@@ -60,6 +64,35 @@ export async function operatorWorld() {
   for (const text of ACCOUNTS) await type(root, text)
   lines.length = 0
   return { world, commands, access, terminals, clock, lines, log, operator, root, type }
+}
+
+/** The same with flash and a script to start with, in a directory of its own. */
+export async function flashWorld(fixed = false) {
+  const state = temporaryDirectory()
+  const w = await operatorWorld()
+  const flash = new Flash(state)
+  const script = join(state, 'gateway.cfg')
+  writeFileSync(script, OFFICE, { mode: 0o600 })
+  const files = {
+    flash,
+    running: script,
+    fixed,
+    places: (name?: string) => ({
+      script: name === undefined ? (flash.boot ?? script) : flash.path(name),
+      site: join(state, 'site.json'),
+      siteGiven: false,
+    }),
+    keys: () => [1],
+  }
+  const commands = { ...w.commands, files, wall: () => new Date(Date.UTC(2026, 1, 3, 4, 5, 6)) }
+  const type = (text: string, operator: Operator = w.root) => perform(commands, operator, text)
+  const configuration = () => w.world.control.configuration
+  const done = async (text: string) => {
+    const answer = await type(text)
+    expect(answer.exit, answer.text).toBe(0)
+    return answer
+  }
+  return { ...w, state, script, flash, files, type, done, configuration }
 }
 
 /** A terminal of that world with somebody's eyes on it. */

@@ -30,7 +30,7 @@ describe('the secret store', () => {
     const again = new SecretStore(directory)
     expect(toHex(again.key(1)!.reveal())).toBe('00ff800a')
     expect(again.key(2)).toBeUndefined()
-    expect(again.keyIds()).toEqual([{ id: 1, type: 'general', length: 4 }])
+    expect(again.keyIds()).toMatchObject([{ id: 1, type: 'general', length: 4, description: '' }])
     expect(again.allUsers().map(u => [u.name, text(u.password), u.ipAddress])).toEqual([
       ['Anna', 'gehe⟨im⟩ "q"', ipv4('192.168.8.50')],
       ['ben', 'x', undefined],

@@ -3,14 +3,16 @@
 import { fromHex, Secret } from '../../packet/bytes.ts'
 import type { EncoKey } from '../config.ts'
 import { type Draft, removeWhere } from '../draft.ts'
-import { act, type CommandEntry, hold, type Report } from '../grammar.ts'
-import { address, either, fileName, flag, number, oneOf, secretText, text } from '../value.ts'
+import { type Arguments, act, type CommandEntry, hold, type Report } from '../grammar.ts'
+import { address, either, fileName, flag, number, oneOf, secretText, text, type ValueType } from '../value.ts'
 
 const keyId = number(0, 65535)
 
 /** What a key of each cipher must hold. */
-const keyBytes: Readonly<Partial<Record<EncoKey['type'], number>>> = {
+export const keyBytes: Readonly<Partial<Record<EncoKey['type'], number>>> = {
   des: 8,
+  '3des2key': 16,
+  '3desinner': 24,
   '3desouter': 24,
   aes128: 16,
   aes192: 24,
@@ -28,19 +30,43 @@ function keyValue(value: Secret): Secret | undefined {
 /** Longer values are public RSA keys. */
 const LONGEST_SECRET = 128
 
-/** The public RSA key of an SSH user; a key pair of ours is made by the gateway, and never by a script. */
-function importPublicKey(
-  draft: Draft,
-  id: number,
-  value: Secret | undefined,
-  about: string | undefined,
-  report: Report,
-) {
-  if (value === undefined) return report.warn('an RSA key is made at the prompt only: nothing was made')
-  const line = new TextDecoder().decode(value.reveal())
-  if (!/^ssh-rsa [A-Za-z0-9+/]+=*( .*)?$/.test(line))
-    return report.error('VALUE: expected a public key as OpenSSH writes it: "ssh-rsa AAAA..."')
-  draft.encoKeys.push({ id, type: 'rsa', description: about || undefined, value })
+const module: ValueType<string> = either(
+  { ...number(0, 255), parse: typed => number(0, 255).parse(typed)?.toString() },
+  text(0, 16),
+)
+/** What is known of a key beside its value. */
+const aboutParameters = { DEscription: text(0, 25), IPaddress: address, MODule: module } as const
+type About = Pick<EncoKey, 'description' | 'module' | 'ipAddress'>
+
+/** An empty text and 0.0.0.0 take back what was said. */
+function about(before: About, args: Arguments<typeof aboutParameters>): About {
+  return {
+    description: args.description === undefined ? before.description : args.description || undefined,
+    module: args.module === undefined ? before.module : args.module || undefined,
+    ipAddress: args.ipaddress === undefined ? before.ipAddress : args.ipaddress || undefined,
+  }
+}
+const nothingKnown: About = { description: undefined, module: undefined, ipAddress: undefined }
+
+/** The value of a key as VALUE= gives it; undefined after a complaint. A public RSA key is an SSH user's. */
+function checkedValue(type: EncoKey['type'], typed: Secret, report: Report): Secret | undefined {
+  const refuse = (text: string) => {
+    report.error(`VALUE: ${text}`)
+    return undefined
+  }
+  if (type === 'rsa') {
+    const line = new TextDecoder().decode(typed.reveal())
+    if (/^ssh-rsa [A-Za-z0-9+/]+=*( .*)?$/.test(line)) return typed
+    return refuse('expected a public key as OpenSSH writes it: "ssh-rsa AAAA..."')
+  }
+  const value = keyValue(typed)
+  if (value === undefined) return refuse('expected pairs of hexadecimal digits behind 0x')
+  const { length } = value.reveal()
+  const wanted = keyBytes[type]
+  if (length > LONGEST_SECRET) return refuse(`expected at most ${LONGEST_SECRET} characters`)
+  if (wanted !== undefined && length !== wanted)
+    return refuse(`expected ${wanted} bytes for ${type.toUpperCase()}, found ${length}`)
+  return value
 }
 
 export const encoCommands: readonly CommandEntry[] = [
@@ -49,44 +75,38 @@ export const encoCommands: readonly CommandEntry[] = [
     path: 'ENCo KEy=',
     of: keyId,
     parameters: {
-      TYpe: oneOf('DES', '3DESOuter', 'AES128', 'AES192', 'AES256', 'GEneral', 'RSa'),
+      TYpe: oneOf('DES', '3DES2key', '3DESInner', '3DESOuter', 'AES128', 'AES192', 'AES256', 'GEneral', 'RSa'),
       VAlue: secretText(1, 1100),
-      DEscription: text(0, 25),
       RANdom: flag,
       FIle: fileName,
       FORmat: oneOf('HEx', 'NIq', 'SSh'),
-      IPaddress: address,
       LEngth: number(2, 4096),
-      MODule: either(number(0, 255), text(1, 16)),
+      ...aboutParameters,
     },
     needs: ['type'],
     kind: 'ENCO key',
     apply: (draft, id, args, report) => {
       if (draft.encoKeys.some(key => key.id === id)) return report.error(`ENCO key ${id} exists already`)
-      const type = args.type!
-      if (type === 'rsa') return importPublicKey(draft, id, args.value, args.description, report)
-      if (args.value === undefined) return report.error('VALUE is missing: keys are entered, not made, here')
-      const value = keyValue(args.value)
-      const length = value?.reveal().length
-      if ((length ?? 0) > LONGEST_SECRET) return report.error(`VALUE: expected at most ${LONGEST_SECRET} characters`)
-      const wanted = keyBytes[type]
-      if (value === undefined) return report.error('VALUE: expected pairs of hexadecimal digits behind 0x')
-      if (wanted !== undefined && length !== wanted)
-        return report.error(`VALUE: expected ${wanted} bytes for ${type.toUpperCase()}, found ${length}`)
-      draft.encoKeys.push({ id, type, description: args.description || undefined, value })
+      // The gateway has dice and files; a script is read again at every start, and would make another key each time.
+      if (args.value === undefined && (args.random || args.file !== undefined || args.type === 'rsa'))
+        return report.warn('RANDOM, FILE and LENGTH are for the prompt: nothing was made')
+      if (args.value === undefined) return report.error('VALUE is missing, or RANDOM, or FILE')
+      if (args.random || args.file !== undefined) return report.error('VALUE goes with neither RANDOM nor FILE')
+      const value = checkedValue(args.type!, args.value, report)
+      if (value) draft.encoKeys.push({ id, type: args.type!, value, ...about(nothingKnown, args) })
     },
   }),
   act({
     verb: 'set',
     path: 'ENCo KEy=',
     of: keyId,
-    parameters: { DEscription: text(0, 25), IPaddress: address, MODule: either(number(0, 255), text(1, 16)) },
+    parameters: aboutParameters,
     kind: 'ENCO key',
-    apply: (draft, id, args, report) => {
+    apply: (draft: Draft, id, args, report) => {
       const index = draft.encoKeys.findIndex(key => key.id === id)
-      if (index < 0) return report.missing('ENCO key', id)
-      if (args.description !== undefined)
-        draft.encoKeys[index] = { ...draft.encoKeys[index]!, description: args.description || undefined }
+      const before = draft.encoKeys[index]
+      if (before === undefined) return report.missing('ENCO key', id)
+      draft.encoKeys[index] = { ...before, ...about(before, args) }
     },
   }),
   act({

@@ -1,7 +1,7 @@
 /** IP: interfaces, routes, the pools that callers get their addresses from, and the local address. */
 
 import { formatIpv4, type Ipv4, prefixMask } from '../../packet/ip.ts'
-import { type Draft, removeWhere, sameName } from '../draft.ts'
+import { type Draft, merge, removeWhere, sameName } from '../draft.ts'
 import { type Arguments, act, type CommandEntry, hold, type Report } from '../grammar.ts'
 import { address, addressRange, bool, either, interfaceName, mask, name, number, oneOf, text } from '../value.ts'
 
@@ -56,6 +56,27 @@ function setInterface(draft: Draft, wanted: string, args: Arguments<typeof inter
 
 const routeIdentity = (network: Ipv4, args: Arguments<typeof routeParameters>) =>
   `${formatIpv4(network)} ${args.interface ?? ''}`
+
+function warnOfMetrics(args: Arguments<typeof routeParameters>, report: Report): void {
+  if (args.metric !== undefined || args.metric1 !== undefined || args.preference !== undefined || args.policy)
+    report.warn('METRIC, PREFERENCE and POLICY have no effect here')
+}
+
+/** A route is told from others to the same network by what it has in common with the command. */
+function setRoute(draft: Draft, network: Ipv4, args: Arguments<typeof routeParameters>, report: Report): void {
+  const there = draft.ip.routes.filter(r => r.network === network && (args.mask === undefined || r.mask === args.mask))
+  if (there.length === 0) return report.missing('IP route', routeIdentity(network, args))
+  const score = (r: (typeof there)[number]) =>
+    Number(r.interface === args.interface) + Number(r.nextHop === args.nexthop)
+  const best = Math.max(...there.map(score))
+  const [route, another] = there.filter(r => score(r) === best)
+  if (another !== undefined) return report.error('several routes fit: DELETE the one that is meant, and ADD it anew')
+  const changed = merge(route!, { interface: args.interface, nextHop: args.nexthop, line: report.line })
+  if (there.some(r => r !== route && r.interface === changed.interface && r.nextHop === changed.nextHop))
+    return report.error('the route exists already')
+  warnOfMetrics(args, report)
+  draft.ip.routes[draft.ip.routes.indexOf(route!)] = changed
+}
 
 export const ipCommands: readonly CommandEntry[] = [
   ...[true, false].map(enabled =>
@@ -129,10 +150,19 @@ export const ipCommands: readonly CommandEntry[] = [
         r.interface === route.interface &&
         r.nextHop === route.nextHop
       if (draft.ip.routes.some(same)) return report.error('the route exists already')
-      if (args.metric !== undefined || args.metric1 !== undefined || args.preference !== undefined || args.policy)
-        report.warn('METRIC, PREFERENCE and POLICY have no effect here')
+      warnOfMetrics(args, report)
       draft.ip.routes.push(route)
     },
+  }),
+  act({
+    verb: 'set',
+    path: 'IP ROUte=',
+    of: address,
+    parameters: routeParameters,
+    section: 'IP',
+    kind: 'IP route',
+    identity: routeIdentity,
+    apply: setRoute,
   }),
   act({
     verb: 'delete',

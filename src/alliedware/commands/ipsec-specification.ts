@@ -12,8 +12,8 @@ export const keyManagement = oneOf('ISakmp', 'MAnual')
 const specificationParameters = {
   KEYmanagement: keyManagement,
   PROTocol: oneOf('AH', 'COmp', 'ESp'),
-  ENCAlg: oneOf('DES', '3DESOuter', '3DES2key', '3DESInner', 'AES128', 'AES192', 'AES256', 'NULl'),
-  HASHAlg: oneOf('SHa', 'MD5', 'SHA256', 'DESmac', 'NULl'),
+  ENCalg: oneOf('DES', '3DESOuter', '3DES2key', '3DESInner', 'AES128', 'AES192', 'AES256', 'NULl'),
+  HAShalg: oneOf('SHa', 'MD5', 'SHA256', 'DESmac', 'NULl'),
   MODe: oneOf('TRansport', 'TUnnel'),
   ANTIreplayenabled: bool,
   REPlaywindowsize: oneOf('32', '64', '128', '256'),

@@ -11,6 +11,7 @@ import {
   either,
   interfaceName,
   keywordNumber,
+  listOf,
   mask,
   name,
   number,
@@ -34,7 +35,7 @@ const policyParameters = {
   ACtion: oneOf('DEny', 'IPsec', 'PErmit'),
   BUNDlespecification: specificationId,
   GROup: oneOf('0', '1', '2', '5', '14', '19', '20'),
-  ICmptype: either(oneOf('ANy'), numberList(0, 255)),
+  ICmptype: either(oneOf('ANy', 'NDALL'), numberList(0, 255)),
   LNAme: either(oneOf('ANy'), name(120)),
   RNAme: either(oneOf('ANy'), name(120)),
   ISAkmppolicy: name(24),
@@ -54,7 +55,7 @@ const policyHeld = {
   DFBit: oneOf('SEt', 'COpy', 'CLear'),
   IPROUtetemplate: text(1, 31),
   RESPondbadspi: bool,
-  SASElectorfrompkt: text(1, 100),
+  SASElectorfrompkt: listOf('ALL', 'LADdress', 'LPort', 'NONE', 'RADdress', 'RPort', 'TRAnsportprotocol'),
   SRCInterface: interfaceName,
   UDPHeartbeat: bool,
   UDPPort: number(1, 65535),
@@ -84,6 +85,10 @@ function policyWith(
   args: Arguments<typeof policyParameters>,
   report: Report,
 ): IpsecPolicy | undefined {
+  if (args.icmptype === 'ndall') {
+    report.error('ICMPTYPE=NDALL is of IPv6, which is not here')
+    return undefined
+  }
   const localAddress = selector('L', before.localAddress, args.laddress, args.lmask, report)
   const remoteAddress = selector('R', before.remoteAddress, args.raddress, args.rmask, report)
   if (localAddress === null || remoteAddress === null) return undefined

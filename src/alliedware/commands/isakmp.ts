@@ -3,7 +3,20 @@
 import type { IsakmpPolicyConfig } from '../config.ts'
 import { merge, removeWhere, sameName } from '../draft.ts'
 import { type Arguments, act, type CommandEntry } from '../grammar.ts'
-import { address, bool, either, fileName, flag, hostName, interfaceName, name, number, oneOf, text } from '../value.ts'
+import {
+  address,
+  bool,
+  either,
+  fileName,
+  flag,
+  hostName,
+  interfaceName,
+  name,
+  number,
+  oneOf,
+  secretText,
+  text,
+} from '../value.ts'
 
 const policyName = name(24)
 
@@ -28,7 +41,7 @@ const policyParameters = {
   DPDIdletimeout: number(1, 86_400),
   // A policy that asks peers for more than the shared key must not answer those who have nothing more.
   XAUTH: oneOf('NONe'),
-  HYBridxauth: oneOf('OFf', 'FAlse', 'NO'),
+  HYBridxauth: oneOf('OFf', 'False', 'No'),
 } as const
 const policyHeld = {
   DELetedelay: number(0, 30),
@@ -44,6 +57,9 @@ const policyHeld = {
   SENDIdalways: bool,
   SETcommitbit: bool,
   SRCInterface: interfaceName,
+  XAUTHName: text(1, 64),
+  XAUTHPassword: secretText(1, 64),
+  XAUTHType: oneOf('GENeric', 'RADius'),
 }
 
 function policyWith(before: IsakmpPolicyConfig, args: Arguments<typeof policyParameters>): IsakmpPolicyConfig {
@@ -135,7 +151,9 @@ export const isakmpCommands: readonly CommandEntry[] = [
     path: 'ISAkmp',
     parameters: { LOCALRsakey: number(0, 65535), POLicyserverenabled: bool, QUietmode: flag },
     section: 'IPSEC',
-    apply: draft => {
+    apply: (draft, _, args, report) => {
+      const given = Object.keys(args).map(word => word.toUpperCase())
+      if (given.length > 0) report.warn(`${given.join(', ')}: no effect here`)
       draft.isakmp.enabled = true
     },
   }),

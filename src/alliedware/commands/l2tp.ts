@@ -2,7 +2,7 @@
 
 import { removeWhere } from '../draft.ts'
 import { act, type CommandEntry, hold } from '../grammar.ts'
-import { addressRange, bool, formatRange, number, oneOf, secretText } from '../value.ts'
+import { addressRange, bool, either, formatRange, number, oneOf, onOff, secretText } from '../value.ts'
 
 const sameRange = (a: { first: number; last: number }, b: { first: number; last: number }) =>
   a.first === b.first && a.last === b.last
@@ -45,7 +45,7 @@ export const l2tpCommands: readonly CommandEntry[] = [
     parameters: {
       PPPTemplate: number(0, 31),
       PPTemplate: number(0, 31),
-      NUMber: oneOf('OFf', 'ON', 'STartup'),
+      NUMber: either(onOff, oneOf('STartup')),
       PRe13: bool,
       TOSreflect: bool,
     },

@@ -3,10 +3,10 @@
 import type { PppTemplateConfig } from '../config.ts'
 import { insertBy, merge, removeWhere } from '../draft.ts'
 import { type Arguments, act, type CommandEntry, hold, type Report } from '../grammar.ts'
-import { address, bool, either, name, number, oneOf, secretText, text } from '../value.ts'
+import { address, bool, either, name, number, oneOf, onOff, secretText, text } from '../value.ts'
 
 const templateId = number(0, 31)
-const seconds = (max: number) => either(number(1, max), oneOf('ON', 'OFf'))
+const seconds = (max: number) => either(number(1, max), onOff)
 
 const templateParameters = {
   AUTHentication: oneOf('CHap', 'EIther', 'MSchap2', 'PAp', 'NOne'),
@@ -14,11 +14,11 @@ const templateParameters = {
   IPPool: either(oneOf('NONE'), name(15)),
   ECho: seconds(65535),
   LQr: seconds(65535),
-  MRU: either(number(256, 1656), oneOf('ON', 'OFf')),
+  MRU: either(number(256, 1656), onOff),
   MTU: number(256, 1500),
   MSSheader: number(40, 200),
   IDle: seconds(0x7fffffff),
-  RECHallenge: either(number(360, 3600), oneOf('ON', 'OFf')),
+  RECHallenge: either(number(360, 3600), onOff),
 } as const
 
 const limit = either(oneOf('NONE'), number(1, 65535))
@@ -29,7 +29,7 @@ const templateHeld = {
   CBNumber: text(1, 32),
   CBOperation: oneOf('E164number', 'USerauth'),
   COMPAlgorithm: oneOf('PRedictor', 'STaclzs'),
-  COMPRession: oneOf('ON', 'OFf', 'LInk'),
+  COMPRession: either(onOff, oneOf('LInk')),
   DEBUGMaxbytes: number(16, 256),
   DEscription: text(0, 70),
   DOWNRate: number(0, 100),

@@ -1,12 +1,16 @@
 /** SHOW ENCO and ENCO KEY: who does the cryptography, and which keys the store holds. Their values are shown nowhere. */
 
-import { type Column, leaders, list, page } from './layout.ts'
+import { type Column, dash, leaders, list, page } from './layout.ts'
 
 export interface EncoKeyState {
   readonly id: number
   readonly type: string
   /** Bytes; bits of an RSA key. */
   readonly length: number
+  readonly description: string
+  /** Whom the key is for, as SET ENCO KEY says. */
+  readonly module: string
+  readonly ipAddress: string
 }
 
 export interface RsaKeyState extends EncoKeyState {
@@ -41,9 +45,12 @@ export function printEnco(s: EncoState): string {
 }
 
 const columns: readonly Column<EncoKeyState>[] = [
-  { head: 'ID', width: 8, text: k => k.id },
-  { head: 'Type', width: 14, text: k => k.type.toUpperCase() },
-  { head: 'Length', width: 14, text: k => `${k.length} ${k.type === 'rsa' ? 'bits' : 'bytes'}` },
+  { head: 'ID', width: 6, text: k => k.id },
+  { head: 'Type', width: 11, text: k => k.type.toUpperCase() },
+  { head: 'Length', width: 11, text: k => `${k.length} ${k.type === 'rsa' ? 'bits' : 'bytes'}` },
+  { head: 'Description', width: 26, text: k => dash(k.description) },
+  { head: 'Mod', width: 9, text: k => dash(k.module) },
+  { head: 'IP', width: 15, text: k => dash(k.ipAddress) },
 ]
 
 export function printEncoKeys(keys: readonly EncoKeyState[]): string {
@@ -61,6 +68,9 @@ export function printRsaKey(k: RsaKeyState): string {
     ['ENCO Key', k.id],
     ['Type', k.private ? 'RSA, with the private key' : 'RSA, the public key'],
     ['Length', `${k.length} bits`],
+    ['Description', k.description],
+    ['Module', k.module],
+    ['IP Address', k.ipAddress],
     ['Fingerprint', k.fingerprint],
   ])
   return page(rows, '', k.publicKey)
