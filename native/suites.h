@@ -117,6 +117,7 @@ class IpsecMb {
   ~IpsecMb();
 
   void Expand(const SuiteKeys& keys, IpsecMbKeys& expanded);
+  // At most kBatchCapacity jobs, all of one cipher and direction, or of one HMAC.
   void Crypt(Job* const* jobs, size_t count);
   void Sign(Job* const* jobs, size_t count);
 
@@ -126,6 +127,7 @@ class IpsecMb {
   void Flush();
 
   IMB_MGR* manager_;
+  IMB_JOB burst_[kBatchCapacity] = {};
 };
 
 #endif

@@ -187,29 +187,22 @@ void Crypto::EncryptDes(Job** jobs, size_t count) {
   }
 }
 
+// Jobs of one HMAC share lanes likewise.
 void Crypto::Sign(Job* const* jobs, size_t count) {
-#ifdef HAVE_IPSEC_MB
-  if (ipsec_mb_ != nullptr) {
-    size_t of[kIntegrityCount] = {};
-    for (size_t i = 0; i < count; i++) of[Index(jobs[i]->keys->integrity)]++;
-    size_t share[kIntegrityCount];
-    for (size_t a = 0; a < kIntegrityCount; a++) share[a] = Share(of[a], kSignFrom[a]);
-    Job* together[kBatchCapacity];
-    size_t gathered = 0;
-    for (size_t i = 0; i < count; i++) {
-      size_t& left = share[Index(jobs[i]->keys->integrity)];
-      if (left > 0) {
-        left--;
-        together[gathered++] = jobs[i];
-      } else {
-        jobs[i]->keys->openssl.Sign(*jobs[i]);
-      }
-    }
-    if (gathered > 0) ipsec_mb_->Sign(together, gathered);
-    return;
+  Job* of[kIntegrityCount][kBatchCapacity];
+  size_t counts[kIntegrityCount] = {};
+  for (size_t i = 0; i < count; i++) {
+    size_t integrity = Index(jobs[i]->keys->integrity);
+    of[integrity][counts[integrity]++] = jobs[i];
   }
+  for (size_t a = 0; a < kIntegrityCount; a++) {
+    size_t lanes = 0;
+#ifdef HAVE_IPSEC_MB
+    lanes = Share(counts[a], kSignFrom[a]);
+    if (lanes > 0) ipsec_mb_->Sign(of[a], lanes);
 #endif
-  for (size_t i = 0; i < count; i++) jobs[i]->keys->openssl.Sign(*jobs[i]);
+    for (size_t i = lanes; i < counts[a]; i++) of[a][i]->keys->openssl.Sign(*of[a][i]);
+  }
 }
 
 #ifndef HAVE_IPSEC_MB

@@ -15,6 +15,15 @@ constexpr IMB_CIPHER_MODE kCipherModes[kCipherCount] = {IMB_CIPHER_DES, IMB_CIPH
                                                         IMB_CIPHER_CBC, IMB_CIPHER_CBC};
 constexpr IMB_HASH_ALG kHashes[kIntegrityCount] = {IMB_AUTH_MD5, IMB_AUTH_HMAC_SHA_1, IMB_AUTH_HMAC_SHA_256};
 
+// Whole batches of one algorithm in one call, with less to keep book of: since 1.3.
+#ifdef IMB_SUBMIT_CIPHER_BURST_NOCHECK
+constexpr bool kBursts = true;
+#else
+constexpr bool kBursts = false;
+#define IMB_SUBMIT_CIPHER_BURST_NOCHECK(...)
+#define IMB_SUBMIT_HASH_BURST_NOCHECK(...)
+#endif
+
 constexpr size_t kHashBlock = 64;  // of MD5, SHA-1 and SHA-256 alike
 
 void Complete(const IMB_JOB* finished) {
@@ -94,20 +103,20 @@ void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
 }
 
 void IpsecMb::Crypt(Job* const* jobs, size_t count) {
+  Cipher cipher = jobs[0]->keys->cipher;
+  bool encrypts = jobs[0]->keys->direction == Direction::Encrypt;
+  const CipherSizes& sizes = kCipherSizes[Index(cipher)];
+  bool triple = cipher == Cipher::TripleDes;
+  bool burst = kBursts && cipher >= Cipher::Aes128;
   for (size_t i = 0; i < count; i++) {
     Job& job = *jobs[i];
-    const Keys& keys = *job.keys;
-    const CipherSizes& sizes = kCipherSizes[Index(keys.cipher)];
-    const void* schedule = keys.cipher == Cipher::TripleDes
-                               ? static_cast<const void*>(keys.ipsec_mb.des_schedules)
-                               : static_cast<const void*>(keys.ipsec_mb.schedule);
-    IMB_JOB* next = IMB_GET_NEXT_JOB(manager_);
-    next->cipher_mode = kCipherModes[Index(keys.cipher)];
-    next->cipher_direction = keys.direction == Direction::Encrypt ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
-    next->chain_order = keys.direction == Direction::Encrypt ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
+    const IpsecMbKeys& keys = job.keys->ipsec_mb;
+    IMB_JOB* next = burst ? &burst_[i] : IMB_GET_NEXT_JOB(manager_);
+    next->cipher_mode = kCipherModes[Index(cipher)];
+    next->cipher_direction = encrypts ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
+    next->chain_order = encrypts ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
     next->hash_alg = IMB_AUTH_NULL;
-    next->enc_keys = schedule;
-    next->dec_keys = schedule;
+    next->enc_keys = next->dec_keys = triple ? static_cast<const void*>(keys.des_schedules) : keys.schedule;
     next->key_len_in_bytes = sizes.key;
     next->iv = job.iv;
     next->iv_len_in_bytes = sizes.iv;
@@ -118,20 +127,27 @@ void IpsecMb::Crypt(Job* const* jobs, size_t count) {
     next->hash_start_src_offset_in_bytes = 0;
     next->msg_len_to_hash_in_bytes = 0;
     next->user_data = &job;
-    Submit();
+    if (!burst) Submit();
   }
-  Flush();
+  if (!burst) return Flush();
+  IMB_SUBMIT_CIPHER_BURST_NOCHECK(manager_, burst_, static_cast<int>(count), kCipherModes[Index(cipher)],
+                                  encrypts ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT,
+                                  static_cast<IMB_KEY_SIZE_BYTES>(sizes.key));
+  for (size_t i = 0; i < count; i++) Complete(&burst_[i]);
 }
 
 void IpsecMb::Sign(Job* const* jobs, size_t count) {
+  Integrity integrity = jobs[0]->keys->integrity;
+  // The library has no bursts of MD5.
+  bool burst = kBursts && integrity != Integrity::Md5;
   for (size_t i = 0; i < count; i++) {
     Job& job = *jobs[i];
-    const Keys& keys = *job.keys;
-    IMB_JOB* next = IMB_GET_NEXT_JOB(manager_);
+    const IpsecMbKeys& keys = job.keys->ipsec_mb;
+    IMB_JOB* next = burst ? &burst_[i] : IMB_GET_NEXT_JOB(manager_);
     next->cipher_mode = IMB_CIPHER_NULL;
     next->cipher_direction = IMB_DIR_DECRYPT;
     next->chain_order = IMB_ORDER_HASH_CIPHER;
-    next->hash_alg = kHashes[Index(keys.integrity)];
+    next->hash_alg = kHashes[Index(integrity)];
     next->src = job.packet;
     next->dst = nullptr;
     next->cipher_start_src_offset_in_bytes = 0;
@@ -139,13 +155,15 @@ void IpsecMb::Sign(Job* const* jobs, size_t count) {
     next->hash_start_src_offset_in_bytes = 0;
     next->msg_len_to_hash_in_bytes = job.signed_length;
     next->auth_tag_output = job.icv;
-    next->auth_tag_output_len_in_bytes = kIntegritySizes[Index(keys.integrity)].icv;
-    next->u.HMAC._hashed_auth_key_xor_ipad = keys.ipsec_mb.inner;
-    next->u.HMAC._hashed_auth_key_xor_opad = keys.ipsec_mb.outer;
+    next->auth_tag_output_len_in_bytes = kIntegritySizes[Index(integrity)].icv;
+    next->u.HMAC._hashed_auth_key_xor_ipad = keys.inner;
+    next->u.HMAC._hashed_auth_key_xor_opad = keys.outer;
     next->user_data = &job;
-    Submit();
+    if (!burst) Submit();
   }
-  Flush();
+  if (!burst) return Flush();
+  IMB_SUBMIT_HASH_BURST_NOCHECK(manager_, burst_, static_cast<int>(count), kHashes[Index(integrity)]);
+  for (size_t i = 0; i < count; i++) Complete(&burst_[i]);
 }
 
 // The library's own check of each job is left out: esp_engine.cc has checked every length and pointer.
