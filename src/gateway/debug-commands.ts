@@ -30,6 +30,9 @@ export function debugCommand(w: DebugWorld, command: Command, caller: Caller): A
   const { verb, args } = command
   if ((verb !== 'enable' && verb !== 'disable') || args['debug'] === undefined) return undefined
   const module = command.object[0] as DebugModule
+  const unknown = ['asyn', 'where', 'display', 'selector'].find(name => args[name] !== undefined)
+  if (unknown !== undefined)
+    return refusal(`${unknown.toUpperCase()} is not here: all of it is told, on the terminal that asks`)
   const modes = modesOf(module, args['debug'])
   const object = objectOf(w, command)
   if (typeof object === 'object') return object

@@ -7,6 +7,7 @@ import { frameMessages, messageNumbers } from '../alliedware/message.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import { covers, privilegeFor } from '../alliedware/privilege.ts'
 import { printAliases, printLogins, printOperators, printSsh, printSshUsers } from '../alliedware/show/access.ts'
+import { printTcp } from '../alliedware/show/ip.ts'
 import { formatIpv4 } from '../packet/ip.ts'
 import type { AdminAnswer } from './admin.ts'
 import { type CommandWorld, carryOut } from './commands.ts'
@@ -14,6 +15,7 @@ import { createKey, type EncoWorld, showRsaKey } from './enco-commands.ts'
 import { Severity } from './log.ts'
 import { type Access, someoneGoverns } from './login.ts'
 import type { Operator } from './operator.ts'
+import { answer } from './show-answer.ts'
 
 export interface OperatorWorld extends CommandWorld, EncoWorld {
   readonly access: Access
@@ -123,6 +125,8 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
     case 'show user':
       if (command.args['configuration'] !== undefined) return showLogins(w)
       return command.value === undefined ? await showUsers(w, operator, command) : undefined
+    case 'show ip tcp':
+      return answer({ listening: w.sshState(), connections: sshOperators(w) }, printTcp)
     case 'show ssh':
       return showSsh(w, command)
     default:
@@ -178,7 +182,7 @@ function setSecurity(w: OperatorWorld, operator: Operator, on: boolean): AdminAn
 function showSsh(w: OperatorWorld, command: Command): AdminAnswer {
   const { ssh } = w.control.configuration
   if (command.args['sessions'] !== undefined) {
-    const data = activeOperators(w).filter(o => o.place.startsWith('ssh '))
+    const data = sshOperators(w)
     return { exit: 0, text: printOperators(data), data }
   }
   const users = ssh.users.map(u => ({
@@ -197,9 +201,13 @@ function showSsh(w: OperatorWorld, command: Command): AdminAnswer {
     expiryHours: ssh.expiryHours,
     loginTimeoutSeconds: ssh.loginTimeoutSeconds,
     users: users.length,
-    sessions: activeOperators(w).filter(o => o.place.startsWith('ssh ')).length,
+    sessions: sshOperators(w).length,
   }
   return { exit: 0, text: printSsh(data), data }
+}
+
+function sshOperators(w: OperatorWorld) {
+  return activeOperators(w).filter(o => o.place.startsWith('ssh '))
 }
 
 /** Those with a prompt, as SHOW tells of them. */

@@ -124,6 +124,8 @@ async function zeroed(w: CommandWorld, command: Command): Promise<AdminAnswer | 
     case 'isakmp counter':
       c.ike.clearCounters()
       return done
+    // They count the same packets.
+    case 'enco counters':
     case 'ipsec counter': {
       c.peers.clearTraffic()
       const comments = new Set(

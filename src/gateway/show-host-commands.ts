@@ -1,9 +1,17 @@
 /** SHOW of the modules around the tunnels: IP, LOG, ENCO, RADIUS. */
 
+import type { Configuration } from '../alliedware/config.ts'
 import { type Command, maskSecrets } from '../alliedware/parse.ts'
 import { printCounterGroups } from '../alliedware/show/counter.ts'
 import { printEnco, printEncoKeys } from '../alliedware/show/enco.ts'
-import { printArp, printIp, printIpInterfaces, printIpPools, printIpRoutes } from '../alliedware/show/ip.ts'
+import {
+  printArp,
+  printIp,
+  printIpInterfaces,
+  printIpPools,
+  printIpRoutes,
+  printUdpPorts,
+} from '../alliedware/show/ip.ts'
 import { chooseLog, type LogOptions, printLog, printLogCounts, printLogStatus } from '../alliedware/show/log.ts'
 import { parseIpv4 } from '../packet/ip.ts'
 import type { AdminAnswer } from './admin.ts'
@@ -33,37 +41,62 @@ export const hostShows: Readonly<Record<string, Showing>> = {
       printIpPools,
     ),
   'ip counter': ({ control: c }) => answer(ipCounters(c), printCounterGroups),
+  'ip udp': w =>
+    answer(
+      w.system().listening.filter(port => port.startsWith('UDP')),
+      printUdpPorts,
+    ),
   enco: w => answer(encoState(w.secrets, w.system()), printEnco),
   'enco key': (w, command) =>
     answer(
       w.secrets.keyIds().filter(k => named(command, k.id)),
       printEncoKeys,
     ),
-  'enco counter': ({ control: c }) => answer(encoCounters(c), printCounterGroups),
+  'enco channel': () => answer([], () => 'No ENCO channels: packets are sealed and opened where they are forwarded.'),
+  'enco counters': ({ control: c }) => answer(encoCounters(c), printCounterGroups),
+  feature: ({ control: c }) => {
+    const data = heldOf(c.configuration, 'feature')
+    return answer(data, list => heldText('Every feature is here, and none needs a licence.', list))
+  },
   log: showLog,
   radius: ({ control: c }) => {
-    const data = c.configuration.held.filter(h => /^\S+ radius\b/.test(h.text)).map(h => maskSecrets(h.text))
-    const held = data.length === 0 ? [] : ['Held, and without effect:', ...data]
-    return { exit: 0, text: ['No RADIUS servers are asked: users are those of SHOW USER.', ...held].join('\n'), data }
+    const data = heldOf(c.configuration, 'radius')
+    return answer(data, list => heldText('No RADIUS servers are asked: users are those of SHOW USER.', list))
   },
+}
+
+/** The held commands about something, as they may be shown. */
+function heldOf(c: Configuration, object: string): string[] {
+  return c.held.filter(h => h.text.split(' ').slice(1).join(' ').startsWith(object)).map(h => maskSecrets(h.text))
+}
+
+function heldText(title: string, held: readonly string[]): string {
+  return [title, ...(held.length === 0 ? [] : ['Held, and without effect:', ...held])].join('\n')
 }
 
 function showLog(w: ShowWorld, command: Command): AdminAnswer {
   if (command.args['counter'] !== undefined) return answer(w.log.counts(), printLogCounts)
   if (command.args['status'] !== undefined) return answer(w.log.status(), printLogStatus)
+  if (command.args['queue'] !== undefined)
+    return answer([], () => 'No log messages wait: each is sent at once, or counted as lost (SHOW COUNTER=SYSLOG).')
+  if (command.args['receive'] !== undefined)
+    return answer(heldOf(w.control.configuration, 'log rece'), list =>
+      heldText('No messages of other routers are received.', list),
+    )
   return answer(chooseLog(w.log.entries(), logOptions(command)), entries => printLog(entries))
 }
 
-/** SEVERITY takes a number, or one with a comparison before it: `>3`, `>=4`. */
-function leastSeverity(text: unknown): number | undefined {
-  const m = /^(>=?)?([0-7])$/.exec(typeof text === 'string' ? text : '')
-  return m ? Number(m[2]) + (m[1] === '>' ? 1 : 0) : undefined
+/** A number alone means that and worse: who asks for 4 wants to miss nothing. */
+function severities({ args, parameters }: Command): LogOptions['severity'] {
+  const given = args['severity'] as LogOptions['severity']
+  const alone = parameters.some(p => p.name === 'severity' && /^\d$/.test(p.text ?? ''))
+  return given && alone ? { ...given, last: 7 } : given
 }
 
 function logOptions(command: Command): LogOptions {
   const { reverse, module, type } = command.args
   const tail = command.args['tail'] ?? (typeof reverse === 'number' ? reverse : undefined)
-  const severity = leastSeverity(command.args['severity'])
+  const severity = severities(command)
   return {
     ...(tail === undefined ? {} : { tail: typeof tail === 'number' ? tail : 20 }),
     ...(reverse === undefined ? {} : { reverse: true }),

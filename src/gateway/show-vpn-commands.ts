@@ -58,6 +58,11 @@ export const vpnShows: Readonly<Record<string, Showing>> = {
       ipsec.printBundles,
     ),
   'ipsec counter': ({ control: c }) => answer(ipsecCounters(c), printCounterGroups),
+  'ipsec udptunnel': ({ control: c }) =>
+    answer(
+      show.ipsecSas(c).filter(s => s.encapsulation === 'UDP'),
+      ipsec.printUdpTunnels,
+    ),
 
   l2tp: ({ control: c }) => answer(modules.l2tpState(c), l2tp.printL2tp),
   'l2tp tunnel': ({ control: c }, command) =>
@@ -111,6 +116,9 @@ function showPpp({ control: c }: ShowWorld, command: Command): AdminAnswer {
   if (args['idletimer'] !== undefined) return answer(links, ppp.printPppIdleTimers)
   if (args['limits'] !== undefined) return answer(links, ppp.printPppLimits)
   if (args['nameservers'] !== undefined) return answer(modules.nameServers(c), ppp.printNameServers)
+  if (args['multilink'] !== undefined) return answer(links, ppp.printPppMultilink)
+  if (args['utilisation'] !== undefined) return answer(links, ppp.printPppUtilisation)
+  if (args['txstatus'] !== undefined) return answer(links, ppp.printPppTransmissions)
   if (args['template'] !== undefined) return answer(c.configuration.pppTemplates, ppp.printPppTemplates)
   return answer(links, ppp.printPpp)
 }

@@ -89,10 +89,7 @@ describe('faults', () => {
       'create ipsec policy=x int=eth0 action=permit lmask=255.0.0.0',
       'CREATE IPSEC POLICY: LMASK: expected with a single LADDRESS',
     ],
-    [
-      'create ipsec policy=x int=eth0 action=permit icmptype=ndall',
-      'CREATE IPSEC POLICY: ICMPTYPE=NDALL is of IPv6',
-    ],
+    ['create ipsec policy=x int=eth0 action=permit icmptype=ndall', 'CREATE IPSEC POLICY: ICMPTYPE=NDALL is of IPv6'],
     ['add fire policy=main int=eth0 type=public', 'ADD FIREWALL POLICY: firewall policy "main" does not exist'],
     ['delete ip pool=p', 'DELETE IP "pool": expected '],
   ])('%s', (command, fault) => {

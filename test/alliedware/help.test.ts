@@ -10,7 +10,7 @@ const options = (line: string) => expected(line).options.map(optionText)
 
 describe('what may follow', () => {
   it.each([
-    ['sh ipsec ', ['SA[=]', 'POLicy[=]', 'SASpecification[=]', 'BUNDlespecification[=]', 'COUNter[=]']],
+    ['sh ipsec ', ['SA[=]', 'POLicy[=]', 'SASpecification[=]', 'BUNDlespecification[=]', 'COUNter[=]', 'UDPTUNnel']],
     ['show ipsec p', ['POLicy[=]']],
     ['add us', ['USEr[=]']],
     ['add user=x pri', ['PRivilege=']],

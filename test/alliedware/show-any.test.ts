@@ -251,7 +251,7 @@ const logEntry = record<LogState>({
   text: fc.oneof(text, fc.string({ maxLength: 300 }), fc.lorem({ maxCount: 40 })),
 })
 const logOptions: fc.Arbitrary<LogOptions> = fc.record(
-  { tail: small, reverse: flag, module: text, severity: fc.nat({ max: 7 }) },
+  { tail: small, reverse: flag, module: text, severity: fc.nat({ max: 7 }).map(first => ({ first, last: 7 })) },
   { requiredKeys: [] },
 )
 const session = record<SessionState>({

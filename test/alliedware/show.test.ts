@@ -59,7 +59,7 @@ describe('SHOW LOG', () => {
         .slice(2)
         .map(l => l.slice(31))
     const short = [completed, userLog, { ...completed, text: 'Exch 2: Completed' }]
-    expect(order(printLog(short, { severity: 4 }))).toEqual(['dialin1 logged in'])
+    expect(order(printLog(short, { severity: { first: 4, last: 7 } }))).toEqual(['dialin1 logged in'])
     expect(order(printLog(short, { tail: 2 }))).toEqual(['dialin1 logged in', 'Exch 2: Completed'])
     expect(order(printLog(short, { tail: 2, reverse: true }))).toEqual(['Exch 2: Completed', 'dialin1 logged in'])
     expect(order(printLog(short, { tail: 1, module: 'USER' }))).toEqual(['dialin1 logged in'])

@@ -27,7 +27,7 @@ const debugging: readonly CommandEntry[] = ['enable', 'disable'].flatMap(verb =>
     of: name(24),
     parameters: {
       DEBug: optional(listOf('ALL', 'FILter', 'PACket', 'TRAce')),
-      ...(verb === 'enable' && limits),
+      ...(verb === 'enable' && { ...limits, WHEre: text(1, 64), DISplay: text(1, 64), SELector: text(1, 64) }),
     },
     needs: ['debug'],
   }),
@@ -42,7 +42,7 @@ const debugging: readonly CommandEntry[] = ['enable', 'disable'].flatMap(verb =>
     verb,
     path: 'PPP TEMplate=',
     of: number(0, 31),
-    parameters: { DEBug: optional(pppModes), ...(verb === 'enable' && limits) },
+    parameters: { DEBug: optional(pppModes), ...(verb === 'enable' && { ...limits, ASYn: number(0, 255) }) },
     needs: ['debug'],
   }),
   operate({

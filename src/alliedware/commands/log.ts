@@ -30,7 +30,7 @@ const settingsHeld = {
 type Severities = NonNullable<LogFilter['severity']>
 
 /** `5`, `>5`, `>=5`, `<5`, `<=5`. */
-const severity: ValueType<Severities> = {
+export const severity: ValueType<Severities> = {
   expected: 'a severity from 0 to 7 (worst), with <, >, <= or >= before it',
   parse: typed => {
     const match = /^(<=|>=|<|>)?([0-7])$/.exec(typed)

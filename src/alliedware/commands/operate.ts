@@ -16,6 +16,7 @@ import {
   type ValueType,
 } from '../value.ts'
 import { debugCommands } from './debug.ts'
+import { severity } from './log.ts'
 
 const count = { COUNter: flag } as const
 const line = text(1, 256)
@@ -33,10 +34,12 @@ const logParameters = {
   TAIl: optional(number(1, 10000)),
   REVerse: optional(number(1, 10000)),
   MODule: text(1, 16),
-  SEVerity: text(1, 8),
+  SEVerity: severity,
   TYPe: text(1, 16),
   COUNter: flag,
   STATus: flag,
+  QUEue: flag,
+  RECeive: flag,
 }
 
 const shows: readonly CommandEntry[] = [
@@ -67,6 +70,7 @@ const shows: readonly CommandEntry[] = [
   show('IPSec SASpecification=?', number(0, 255)),
   show('IPSec BUNDlespecification=?', number(0, 255)),
   show('IPSec COUNter=?', text(1, 16)),
+  show('IPSec UDPTUNnel'),
   show('L2TP'),
   show('L2TP TUNnel=?', number(0, 65535)),
   show('L2TP CALL=?', number(0, 65535)),
@@ -80,6 +84,9 @@ const shows: readonly CommandEntry[] = [
     IDletimer: flag,
     LIMits: flag,
     TEMplate: flag,
+    MULtilink: flag,
+    UTIlisation: flag,
+    TXStatus: flag,
   }),
   show('PPP TEMplate=?', number(0, 31)),
   show('IP'),
@@ -88,6 +95,8 @@ const shows: readonly CommandEntry[] = [
   show('IP ROUte=?', address),
   show('IP ARP'),
   show('IP COUNter'),
+  show('IP UDP'),
+  show('IP TCP'),
   show('USEr=?', name(64), { CONFIguration: flag }),
   show('LOG=?', oneOf('Temporary', 'Permanent'), logParameters),
   show('SESsion=?', number(0, 0xffffffff), { USer: name(64) }),
@@ -109,7 +118,8 @@ const shows: readonly CommandEntry[] = [
   }),
   show('ENCo'),
   show('ENCo KEy=?', number(0, 65535)),
-  show('ENCo COUNter'),
+  show('ENCo COUNTers'),
+  show('ENCo CHAnnel'),
   show('SYStem'),
   show('ALIas=?', text(1, 32)),
   show('DEBug', undefined, { ACTive: optional(text(1, 16)) }),
@@ -117,6 +127,7 @@ const shows: readonly CommandEntry[] = [
   show('TIMe'),
   show('SSH=?', text(1, 16), { USer: flag, SESsions: flag }),
   show('RADius'),
+  show('FEAture'),
 ]
 
 const security = ['enable', 'disable'].map(verb => operate({ verb, path: 'SYStem SECurity' }))

@@ -17,6 +17,19 @@ export const refusedOperations: Readonly<Record<string, string>> = {
   'set password': 'this is for who logged in at the prompt; SET USER=name PASSWORD=... changes any',
 }
 
+const NO_TUNNEL_PASSWORDS = 'tunnels have no passwords here: IPsec has proved who the client is'
+
+function refused(verb: string, path: string, why: string): CommandEntry {
+  return act({
+    verb,
+    path,
+    of: any,
+    free: true,
+    section: 'L2TP',
+    apply: (_draft, _of, _args, report) => report.error(why),
+  })
+}
+
 export const refusedCommands: readonly CommandEntry[] = [
   operate({ verb: 'activate', path: 'L2TP CALL=', of: any, free: true }),
   operate({ verb: 'deactivate', path: 'L2TP CALL=', of: any, free: true }),
@@ -24,16 +37,6 @@ export const refusedCommands: readonly CommandEntry[] = [
   operate({ verb: 'set', path: 'TIMe=?', of: any, free: true }),
   operate({ verb: 'set', path: 'PASSword' }),
   // In a script they would be half a configuration: an error.
-  ...['add', 'set', 'delete'].flatMap(verb =>
-    ['L2TP CALL=', 'L2TP USer='].map(path =>
-      act({
-        verb,
-        path,
-        of: any,
-        free: true,
-        section: 'L2TP',
-        apply: (_draft, _of, _args, report) => report.error(NO_CALLS),
-      }),
-    ),
-  ),
+  ...['add', 'set', 'delete'].flatMap(verb => ['L2TP CALL=', 'L2TP USer='].map(path => refused(verb, path, NO_CALLS))),
+  ...['add', 'delete'].map(verb => refused(verb, 'L2TP PASSword=', NO_TUNNEL_PASSWORDS)),
 ]

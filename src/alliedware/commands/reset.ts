@@ -17,5 +17,6 @@ export const resetCommands: readonly CommandEntry[] = [
   operate({ verb: 'reset', path: 'L2TP TUNnel=', of: number(0, 65535) }),
   operate({ verb: 'reset', path: 'L2TP COUNter' }),
   operate({ verb: 'reset', path: 'PPP=?', of: number(0, 511), parameters: { COUNter: flag } }),
+  operate({ verb: 'reset', path: 'ENCo COUNTers' }),
   operate({ verb: 'reset', path: 'COUNter' }),
 ]

@@ -1,6 +1,6 @@
 /** SHOW IP, its INTERFACE, ROUTE, ARP and POOL: what the pools hold, and who has which address. */
 
-import { type Column, dash, leaders, list, page, yesNo } from './layout.ts'
+import { type Column, clean, dash, leaders, list, page, timeDate, yesNo } from './layout.ts'
 import type { IpPoolState } from './state.ts'
 
 /** SHOW IP. */
@@ -99,6 +99,22 @@ const arpColumns: readonly Column<ArpState>[] = [
 
 export function printArp(entries: readonly ArpState[]): string {
   return list('ARP Table', arpColumns, entries, 'No ARP entries.')
+}
+
+/** SHOW IP UDP: the ports that the gateway listens on, as SHOW SYSTEM names them. */
+export function printUdpPorts(ports: readonly string[]): string {
+  return list('UDP Ports', [{ head: 'Listening', width: 30, text: port => port }], ports, 'No UDP ports.')
+}
+
+/** SHOW IP TCP: where the SSH server listens, and who is in. */
+export interface TcpState {
+  readonly listening: string
+  readonly connections: readonly { readonly user: string; readonly place: string; readonly since: string }[]
+}
+
+export function printTcp(s: TcpState): string {
+  const rows = s.connections.map(c => [clean(c.user), `${clean(c.place)}, since ${timeDate(c.since)}`] as const)
+  return page('TCP', '', leaders([['SSH server', s.listening], ...rows]))
 }
 
 const columns: readonly Column<IpPoolState>[] = [

@@ -55,6 +55,17 @@ export function printIpsecSas(sas: readonly IpsecSaState[]): string {
   ])
 }
 
+/** SHOW IPSEC UDPTUNNEL: the SAs whose ESP goes in UDP (RFC 3948). The maker's own UDPTUNNEL of before is not spoken. */
+export function printUdpTunnels(sas: readonly IpsecSaState[]): string {
+  const columns: readonly Column<IpsecSaState>[] = [
+    { head: 'SA Id', width: 8, text: s => s.id },
+    { head: 'Policy', width: 25, text: s => s.policy },
+    { head: 'Peer', width: 23, text: s => s.remote },
+    { head: 'Encapsulation', width: 15, text: () => 'RFC 3948' },
+  ]
+  return list('IPsec in UDP', columns, sas, 'No IPsec SA is encapsulated in UDP.')
+}
+
 /** SHOW IPSEC SA=id; with counters those of the peer: packets are counted by peer, whichever of its SAs carried them. */
 export function printIpsecSa(s: IpsecSaState, traffic?: PeerTraffic): string {
   return page(

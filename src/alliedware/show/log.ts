@@ -1,5 +1,6 @@
 /** SHOW LOG: one line a message, its text wrapped under Message. */
 
+import type { LogFilter } from '../log-config.ts'
 import { type Column, clean, dayTime, leaders, list, PAGE_WIDTH, page, rule, wrap } from './layout.ts'
 import type { LogState } from './state.ts'
 
@@ -12,8 +13,8 @@ export interface LogOptions {
   readonly module?: string
   /** Only of this type; case does not matter. */
   readonly type?: string
-  /** Only messages at least so severe (the router's scale: 7 is worst). */
-  readonly severity?: number
+  /** Only messages as severe as this (the router's scale: 7 is worst). */
+  readonly severity?: LogFilter['severity']
 }
 
 /** The text never gets narrower than this, however wide the columns before it. */
@@ -46,7 +47,7 @@ export function chooseLog(
     e =>
       (module === undefined || e.module.toLowerCase() === module.toLowerCase()) &&
       (type === undefined || e.type.toLowerCase() === type.toLowerCase()) &&
-      (severity === undefined || e.severity >= severity),
+      (severity === undefined || (e.severity >= severity.first && e.severity <= severity.last)),
   )
   const last = tail === undefined ? fitting : fitting.slice(Math.max(0, fitting.length - tail))
   return reverse ? last.toReversed() : last

@@ -109,6 +109,41 @@ export function printPppLimits(links: readonly PppState[]): string {
   return list('PPP Limits', limits, links, 'No PPP interfaces.')
 }
 
+/** SHOW PPP UTILISATION: what each link has carried a second, on average since it came up. */
+export function printPppUtilisation(links: readonly PppState[]): string {
+  const rate = (bytes: number, p: PppState) => Math.round((bytes * 8) / Math.max(1, p.ageSeconds))
+  const columns: readonly Column<PppState>[] = [
+    { head: 'Name', width: 10, text: p => p.name },
+    { head: 'User', width: 18, text: p => dash(p.user) },
+    { head: 'Online', width: 18, text: p => durationText(p.ageSeconds) },
+    { head: 'In (bit/s)', width: 15, text: p => rate(p.bytesIn, p) },
+    { head: 'Out (bit/s)', width: 15, text: p => rate(p.bytesOut, p) },
+  ]
+  return list('PPP Utilisation (average)', columns, links, 'No PPP interfaces.')
+}
+
+/** SHOW PPP TXSTATUS: what went out on each link. Nothing queues: what cannot be sent at once is dropped, and counted. */
+export function printPppTransmissions(links: readonly PppState[]): string {
+  const columns: readonly Column<PppState>[] = [
+    { head: 'Name', width: 10, text: p => p.name },
+    { head: 'State', width: 14, text: p => (p.ipcp.toLowerCase() === 'opened' ? 'transmitting' : 'not up') },
+    { head: 'Packets', width: 16, text: p => p.packetsOut },
+    { head: 'Bytes', width: 18, text: p => p.bytesOut },
+    { head: 'Queued', width: 8, text: () => 0 },
+  ]
+  return list('PPP Transmission', columns, links, 'No PPP interfaces.')
+}
+
+/** SHOW PPP MULTILINK: no link is ever one of several (RFC 1990). */
+export function printPppMultilink(links: readonly PppState[]): string {
+  const columns: readonly Column<PppState>[] = [
+    { head: 'Name', width: 10, text: p => p.name },
+    { head: 'Bundle', width: 10, text: () => 'none' },
+    { head: 'Links', width: 8, text: () => 1 },
+  ]
+  return list('PPP Multilink', columns, links, 'No PPP interfaces.')
+}
+
 /** What IPCP gives every client (RFC 1877). */
 export interface NameServerState {
   readonly dnsPrimary: string
