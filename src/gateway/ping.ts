@@ -8,11 +8,6 @@ import { type RunResult, run } from './run.ts'
 export type Runner = (program: string, args: readonly string[]) => Promise<RunResult>
 
 const USUAL = { number: 5, timeout: 1, length: 24 }
-const BOUNDS: Readonly<Record<string, readonly [min: number, max: number]>> = {
-  number: [1, 100],
-  timeout: [1, 60],
-  length: [0, 1472],
-}
 /** Whatever was asked for. */
 const LONGEST_SECONDS = 60
 const MOST_AT_ONCE = 4
@@ -21,21 +16,17 @@ let running = 0
 const refusal = (text: string): AdminAnswer => ({ exit: 1, text: `Error: ${text}` })
 
 export async function ping(command: Command, runner: Runner = run): Promise<AdminAnswer> {
-  const settings: Record<string, number> = { ...USUAL }
-  let target: string | undefined
-  for (const { name, text } of command.parameters) {
-    if (text === undefined || 'ipaddress'.startsWith(name)) target = text ?? name
-    else {
-      const [setting] = Object.keys(BOUNDS).filter(key => name.length > 1 && key.startsWith(name))
-      if (setting === undefined) return refusal(`"${name}" is not a parameter; expected NUMBER, TIMEOUT, LENGTH`)
-      const [min, max] = BOUNDS[setting]!
-      const value = /^\d{1,5}$/.test(text) ? Number(text) : -1
-      if (value < min || value > max)
-        return refusal(`${setting.toUpperCase()}: expected a number from ${min} to ${max}`)
-      settings[setting] = value
-    }
+  const { args, words, parameters } = command
+  const settings = { ...USUAL }
+  for (const name of Object.keys(USUAL) as (keyof typeof USUAL)[]) {
+    const given = args[name]
+    if (typeof given === 'number') settings[name] = given
   }
-  const address = parseIpv4(target ?? '')
+  const known = ['ipaddress', ...Object.keys(USUAL)]
+  const unknown = parameters.find(p => p.text !== undefined && !known.includes(p.name))
+  if (unknown !== undefined || words.length > 1)
+    return refusal(`"${unknown?.name ?? words[1]}" is not a parameter; expected NUMBER, TIMEOUT, LENGTH`)
+  const address = typeof args['ipaddress'] === 'number' ? args['ipaddress'] : parseIpv4(words[0] ?? '')
   if (address === undefined) return refusal('expected an IP address: PING 192.168.8.2')
   if (running >= MOST_AT_ONCE) return refusal('enough pings are under way: try again in a moment')
   running++
@@ -48,7 +39,7 @@ export async function ping(command: Command, runner: Runner = run): Promise<Admi
   }
 }
 
-function arguments_(s: Readonly<Record<string, number>>, address: string): string[] {
-  const deadline = Math.min(LONGEST_SECONDS, s['number']! + s['timeout']!)
-  return ['-n', '-c', `${s['number']}`, '-W', `${s['timeout']}`, '-s', `${s['length']}`, '-w', `${deadline}`, address]
+function arguments_(s: typeof USUAL, address: string): string[] {
+  const deadline = Math.min(LONGEST_SECONDS, s.number + s.timeout)
+  return ['-n', '-c', `${s.number}`, '-W', `${s.timeout}`, '-s', `${s.length}`, '-w', `${deadline}`, address]
 }

@@ -137,7 +137,13 @@ const terminal: readonly CommandEntry[] = [
   operate({ verb: 'help', path: '', of: line, free: true }),
   operate({ verb: 'login', path: '', of: line, free: true }),
   operate({ verb: 'logoff', path: '' }),
-  operate({ verb: 'ping', path: '', of: line, free: true }),
+  operate({
+    verb: 'ping',
+    path: '',
+    of: line,
+    parameters: { NUMber: number(1, 100), TIMeout: number(1, 60), LEngth: number(0, 1472), IPaddress: address },
+    free: true,
+  }),
   operate({ verb: 'set', path: 'ASYn', parameters: { PAGe: either(bool, number(5, 1000)) }, selector: 'page' }),
 ]
 
