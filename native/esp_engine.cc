@@ -46,14 +46,14 @@ DropReason LengthFault(const InboundSa& sa, uint32_t length, uint8_t icv) {
 }  // namespace
 
 Sa::Sa(const SaRequest& request)
-    : spi(request.spi),
+    : soft_bytes(request.soft_bytes),
+      hard_bytes(request.hard_bytes),
+      spi(request.spi),
       peer(request.peer),
       block(kCipherSizes[Index(request.keys.cipher)].block),
       iv(kCipherSizes[Index(request.keys.cipher)].iv),
       icv(kIntegritySizes[Index(request.keys.integrity)].icv),
-      sha256(request.keys.integrity == Integrity::Sha256),
-      soft_bytes(request.soft_bytes),
-      hard_bytes(request.hard_bytes) {}
+      sha256(request.keys.integrity == Integrity::Sha256) {}
 
 // 1. Find each packet's SA and measure the packet.
 // 2. Compute all ICVs and compare each in constant time.
@@ -66,6 +66,7 @@ void Engine::Open(const BatchView& batch, uint32_t count) {
   Job* jobs[kBatchCapacity] = {};
   size_t begun = 0;
   size_t waiting = 0;
+  FetchInbound(batch, count);
   for (uint32_t row = 0; row < count; row++) {
     Opening& opening = openings[begun];
     if (!batch.Forwards(row) || !BeginOpen(batch, row, opening)) continue;
@@ -86,6 +87,40 @@ void Engine::Open(const BatchView& batch, uint32_t count) {
   crypto_.Crypt(jobs, waiting);
 
   for (size_t i = 0; i < begun; i++) FinishOpen(batch, openings[i]);
+}
+
+// The SAs of thousands of peers lie in no near cache. One wait for the memory of all packets costs little more than
+// one packet's.
+void Engine::FetchInbound(const BatchView& batch, uint32_t count) const {
+  uint32_t spis[kBatchCapacity];
+  uint32_t spi_count = 0;
+  for (uint32_t row = 0; row < count; row++) {
+    if (!batch.Forwards(row) || !batch.InBounds(row) || batch.length[row] < kHeader) continue;
+    uint32_t spi = ReadWord(batch.Packet(row));
+    inbound_.Fetch(spi);
+    spis[spi_count++] = spi;
+  }
+  const InboundSa* found[kBatchCapacity];
+  for (uint32_t i = 0; i < spi_count; i++) {
+    found[i] = inbound_.Find(spis[i]);
+    if (found[i] != nullptr) found[i]->Fetch();
+  }
+  for (uint32_t i = 0; i < spi_count; i++) {
+    if (found[i] != nullptr && found[i]->peer < peers_.size()) __builtin_prefetch(&peers_[found[i]->peer].seen);
+  }
+}
+
+// The same for what will be sealed: from the peer to its newest SA.
+void Engine::FetchOutbound(const BatchView& batch, uint32_t count) const {
+  auto each = [&](auto fetch) {
+    for (uint32_t row = 0; row < count; row++) {
+      if (batch.Forwards(row) && batch.peer[row] < peers_.size()) fetch(peers_[batch.peer[row]]);
+    }
+  };
+  each([](const Peer& peer) { __builtin_prefetch(&peer); });
+  each([](const Peer& peer) {
+    if (peer.newest != nullptr) peer.newest->Fetch();
+  });
 }
 
 // Answers false where the packet's fate is settled.
@@ -110,6 +145,7 @@ bool Engine::BeginOpen(const BatchView& batch, uint32_t row, Opening& opening) {
   DropReason fault = LengthFault(*sa, length, icv);
   if (fault != DropReason::None) return drop(fault);
 
+  sa->keys.Fetch();
   opening.row = row;
   opening.sequence = ReadWord(packet + 4);
   opening.sa = sa;
@@ -184,6 +220,7 @@ void Engine::Seal(const BatchView& batch, uint32_t count) {
   Sealing sealings[kBatchCapacity];
   Job* jobs[kBatchCapacity] = {};
   size_t begun = 0;
+  FetchOutbound(batch, count);
   for (uint32_t row = 0; row < count; row++) {
     if (!batch.Forwards(row) || !BeginSeal(batch, row, sealings[begun])) continue;
     jobs[begun] = &sealings[begun].job;
@@ -211,8 +248,8 @@ bool Engine::BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing) {
   uint32_t peer_row = batch.peer[row];
   if (peer_row >= peers_.size()) return drop(DropReason::NoSa);
   const Peer& peer = peers_[peer_row];
-  if (!peer.has_path || peer.outbound.empty()) return drop(DropReason::NoSa);
-  OutboundSa& sa = *peer.outbound.back();
+  if (!peer.has_path || peer.newest == nullptr) return drop(DropReason::NoSa);
+  OutboundSa& sa = *peer.newest;
   if (sa.Spent()) return drop(DropReason::LifetimeExpired);
   if (sa.sequence == kLastSequence) {
     TellHard(sa, false);
@@ -239,6 +276,7 @@ bool Engine::BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing) {
   text[text_length - 2] = static_cast<uint8_t>(pad_length);
   text[text_length - 1] = batch.protocol[row];
 
+  sa.keys.Fetch();
   sealing.row = row;
   sealing.iv = packet + kHeader;
   sealing.iv_size = sa.iv;
@@ -338,13 +376,17 @@ bool Engine::InstallOutbound(const SaRequest& request, uint32_t last_sequence) {
   auto sa = std::make_unique<OutboundSa>(request, last_sequence);
   if (!crypto_.Expand(request.keys, sa->keys)) return false;
   RemoveOutbound(request.peer, request.spi);
-  PeerRow(request.peer).outbound.push_back(std::move(sa));
+  Peer& peer = PeerRow(request.peer);
+  peer.newest = sa.get();
+  peer.outbound.push_back(std::move(sa));
   return true;
 }
 
 void Engine::RemoveOutbound(uint32_t peer, uint32_t spi) {
   if (peer >= peers_.size()) return;
-  std::erase_if(peers_[peer].outbound, [spi](const auto& sa) { return sa->spi == spi; });
+  auto& outbound = peers_[peer].outbound;
+  std::erase_if(outbound, [spi](const auto& sa) { return sa->spi == spi; });
+  peers_[peer].newest = outbound.empty() ? nullptr : outbound.back().get();
 }
 
 const Usage* Engine::InboundUsage(uint32_t spi) const {
@@ -363,32 +405,33 @@ const Usage* Engine::OutboundUsage(uint32_t peer, uint32_t spi) const {
 // The slot of the SPI, or the free one where it would go.
 size_t SpiTable::Locate(uint32_t spi) const {
   size_t at = Home(spi);
-  while (slots_[at] != nullptr && slots_[at]->spi != spi) at = (at + 1) & (slots_.size() - 1);
+  while (slots_[at].sa != nullptr && slots_[at].spi != spi) at = (at + 1) & (slots_.size() - 1);
   return at;
 }
 
-InboundSa* SpiTable::Find(uint32_t spi) const { return slots_[Locate(spi)].get(); }
+InboundSa* SpiTable::Find(uint32_t spi) const { return slots_[Locate(spi)].sa.get(); }
 
 void SpiTable::Insert(std::unique_ptr<InboundSa> sa) {
-  size_t at = Locate(sa->spi);
-  if (slots_[at] == nullptr) {
+  uint32_t spi = sa->spi;
+  size_t at = Locate(spi);
+  if (slots_[at].sa == nullptr) {
     if (++count_ * 2 > slots_.size()) {
       Grow();
-      at = Locate(sa->spi);
+      at = Locate(spi);
     }
   }
-  slots_[at] = std::move(sa);
+  slots_[at] = {spi, std::move(sa)};
 }
 
 // The entries behind the gap move up where the probe for them would stop at it.
 void SpiTable::Remove(uint32_t spi) {
   size_t gap = Locate(spi);
-  if (slots_[gap] == nullptr) return;
-  slots_[gap].reset();
+  if (slots_[gap].sa == nullptr) return;
+  slots_[gap] = {};
   count_--;
   size_t mask = slots_.size() - 1;
-  for (size_t at = (gap + 1) & mask; slots_[at] != nullptr; at = (at + 1) & mask) {
-    size_t distance = (at - Home(slots_[at]->spi)) & mask;
+  for (size_t at = (gap + 1) & mask; slots_[at].sa != nullptr; at = (at + 1) & mask) {
+    size_t distance = (at - Home(slots_[at].spi)) & mask;
     if (distance < ((at - gap) & mask)) continue;
     slots_[gap] = std::move(slots_[at]);
     gap = at;
@@ -396,10 +439,10 @@ void SpiTable::Remove(uint32_t spi) {
 }
 
 void SpiTable::Grow() {
-  std::vector<std::unique_ptr<InboundSa>> before(slots_.size() * 2);
+  std::vector<Slot> before(slots_.size() * 2);
   before.swap(slots_);
-  for (auto& sa : before) {
-    if (sa != nullptr) slots_[Locate(sa->spi)] = std::move(sa);
+  for (Slot& slot : before) {
+    if (slot.sa != nullptr) slots_[Locate(slot.spi)] = std::move(slot);
   }
 }
 

@@ -30,34 +30,44 @@ struct Usage {
   uint64_t replayed = 0;
 };
 
-// One SA, either direction.
+// One SA, either direction: what every packet touches is its first line of the cache, the window or the keys follow.
 struct Sa {
-  uint32_t spi;
-  uint32_t peer;
-  uint8_t block, iv, icv;
-  bool sha256;
-  bool soft_reported = false;
-  bool hard_reported = false;
   uint64_t soft_bytes;
   uint64_t hard_bytes;
   Usage usage;
-  Keys keys;
+  uint32_t spi;
+  uint32_t peer;
+  uint8_t block, iv, icv;
+  bool sha256 : 1;
+  bool soft_reported : 1 = false;
+  bool hard_reported : 1 = false;
 
   explicit Sa(const SaRequest& request);
   // Whether it has carried all the bytes that it may.
   bool Spent() const { return hard_bytes > 0 && usage.bytes >= hard_bytes; }
 };
 
-struct InboundSa : Sa {
-  ReplayWindow window;
+struct alignas(64) InboundSa : Sa {
   bool settled;  // the length of its ICV is beyond doubt
+  ReplayWindow window;
+  Keys keys;
   InboundSa(const SaRequest& request, uint32_t replay_window)
-      : Sa(request), window(replay_window), settled(!sha256) {}
+      : Sa(request), settled(!sha256), window(replay_window) {}
+  void Fetch() const {
+    __builtin_prefetch(this, 1);
+    __builtin_prefetch(&window, 1);
+    __builtin_prefetch(&keys);
+  }
 };
 
-struct OutboundSa : Sa {
+struct alignas(64) OutboundSa : Sa {
   uint32_t sequence;  // the last one used
+  Keys keys;
   OutboundSa(const SaRequest& request, uint32_t last_sequence) : Sa(request), sequence(last_sequence) {}
+  void Fetch() const {
+    __builtin_prefetch(this, 1);
+    __builtin_prefetch(&keys);
+  }
 };
 
 struct Path {
@@ -80,12 +90,20 @@ struct Event {
 class SpiTable {
  public:
   SpiTable() : slots_(64) {}
+  // Has the memory come where Find will look first.
+  void Fetch(uint32_t spi) const { __builtin_prefetch(&slots_[Home(spi)]); }
   InboundSa* Find(uint32_t spi) const;
   // Takes the place of an SA with the same SPI.
   void Insert(std::unique_ptr<InboundSa> sa);
   void Remove(uint32_t spi);
 
  private:
+  // The SPI stands beside its SA, so that a search does not touch those that it passes by. 0: a free slot.
+  struct Slot {
+    uint32_t spi = 0;
+    std::unique_ptr<InboundSa> sa;
+  };
+
   // A worker's SPIs all leave the same rest when divided by the number of workers, so high bits are mixed in.
   size_t Home(uint32_t spi) const {
     uint32_t mixed = spi * 0x9e3779b1u;
@@ -94,7 +112,7 @@ class SpiTable {
   size_t Locate(uint32_t spi) const;
   void Grow();
 
-  std::vector<std::unique_ptr<InboundSa>> slots_;  // a power of two
+  std::vector<Slot> slots_;  // a power of two
   size_t count_ = 0;
 };
 
@@ -124,12 +142,13 @@ class Engine {
   const Usage* OutboundUsage(uint32_t peer, uint32_t spi) const;
 
  private:
-  struct Peer {
-    bool has_path = false;
+  struct alignas(64) Peer {
+    OutboundSa* newest = nullptr;  // which Seal uses
     Path path{};
-    bool short_icv = false;  // it cuts SHA-256 to 96 bits
     Path seen{};  // the path, or where the peer was last reported to have moved: each move is told once
-    std::vector<std::unique_ptr<OutboundSa>> outbound;  // the newest, which Seal uses, last
+    bool has_path = false;
+    bool short_icv = false;  // it cuts SHA-256 to 96 bits
+    std::vector<std::unique_ptr<OutboundSa>> outbound;  // the newest last
     std::vector<uint32_t> inbound;                      // SPIs
   };
 
@@ -151,6 +170,8 @@ class Engine {
   };
 
   Peer& PeerRow(uint32_t peer);
+  void FetchInbound(const BatchView& batch, uint32_t count) const;
+  void FetchOutbound(const BatchView& batch, uint32_t count) const;
   bool BeginOpen(const BatchView& batch, uint32_t row, Opening& opening);
   void FinishOpen(const BatchView& batch, const Opening& opening);
   bool BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing);

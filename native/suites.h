@@ -99,12 +99,12 @@ struct IpsecMbKeys {
   IpsecMbKeys& operator=(const IpsecMbKeys&) = delete;
   ~IpsecMbKeys();
 
-  // AES: the round keys of the SA's direction. DES and 3DES: the key schedules of one or three keys.
-  alignas(64) uint8_t schedule[3 * IMB_DES_KEY_SCHED_SIZE];
-  const void* des_schedules[3];
   // The HMAC's two hash states after their key block.
   alignas(16) uint8_t inner[32];
   alignas(16) uint8_t outer[32];
+  const void* des_schedules[3];
+  // AES: the round keys of the SA's direction. DES and 3DES: the key schedules of one or three keys.
+  alignas(64) uint8_t schedule[3 * IMB_DES_KEY_SCHED_SIZE];
 };
 
 // A multi-buffer manager: one thread's.
@@ -195,11 +195,14 @@ struct Keys {
   Cipher cipher;
   Integrity integrity;
   Direction direction;
-  OpensslKeys openssl;
   DesKeys des;
 #ifdef HAVE_IPSEC_MB
   IpsecMbKeys ipsec_mb;
 #endif
+  OpensslKeys openssl;
+
+  // Has the memory come that lanes will ask for.
+  void Fetch() const;
 };
 
 // Chooses, step by step and algorithm by algorithm, who does the work.

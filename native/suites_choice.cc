@@ -56,6 +56,7 @@ void OneByOne(Job* const* jobs, size_t count) {
 
 #ifdef HAVE_IPSEC_MB
 
+constexpr size_t kMaxAesSchedule = 15 * 16;
 constexpr size_t kNever = kBatchCapacity + 1;
 // Packets that the vector unit takes at once with AVX-512; with fewer registers half as many.
 constexpr size_t kLanes = 16;
@@ -100,6 +101,17 @@ bool Crypto::usable() const {
   if (only_ == Only::IpsecMb) return ipsec_mb_ != nullptr;
 #endif
   return bitslice_ != nullptr || shuffle_ != nullptr;
+}
+
+void Keys::Fetch() const {
+  auto lines = [](const void* from, size_t size) {
+    for (size_t at = 0; at < size; at += 64) __builtin_prefetch(static_cast<const uint8_t*>(from) + at);
+  };
+  if (IsDes(cipher)) lines(&des, direction == Direction::Encrypt ? sizeof des : sizeof des.words);
+#ifdef HAVE_IPSEC_MB
+  lines(ipsec_mb.inner, sizeof ipsec_mb.inner + sizeof ipsec_mb.outer);
+  if (!IsDes(cipher)) lines(ipsec_mb.schedule, kMaxAesSchedule);
+#endif
 }
 
 bool Crypto::Expand(const SuiteKeys& keys, Keys& expanded) {
