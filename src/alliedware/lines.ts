@@ -35,48 +35,71 @@ const LONGEST_COMMAND = 4096
 
 /** Joins the lines of a script; `startsCommand` says whether a first word is a verb or an alias. */
 export function joinLines(script: string, startsCommand: (word: string) => boolean): JoinedLines {
-  const commands: LogicalLine[] = []
-  const suspects: number[] = []
-  let command: Joining | undefined
-  let inComment = false
-  let before = ''
-  const wrapped = (text: string) => before.length + 1 + firstWord(text).length > NARROWEST_PAGE
+  const joiner = new LineJoiner(startsCommand)
+  const commands = script
+    .replace(/^\ufeff/, '')
+    .split(/\r\n|\n|\r/)
+    .flatMap(raw => joiner.push(raw))
+  return { commands: [...commands, ...joiner.end()], suspects: joiner.suspects }
+}
 
-  const end = () => {
-    if (command) commands.push(logicalLine(command))
-    command = undefined
-    inComment = false
+/** The same for lines that come one after another. */
+export class LineJoiner {
+  readonly suspects: number[] = []
+  private readonly startsCommand: (word: string) => boolean
+  private command: Joining | undefined
+  private inComment = false
+  private before = ''
+  private line = 0
+
+  constructor(startsCommand: (word: string) => boolean) {
+    this.startsCommand = startsCommand
   }
 
-  const physical = script.replace(/^\ufeff/, '').split(/\r\n|\n|\r/)
-  for (const [index, raw] of physical.entries()) {
-    const line = index + 1
+  /** A command waits for the next line, which may continue it. */
+  get waits(): boolean {
+    return this.command !== undefined
+  }
+
+  /** Takes the next line; answers the command that ends before it. */
+  push(raw: string): LogicalLine[] {
+    this.line++
+    const { line, command } = this
     const text = raw.trim()
-    if (text === '' || isFence(text)) {
-      end()
-    } else if (isComment(text)) {
-      end()
-      inComment = true
-    } else if (command && command.text.length < LONGEST_COMMAND && closes(command.text, text)) {
-      command.text = join(command.text, text)
-    } else if (startsCommand(firstWord(text))) {
-      end()
-      command = { line, text, doubts: [] }
-    } else if (inComment) {
-      if (!wrapped(text) || /^[a-z]+\s+([a-z]+\s+)?[a-z]+=\S/i.test(text)) suspects.push(line)
-    } else if (command && command.text.length < LONGEST_COMMAND && /^[a-z]+=/i.test(text)) {
-      command.text = join(command.text, text)
-    } else if (command && command.text.length < LONGEST_COMMAND && wrapped(text)) {
-      command.doubts.push({ length: command.text.length, line })
-      command.text = join(command.text, text)
-    } else {
-      end()
-      command = { line, text, doubts: [] }
+    const wrapped = this.before.length + 1 + firstWord(text).length > NARROWEST_PAGE
+    this.before = raw.trimEnd()
+    const open = command !== undefined && command.text.length < LONGEST_COMMAND ? command : undefined
+    if (text === '' || isFence(text)) return this.end()
+    if (isComment(text)) {
+      const ended = this.end()
+      this.inComment = true
+      return ended
     }
-    before = raw.trimEnd()
+    if (open && closes(open.text, text)) open.text = join(open.text, text)
+    else if (this.startsCommand(firstWord(text))) return this.begin(line, text)
+    else if (this.inComment) {
+      if (!wrapped || /^[a-z]+\s+([a-z]+\s+)?[a-z]+=\S/i.test(text)) this.suspects.push(line)
+    } else if (open && /^[a-z]+=/i.test(text)) open.text = join(open.text, text)
+    else if (open && wrapped) {
+      open.doubts.push({ length: open.text.length, line })
+      open.text = join(open.text, text)
+    } else return this.begin(line, text)
+    return []
   }
-  end()
-  return { commands, suspects }
+
+  /** The command that was left; what follows begins anew. */
+  end(): LogicalLine[] {
+    const { command } = this
+    this.command = undefined
+    this.inComment = false
+    return command ? [logicalLine(command)] : []
+  }
+
+  private begin(line: number, text: string): LogicalLine[] {
+    const ended = this.end()
+    this.command = { line, text, doubts: [] }
+    return ended
+  }
 }
 
 interface Joining {

@@ -16,6 +16,9 @@ export interface ScriptOptions {
   readonly keys?: readonly number[]
 }
 
+/** Of a line that a comment has swallowed. */
+export const SUSPECT = 'taken as the rest of the comment above it: a command begins with a verb'
+
 /**
  * Reads a whole script, from an empty configuration. Never throws: every fault is collected with its line, and a command
  * with a fault has no effect. Texts of faults hold no secrets.
@@ -29,11 +32,7 @@ export function readScript(text: string, options: ScriptOptions): ScriptResult {
   )
   const draft = draftOf(emptyConfiguration)
   const origins = new Origins()
-  const faults: Fault[] = suspects.map(line => ({
-    line,
-    severity: 'warning',
-    text: 'taken as the rest of the comment above it: a command begins with a verb',
-  }))
+  const faults: Fault[] = suspects.map(line => ({ line, severity: 'warning', text: SUSPECT }))
   const faultsOf = (text: string) => {
     const result = parseCommand(expandAlias(draft, text), values)
     return result.kind === 'faults' ? result.faults.length : 0
@@ -56,7 +55,7 @@ export function readScript(text: string, options: ScriptOptions): ScriptResult {
 }
 
 /** A line with which a command has more wrong with it than without is a command of its own. */
-function separated(joined: LogicalLine, wrong: (text: string) => number): { line: number; text: string }[] {
+export function separated(joined: LogicalLine, wrong: (text: string) => number): { line: number; text: string }[] {
   if (joined.doubts.length === 0) return [joined]
   const all = wrong(joined.text)
   const split = joined.doubts.find(d => wrong(d.before) < all)
@@ -69,7 +68,7 @@ function separated(joined: LogicalLine, wrong: (text: string) => number): { line
 }
 
 /** The names that the script makes aliases of: a line may begin with them, too. */
-function aliasNames(text: string): ReadonlySet<string> {
+export function aliasNames(text: string): ReadonlySet<string> {
   const names = text.matchAll(/^\s*add\s+ali\w*="?([^\s"]+)/gim)
   return new Set([...names].map(match => match[1]!.toLowerCase()))
 }

@@ -3,6 +3,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { type ScriptHandler, serveScript } from './admin-script.ts'
 import { serveTerminal } from './admin-terminal.ts'
 import type { Native } from './native.ts'
 import type { TerminalEnd, Wire } from './terminals.ts'
@@ -53,6 +54,9 @@ export interface TerminalSize {
 
 export type TerminalHandler = (wire: Wire, size: TerminalSize, caller: Caller) => TerminalEnd | undefined
 
+/** Who carries out the commands of a caller's script. */
+export type ScriptHandlers = (caller: Caller) => ScriptHandler
+
 /** The longest request: a command line is far shorter. */
 const MAX_REQUEST = 16_384
 const IDLE_MILLIS = 30_000
@@ -65,13 +69,21 @@ export class AdminSocket {
   private readonly native: Native
   private readonly handler: AdminHandler
   private readonly terminal: TerminalHandler | undefined
+  private readonly scripts: ScriptHandlers | undefined
   private readonly open = new Set<Socket>()
 
-  constructor(path: string, native: Native, handler: AdminHandler, terminal?: TerminalHandler) {
+  constructor(
+    path: string,
+    native: Native,
+    handler: AdminHandler,
+    terminal?: TerminalHandler,
+    scripts?: ScriptHandlers,
+  ) {
     this.path = path
     this.native = native
     this.handler = handler
     this.terminal = terminal
+    this.scripts = scripts
     this.server = createServer({ allowHalfOpen: true }, socket => this.serve(socket))
   }
 
@@ -129,6 +141,11 @@ export class AdminSocket {
         return
       }
       const line = buffered.slice(0, end)
+      if (this.scripts && isScript(line)) {
+        socket.setTimeout(0)
+        serveScript(socket, buffered.slice(end + 1), this.scripts(caller))
+        return
+      }
       void this.answer(line, caller).then(({ follow, ...answer }) => {
         socket.write(`${JSON.stringify(answer)}\n`)
         if (follow !== undefined && asksToFollow(line)) serveFollow(socket, follow)
@@ -183,6 +200,14 @@ function serveFollow(socket: Socket, follow: Follow): void {
     clearTimeout(end)
     stop()
   })
+}
+
+function isScript(line: string): boolean {
+  try {
+    return (JSON.parse(line) as { script?: unknown } | null)?.script === true
+  } catch {
+    return false
+  }
 }
 
 function terminalSize(line: string): TerminalSize | undefined {

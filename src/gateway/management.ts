@@ -70,12 +70,17 @@ export class Management {
       terminals: this.terminals,
       perform: carryOut,
       operator: (user, place) => this.operator(place, { uid: o.uid, pid: process.pid }, { account: user }),
+      configuration,
     })
     this.admin = new AdminSocket(
       o.socket,
       o.native,
       (request, caller) => this.command(request.command, caller),
       (wire, size, caller) => this.terminals.start(this.local(caller), wire, size.columns, size.rows),
+      caller => {
+        const operator = this.local(caller)
+        return { configuration, perform: text => carryOut(operator, text) }
+      },
     )
   }
 

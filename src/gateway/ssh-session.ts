@@ -2,8 +2,10 @@
 
 import { StringDecoder } from 'node:string_decoder'
 import type { ServerChannel, Session } from 'ssh2'
+import type { Configuration } from '../alliedware/config.ts'
 import type { AdminAnswer } from './admin.ts'
 import type { Operator } from './operator.ts'
+import { ScriptRunner } from './script-runner.ts'
 import type { Terminals } from './terminals.ts'
 
 export interface SshOperators {
@@ -11,11 +13,10 @@ export interface SshOperators {
   readonly operator: (user: string, place: string) => Operator
   readonly terminals: Terminals
   readonly perform: (operator: Operator, text: string) => Promise<AdminAnswer>
+  readonly configuration: () => Configuration
 }
 
 const MOST_UNREAD = 4_194_304
-/** The longest line of a script that comes without a terminal. */
-const LONGEST_LINE = 16_384
 
 export function serveSession(session: Session, user: string, place: string, w: SshOperators): void {
   const operator = w.operator(user, place)
@@ -70,25 +71,18 @@ async function one(channel: ServerChannel, operator: Operator, w: SshOperators, 
 /** Line after line; an error is told, and the next line is carried out, as the router does. */
 function script(channel: ServerChannel, operator: Operator, w: SshOperators): void {
   const decoder = new StringDecoder('utf8')
-  let text = ''
-  let worst = 0
-  let work = Promise.resolve()
-  const run = (line: string) => {
-    work = work.then(async () => {
-      if (line.trim() !== '') worst = Math.max(worst, await one(channel, operator, w, line))
-    })
-  }
+  const runner = new ScriptRunner({
+    configuration: w.configuration,
+    perform: text => w.perform(operator, text),
+    told: (_, { exit, text }) => {
+      if (text !== '') (exit === 0 ? channel : channel.stderr).write(`${text}\n`)
+    },
+  })
   channel.on('data', (data: Buffer) => {
-    text += decoder.write(data)
-    const lines = text.split(/\r\n|\n|\r/)
-    text = lines.pop() ?? ''
-    for (const line of lines) run(line)
-    if (text.length > LONGEST_LINE) leave(channel, 2)
+    if (!runner.feed(decoder.write(data))) leave(channel, 2)
   })
-  channel.on('end', () => {
-    run(text)
-    void work.then(() => leave(channel, worst))
-  })
+  channel.on('end', () => void runner.end().then(exit => leave(channel, exit)))
+  channel.on('close', () => runner.stop())
 }
 
 function leave(channel: ServerChannel, exit: number): void {

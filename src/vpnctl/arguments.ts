@@ -5,7 +5,7 @@ export const DEFAULT_SOCKET = '/run/floatgate/ctl.sock'
 export const USAGE = `usage: vpnctl [--socket PATH] [--json] [COMMAND...]
 
 Without a command on a terminal: the router's prompt ("?" lists what may follow, Tab completes, LOGOFF leaves).
-Without a command and with standard input from elsewhere: a script, one command a line.
+Without a command and with standard input from elsewhere: a script.
 With a command: that one, for example:
 
   vpnctl show session                 who is connected, with everything known of each

@@ -1,4 +1,4 @@
-/** One command to the gateway, over its control socket. */
+/** One command to the gateway, over its control socket, and what comes after its answer. */
 
 import { createConnection } from 'node:net'
 import type { AdminAnswer, AdminRequest } from '../gateway/admin.ts'
@@ -12,22 +12,7 @@ export interface Outcome {
 /** The gateway is not there. */
 export const GONE = 3
 
-/** Never rejects: a gateway that is not there is an outcome, too. */
-export function ask(path: string, request: AdminRequest): Promise<Outcome> {
-  return new Promise(resolve => {
-    const socket = createConnection(path)
-    let answer = ''
-    socket.on('error', (e: NodeJS.ErrnoException) => resolve(unreachable(path, e)))
-    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`))
-    socket.setEncoding('utf8')
-    socket.on('data', (data: string) => {
-      answer += data
-    })
-    socket.on('end', () => resolve(outcome(answer, request.json)))
-  })
-}
-
-/** One command, and what comes after its answer until that ends, or this is interrupted. `more` is told each piece. */
+/** Never rejects: a gateway that is not there is an outcome, too. What comes after the answer comes until that ends, or this is interrupted. `more` is told each piece. */
 export function follow(
   path: string,
   command: string,

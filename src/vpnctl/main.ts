@@ -1,7 +1,7 @@
 /** vpnctl: the router's prompt of the running gateway, one command for it, or a script on standard input. */
 
 import { parseArguments, USAGE } from './arguments.ts'
-import { ask, follow, type Outcome } from './ask.ts'
+import { follow, type Outcome } from './ask.ts'
 import { runScript } from './script.ts'
 import { runTerminal } from './terminal.ts'
 
@@ -24,7 +24,7 @@ async function main(): Promise<number> {
     return await follow(o.socket, o.command, o.json, text => process.stdout.write(`${text}\n`), print)
   }
   if (process.stdin.isTTY && process.stdout.isTTY) return runTerminal(o.socket, process.stdin, process.stdout)
-  return runScript(process.stdin, command => ask(o.socket, { command, json: o.json }), print)
+  return runScript(o.socket, o.json, process.stdin, print)
 }
 
 // A reader that went away (`vpnctl show log | head`) is no fault.

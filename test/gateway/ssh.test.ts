@@ -31,6 +31,7 @@ async function serving(...more: string[]) {
     terminals: w.terminals,
     perform: (operator, text) => w.type(operator, text),
     operator: (account, place) => w.operator({ account }, place),
+    configuration: () => w.world.control.configuration,
   })
   onTestFinished(() => server.close())
   const place = { port: 0, addresses: ['127.0.0.1'] }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { emptyConfiguration } from '../../src/alliedware/draft.ts'
 import { type AdminHandler, AdminSocket } from '../../src/gateway/admin.ts'
 import { loadNative } from '../../src/gateway/native.ts'
 import { temporaryDirectory } from './fakes.ts'
@@ -45,7 +46,10 @@ function vpnctlWith(env: NodeJS.ProcessEnv, input: string, ...args: string[]): P
 /** A gateway that answers with `handler`; its control socket. */
 async function gateway(handler: AdminHandler): Promise<string> {
   const path = join(temporaryDirectory(), 'ctl.sock')
-  const admin = new AdminSocket(path, loadNative(), handler)
+  const admin = new AdminSocket(path, loadNative(), handler, undefined, caller => ({
+    configuration: () => emptyConfiguration,
+    perform: async command => await handler({ command, json: false }, caller),
+  }))
   await admin.listen()
   onTestFinished(() => admin.close())
   return path
@@ -121,6 +125,65 @@ describe('vpnctl', () => {
     })
     expect(heard).toEqual(['add x', 'bad one', 'add y'])
     expect((await vpnctlWith({}, 'add x\n', '--socket', path)).status).toBe(0)
+  })
+
+  it('joins wrapped lines as a script of the gateway’s own is read', async () => {
+    const heard: string[] = []
+    const path = await gateway(r => {
+      heard.push(r.command)
+      return { exit: 0, text: 'Info (1035003): Operation successful.' }
+    })
+    const script = [
+      '# A comment that goes on in the next line, where it says that an',
+      'address is needed: this is none of the commands.',
+      'create ppp template=1 bap=off ippool="myippool" authentication=chap echo=30',
+      'lqr=off',
+      'add fire policy=main rule=1 int=eth0 action=allow protocol=udp ip=<office',
+      'Internet address> port=500',
+      '',
+      'create alien=x',
+      'add alias=ed string="enable isa debug"',
+      'ed',
+      'create ipsec bundle=1 key=isakmp string="1 or 2',
+      'or 3"',
+    ].join('\n')
+    expect(await vpnctlWith({}, script, '--socket', path)).toMatchObject({ status: 0, err: '' })
+    expect(heard).toEqual([
+      'create ppp template=1 bap=off ippool="myippool" authentication=chap echo=30 lqr=off',
+      'add fire policy=main rule=1 int=eth0 action=allow protocol=udp ip=<office Internet address> port=500',
+      'create alien=x',
+      'add alias=ed string="enable isa debug"',
+      'ed',
+      'create ipsec bundle=1 key=isakmp string="1 or 2 or 3"',
+    ])
+  })
+
+  it('tells of a line that a comment has swallowed', async () => {
+    const path = await gateway(r => ({ exit: 0, text: r.command }))
+    const { out } = await vpnctlWith({}, '# users\nadd user=anna\n# more\nadr user=ben pass=x\n', '--socket', path)
+    expect(out).toContain('add user=anna')
+    expect(out).toContain('Warning (2035001): taken as the rest of the comment')
+    expect(out).not.toContain('adr')
+  })
+
+  it('answers each line of somebody who types, without waiting for the next', async () => {
+    const path = await gateway(r => ({ exit: 0, text: `done ${r.command}` }))
+    const child = spawn(process.execPath, [main, '--socket', path], { stdio: ['pipe', 'pipe', 'inherit'] })
+    let out = ''
+    child.stdout.on('data', data => (out += data))
+    for (const line of ['show session', 'show user']) {
+      child.stdin.write(`${line}\n`)
+      await expect.poll(() => out, { timeout: 10_000 }).toContain(`done ${line}`)
+    }
+    child.stdin.end()
+    await new Promise(resolve => child.on('close', resolve))
+    expect(child.exitCode).toBe(0)
+  })
+
+  it('gives the data of each SHOW of a script with --json', async () => {
+    const path = await gateway(r => ({ exit: 0, text: r.command, data: [r.command] }))
+    const { out } = await vpnctlWith({}, 'show user\nshow alias\n', '--json', '--socket', path)
+    expect(out).toBe('[\n  "show user"\n]\n[\n  "show alias"\n]\n')
   })
 
   it('ends a script where the gateway is gone', async () => {
