@@ -2,7 +2,6 @@
 
 import { applyCommand, expandAlias } from '../alliedware/apply.ts'
 import { helpText, objectOf } from '../alliedware/help.ts'
-import { isComment } from '../alliedware/lines.ts'
 import { frameMessages, messageNumbers } from '../alliedware/message.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import { covers, privilegeFor } from '../alliedware/privilege.ts'
@@ -15,6 +14,7 @@ import { createKey, type EncoWorld, showRsaKey } from './enco-commands.ts'
 import { Severity } from './log.ts'
 import { type Access, someoneGoverns } from './login.ts'
 import type { Operator } from './operator.ts'
+import { ScriptRunner } from './script-runner.ts'
 import { answer } from './show-answer.ts'
 
 export interface OperatorWorld extends CommandWorld, EncoWorld {
@@ -134,20 +134,24 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
   }
 }
 
-/** Types the lines of a file: as on the router, one that is refused is told, and the next is carried out. */
+/** Types the commands of a file: as on the router, one that is refused is told, and the next is carried out. */
 async function activateScript(w: OperatorWorld, operator: Operator, name: string): Promise<AdminAnswer> {
   const text = w.files?.flash.read(name)
   if (text === undefined) return refusal(`file "${name}" does not exist`)
-  let worst: AdminAnswer['exit'] = 0
   const told: string[] = []
-  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
-    if (isComment(line) || line.trim() === '') continue
-    const nested = understood(w, line)?.verb === 'activate'
-    const answer = nested ? refusal('a script activates no script') : await perform(w, operator, line)
-    if (answer.exit > worst) worst = answer.exit
-    if (answer.text !== '' && !/^Info \(\d+\): Operation successful\.$/.test(answer.text))
-      told.push(`line ${index + 1}: ${answer.text}`)
-  }
+  const runner = new ScriptRunner({
+    configuration: () => w.control.configuration,
+    perform: async line =>
+      understood(w, line)?.verb === 'activate'
+        ? framed(refusal('a script activates no script'), 'script', messageNumbers.refused)
+        : await perform(w, operator, line),
+    told: (line, answer) => {
+      if (answer.text !== '' && !/^Info \(\d+\): Operation successful\.$/.test(answer.text))
+        told.push(`line ${line}: ${answer.text}`)
+    },
+  })
+  runner.feed(text)
+  const worst = await runner.end()
   return { exit: worst, text: [...told, ...(worst === 0 ? [DONE] : [])].join('\n') }
 }
 
