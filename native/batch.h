@@ -63,6 +63,7 @@ enum class DropReason : uint8_t {
   SendFailed = 18,
   FlowTableFull = 19,
   PuntLimit = 20,
+  SessionLimit = 21,
 };
 
 enum class PuntReason : uint8_t {

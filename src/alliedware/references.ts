@@ -90,6 +90,9 @@ function checkFirewall(c: Configuration, _wrong: Wrong, absent: Absent): void {
       if (rule.group !== undefined && !policy.dynamics.some(d => d.name === rule.group))
         absent('firewall rule', of, 'firewall template', `${policy.name} ${rule.group}`, rule.group)
     }
+    for (const { number, interface: name } of policy.limitRules) {
+      if (name !== undefined) member('firewall limit rule', `${policy.name} ${number}`, name)
+    }
     for (const nat of policy.nats) {
       const of = `${policy.name} ${nat.interface} ${nat.globalInterface} ${nat.ip?.first ?? ''}`
       member('firewall NAT', of, nat.interface)

@@ -45,6 +45,7 @@ export function writeFirewallPolicy(p: FirewallPolicy): string[] {
     ...lineIfAny(`enable ${head}`, { log: p.log.join(',') || undefined }),
     ...when(p.ping, `enable ${head} ping`),
     ...when(p.isolation, `enable ${head} isolation`),
+    ...when(p.accounting, `enable ${head} accounting`),
     ...p.lists.flatMap(l => l.addresses.map(a => `add ${head} list=${l.name} ip=${formatRange(a)}`)),
     ...p.dynamics.flatMap(d => [
       `create ${head} dynamic=${d.name}`,
@@ -62,6 +63,15 @@ export function writeFirewallPolicy(p: FirewallPolicy): string[] {
         ip: range(n.ip),
         gblinterface: n.globalInterface,
         gblip: range(n.globalIp),
+      }),
+    ),
+    ...p.limitRules.map(r =>
+      line(`add ${head}`, {
+        limitrule: r.number,
+        srciplimit: r.sessions,
+        interface: r.interface,
+        ip: range(r.ip),
+        gblremoteip: range(r.globalRemoteIp),
       }),
     ),
     ...p.rules

@@ -70,7 +70,7 @@ export function admit(bytes: Uint8Array, tables: FirewallTables, h: Headers, p: 
   const hook = p.fromClient ? Hook.In : Hook.Out
   const { source, sourcePort, originalDestination, originalPort, protocol } = h
   const row = flows.findTranslated(hook, source, sourcePort, originalDestination, originalPort, protocol, now)
-  if (row >= 0) return goOn(bytes, tables, h, row, p.fromClient, policy, now)
+  if (row >= 0 && !beginsAnew(tables, row, h)) return goOn(bytes, tables, h, row, p.fromClient, policy, now)
   if (kind === Kind.Free && !isMoved(h)) return passFreely(tables, h, p, now)
   const reason = connect(bytes, tables, h, p, kind, policy, now)
   if (reason === DropReason.None && h.moreFragments && !tables.wasTranslated) tables.fragments.record(h, now)
@@ -242,14 +242,14 @@ function connect(
     const reversed = flows.reversed
     // The far end of a connection that is over asks for a new one by the same ports: that is no answer.
     const reopened = reversed && h.protocol === IpProtocol.Tcp && h.opensTcp && flows.state[known] === FlowState.Closing
-    if (!reopened) {
+    if (!reopened && !beginsAnew(tables, known, h)) {
       const opening = flows.state[known] === FlowState.Opening
       if (!track(flows, known, reversed, bytes, h, ruleset, policy, now)) return DropReason.Policy
       if (opening) settle(tables, h, known, reversed !== p.fromClient)
       if (p.fromClient && !reversed && ruleset.ftp[policy] !== 0) followFtp(bytes, tables, h, known, policy, now)
       return DropReason.None
     }
-    flows.remove(known)
+    if (reopened) flows.remove(known)
   }
 
   const rule = kind === Kind.Free ? undefined : matchRule(ruleset, policy, p.from, h, p.subject, tables.members)
@@ -275,6 +275,7 @@ function connect(
     // What only ends one needs no flow.
     if ((h.tcpFlags & (TcpFlag.Ack | TcpFlag.Rst | TcpFlag.Fin | TcpFlag.Syn)) !== TcpFlag.Ack) return DropReason.None
   }
+  if (kind !== Kind.Free && !withinLimits(tables, h, p, policy)) return DropReason.SessionLimit
   if (!translated) {
     row = flows.insert(h.source, h.sourcePort, h.destination, h.destinationPort, h.protocol, p.session, now)
   } else if (p.fromClient) {
@@ -285,6 +286,7 @@ function connect(
   if (row < 0) return DropReason.FlowTableFull
   if (expected >= 0) tables.ftp.done(expected)
   flows.fromOutside[row] = ruleset.outside[p.from]!
+  if (kind !== Kind.Free) tables.limits.begin(row, h.source)
   track(flows, row, false, bytes, h, ruleset, policy, now)
   if (translated && p.fromClient && ruleset.ftp[policy] !== 0 && h.destinationPort === FTP_PORT) refuseSack(bytes, h)
   tables.opened = true
@@ -295,6 +297,30 @@ function connect(
     tables.wasTranslated = true
   }
   return DropReason.None
+}
+
+/** Whether no limit rule is against one more connection of who begins it. */
+function withinLimits(tables: FirewallTables, h: Headers, p: Passage, policy: number): boolean {
+  const { limits } = tables
+  if (!limits.active) return true
+  const inward = tables.ruleset.outside[p.from] === 1
+  const inside = inward ? h.destination : h.source
+  const outside = inward ? h.source : h.destination
+  if (limits.allows(policy, p.from, p.to, h.source, inside, outside)) return true
+  tables.decidedBy = limits.refusedBy
+  return false
+}
+
+/**
+ * The client uses its port again: where flows are counted that is another one, which the rules are asked about. Frees the row
+ * of the one before.
+ */
+function beginsAnew(tables: FirewallTables, row: number, h: Headers): boolean {
+  const { flows } = tables
+  if (flows.observer === undefined || h.protocol !== IpProtocol.Tcp || !h.opensTcp) return false
+  if (flows.isAnswer[row] === 1 || flows.state[row] !== FlowState.Closing) return false
+  flows.remove(row)
+  return true
 }
 
 function isAllowed(

@@ -64,12 +64,14 @@ const reasonTexts: Readonly<Record<number, string>> = {
   [DropReason.UnknownSession]: 'Unknown session',
   [DropReason.NoRoute]: 'No session has the destination',
   [DropReason.FlowTableFull]: 'Session table is full',
+  [DropReason.SessionLimit]: 'Too many sessions',
 }
 
 /** Why: the attack, or what became of the packet, with the rule where one decided. */
 export function reasonText(e: Pick<FirewallEvent, 'action' | 'attack' | 'reason' | 'rule'>): string {
   if (e.attack !== undefined) return attackTexts[e.attack]
-  const rule = e.rule === 0 ? '' : ` by rule ${e.rule}`
+  const kind = e.reason === DropReason.SessionLimit ? 'limit rule' : 'rule'
+  const rule = e.rule === 0 ? '' : ` by ${kind} ${e.rule}`
   if (e.action === 'allow') return `Policy allowed${rule}`
   return `${reasonTexts[e.reason] ?? 'Dropped'}${rule}`
 }

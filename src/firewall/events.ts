@@ -9,6 +9,7 @@ import { MAX_SESSIONS } from '../packet/table.ts'
 import { ATTACKS, type Attack } from './attack-kinds.ts'
 import { nameOfPolicy } from './attack-rules.ts'
 import type { Passage } from './connect.ts'
+import { FairTokens } from './fair-tokens.ts'
 import type { Headers } from './headers.ts'
 import type { Ruleset } from './ruleset.ts'
 
@@ -47,9 +48,7 @@ const CAPACITY = 128
 /** Of these a notice may still have what events may not. */
 const FOR_NOTICES = 32
 /** Events a second in the long run, of all and of one session; and how many a session may have at once. */
-const RATE = 50
-const SESSION_RATE = 2
-const SESSION_BURST = 16
+const RATE = { rate: 50, burst: CAPACITY, sessionRate: 2, sessionBurst: 16 }
 /** How much of a packet is kept. */
 export const EVENT_HEADER = 40
 
@@ -57,10 +56,7 @@ export class FirewallEvents {
   /** Events that were not kept, since the worker began. */
   suppressed = 0
   private count = 0
-  private tokens = CAPACITY
-  private filledAt: Millis | undefined = undefined
-  private readonly sessionTokens = new Float32Array(MAX_SESSIONS).fill(SESSION_BURST)
-  private readonly sessionFilledAt = new Float64Array(MAX_SESSIONS)
+  private readonly tokens = new FairTokens(RATE)
   /** The row of each session's last event. */
   private readonly last = new Uint8Array(MAX_SESSIONS)
   private readonly at = new Float64Array(CAPACITY)
@@ -85,7 +81,7 @@ export class FirewallEvents {
   record(h: Headers, p: Passage, allow: boolean, rule: number, reason: number, now: Millis): void {
     const action = allow ? EventAction.Allow : EventAction.Deny
     if (this.repeated(h, p, action, rule, reason)) return
-    if (this.count >= CAPACITY - FOR_NOTICES || !this.spend(p.session, now)) {
+    if (this.count >= CAPACITY - FOR_NOTICES || !this.tokens.spend(p.session, now)) {
       this.suppressed++
       return
     }
@@ -155,18 +151,6 @@ export class FirewallEvents {
     }
     this.repeats[i]!++
     return true
-  }
-
-  private spend(session: number, now: Millis): boolean {
-    this.tokens = Math.min(CAPACITY, this.tokens + ((now - (this.filledAt ?? now)) * RATE) / 1000)
-    this.filledAt = now
-    const elapsed = now - this.sessionFilledAt[session]!
-    const own = Math.min(SESSION_BURST, this.sessionTokens[session]! + (elapsed * SESSION_RATE) / 1000)
-    this.sessionFilledAt[session] = now
-    const enough = this.tokens >= 1 && own >= 1
-    this.sessionTokens[session] = enough ? own - 1 : own
-    if (enough) this.tokens--
-    return enough
   }
 
   private append(h: Headers, p: Passage, action: number, rule: number, reason: number, now: Millis): number {

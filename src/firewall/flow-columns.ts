@@ -5,6 +5,14 @@ export const FlowState = { Opening: 0, Established: 1, Closing: 2 } as const
 /** A flow as it is, or one that is translated: met where packets come from clients, or where they go to them. */
 export const Hook = { None: 0, In: 1, Out: 2 } as const
 
+/** Who wants to know when flows end: rows are told while all that is in them is there still. */
+export interface FlowObserver {
+  /** The connection is over, though its flow is kept a while; it may be told again. */
+  closing(row: number): void
+  /** The flow's row is about to be free. */
+  ended(row: number): void
+}
+
 export class FlowColumns {
   /** Columns by row. The source is who sent the first packet. Addresses are signed, as in Headers. */
   readonly source: Int32Array
@@ -18,6 +26,9 @@ export class FlowColumns {
   readonly marks: Uint8Array
   readonly packetsForward: Uint32Array
   readonly packetsReverse: Uint32Array
+  /** Of IP packets as they are on the wire, but for later fragments. */
+  readonly bytesForward: Float64Array
+  readonly bytesReverse: Float64Array
   readonly expires: Float64Array
   readonly seen: Float64Array
   /** When it began, and how many began in its row. */
@@ -53,6 +64,8 @@ export class FlowColumns {
     this.marks = new Uint8Array(n)
     this.packetsForward = new Uint32Array(n)
     this.packetsReverse = new Uint32Array(n)
+    this.bytesForward = new Float64Array(n)
+    this.bytesReverse = new Float64Array(n)
     this.expires = new Float64Array(n)
     this.seen = new Float64Array(n)
     this.born = new Float64Array(n)

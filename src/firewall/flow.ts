@@ -12,7 +12,7 @@
 import type { Millis } from '../machine.ts'
 import { MAX_SESSIONS } from '../packet/table.ts'
 import { MAX_FLOWS, MAX_FLOWS_PER_SESSION } from './constants.ts'
-import { FlowColumns, FlowState, Hook, tupleHash } from './flow-columns.ts'
+import { FlowColumns, type FlowObserver, FlowState, Hook, tupleHash } from './flow-columns.ts'
 
 /** Rows of a set: their tags fill one cache line. */
 const WAYS = 16
@@ -45,6 +45,9 @@ export class FlowTable extends FlowColumns {
   evicted = 0
   /** Rows of translated flows, two each. */
   translated = 0
+  observer: FlowObserver | undefined = undefined
+  /** When the table was last swept. */
+  latest: Millis = 0
 
   private readonly tags: Int32Array
   private readonly generation: Uint16Array
@@ -191,6 +194,8 @@ export class FlowTable extends FlowColumns {
     this.shiftAfter[row] = 0
     this.packetsForward[row] = 0
     this.packetsReverse[row] = 0
+    this.bytesForward[row] = 0
+    this.bytesReverse[row] = 0
     this.expires[row] = now
     this.seen[row] = now
     this.born[row] = now
@@ -219,6 +224,7 @@ export class FlowTable extends FlowColumns {
 
   /** Ends all flows of a session at once: they are of an earlier generation from now on. */
   forget(session: number): void {
+    if (this.observer !== undefined) this.releaseAll(session)
     this.sessionGeneration[session]!++
     this.size -= this.sessionFlows[session]!
     this.sessionFlows[session] = 0
@@ -231,9 +237,20 @@ export class FlowTable extends FlowColumns {
 
   /** Frees some of the expired flows; called once a batch, it comes round in a second or two. */
   sweep(now: Millis): void {
+    this.latest = now
     if (now - this.sweptAt < SWEEP_INTERVAL) return
     this.sweptAt = now
-    const end = this.sweptTo + Math.min(SWEEP_ROWS, this.capacity)
+    this.sweepRows(Math.min(SWEEP_ROWS, this.capacity), now)
+  }
+
+  /** Frees all of them: for control's pace, not the packets'. */
+  sweepAll(now: Millis): void {
+    this.latest = now
+    this.sweepRows(this.capacity, now)
+  }
+
+  private sweepRows(rows: number, now: Millis): void {
+    const end = this.sweptTo + rows
     for (let i = this.sweptTo; i < end; i++) {
       const row = i & (this.capacity - 1)
       if (this.tags[row] !== 0 && this.dead(row, now)) this.release(row)
@@ -244,6 +261,12 @@ export class FlowTable extends FlowColumns {
   /** How many rows there are. */
   get rows(): number {
     return this.capacity
+  }
+
+  /** Whether the row holds a connection that is not over, in the direction of who began it. */
+  isUp(row: number): boolean {
+    const held = this.tags[row] !== 0 && this.isAnswer[row] === 0 && this.current(row)
+    return held && this.state[row] !== FlowState.Closing
   }
 
   isLive(row: number, now: Millis): boolean {
@@ -301,7 +324,14 @@ export class FlowTable extends FlowColumns {
     if (mate >= 0) this.free(mate)
   }
 
+  private releaseAll(session: number): void {
+    for (let row = 0; row < this.capacity; row++) {
+      if (this.tags[row] !== 0 && this.session[row] === session && this.current(row)) this.release(row)
+    }
+  }
+
   private free(row: number): void {
+    if (this.observer !== undefined && this.isAnswer[row] === 0) this.observer.ended(row)
     if (this.hook[row] !== Hook.None) this.translated--
     this.tags[row] = 0
     this.hook[row] = Hook.None

@@ -8,6 +8,7 @@ import { IcmpType, IP_DONT_FRAGMENT, IP_FRAGMENT_OFFSET, IP_MORE_FRAGMENTS, IpOp
 const ICMP_QUERY = 0x10000
 
 const MAX_IP_PAYLOAD = 65535
+const UDP_HEADER = 8
 
 /** The bits of `options`. */
 export const OptionBit = { record_route: 1, security: 2, timestamp: 4 } as const
@@ -167,6 +168,14 @@ export class Headers {
         this.destinationPort = identifier
       }
     }
+  }
+
+  /** Bytes of all the packets that it is on the wire: each has the headers. */
+  get wireBytes(): number {
+    if (this.packets === 1) return this.totalLength
+    const headers =
+      this.protocol === IpProtocol.Tcp ? this.totalLength - this.dataLength : this.transport - this.start + UDP_HEADER
+    return this.totalLength + (this.packets - 1) * headers
   }
 
   /** A first SYN: the only TCP packet that asks for a connection. */

@@ -11,6 +11,7 @@
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
 import { fragmentChain } from './nft-fragments.ts'
 import { ipsecChains } from './nft-ipsec.ts'
+import { limitLines, limitSets } from './nft-limits.ts'
 import { device, join, matchOf, ranges } from './nft-match.ts'
 import { destinationNat, sourceNat } from './nft-nat.ts'
 import {
@@ -66,6 +67,7 @@ function firewallChains(input: NftablesInput): string[] {
   if (!firewall.enabled || firewall.policies.length === 0) return []
   const places = publicPlaces(input)
   return [
+    ...limitSets(input),
     ...fragmentChain(input, places),
     ...notrack(input, places),
     ...inputChains(input, places),
@@ -151,6 +153,7 @@ function inputChains(input: NftablesInput, outside: readonly Place[]): string[] 
       `  goto self_new_${i}`,
       '}',
       `chain self_new_${i} {`,
+      ...limitLines(input, policiesOf(input.firewall, p.name), [p.name], false),
       ...rulesOf(input.firewall.policies, p.name)
         .filter(meansGateway)
         .map(r => ruleLine(input, r, false)),
@@ -166,6 +169,10 @@ function inputChains(input: NftablesInput, outside: readonly Place[]): string[] 
       '}',
     ]),
   ]
+}
+
+function policiesOf(firewall: Firewall, name: string): FirewallPolicy[] {
+  return firewall.policies.filter(p => p.interfaces.some(i => sameName(i.name, name)))
 }
 
 function passesAll(firewall: Firewall, name: string): boolean {
@@ -260,9 +267,10 @@ function betweenLines(input: NftablesInput, from: Place, to: readonly string[]):
   const counted = !to.some(isDynamic)
   const rules = rulesOf(policies, from.name).map(r => ruleLine(input, r, inside, true, counted))
   const never = notForwarded(policies)
+  const limits = limitLines(input, policies, [from.name, ...to], inside)
   // Two interfaces of different policies: what the host does with them is not the script's.
   if (policies.length === 0) return []
-  if (open && rules.length === 0) return never
+  if (open && rules.length === 0) return [...never, ...limits]
   const owned = input.owned ?? []
   return [
     // Their workers judge it, and translate.
@@ -271,6 +279,7 @@ function betweenLines(input: NftablesInput, from: Place, to: readonly string[]):
     '  ct state established,related accept',
     // What is not asked for and answers nothing, and messages such as redirects.
     '  icmp type != { echo-request, timestamp-request } drop',
+    ...limits,
     ...rules,
     ...(open ? [] : [`  counter drop comment "${deniedComment(from.name)}"`]),
   ]

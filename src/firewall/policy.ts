@@ -82,6 +82,17 @@ export interface FirewallRule {
   readonly encapsulation: 'none' | 'ipsec' | undefined
 }
 
+/** ADD FIREWALL POLICY LIMITRULE: how many sessions each device may begin that are up at a time. */
+export interface LimitRule {
+  readonly number: number
+  readonly sessions: number
+  /** Which interface they must pass, either way; undefined: any. */
+  readonly interface: string | undefined
+  /** The private end and the public one. */
+  readonly ip: AddressRange | undefined
+  readonly globalRemoteIp: AddressRange | undefined
+}
+
 /** ADD FIREWALL POLICY LIST=name IP=... */
 export interface AddressList {
   readonly name: string
@@ -102,6 +113,8 @@ export interface FirewallPolicy {
   readonly nats: readonly FirewallNat[]
   /** By number. */
   readonly rules: readonly FirewallRule[]
+  /** By number. */
+  readonly limitRules: readonly LimitRule[]
   readonly tcpTimeoutSeconds: number
   readonly udpTimeoutSeconds: number
   readonly otherTimeoutSeconds: number
@@ -125,6 +138,8 @@ export interface FirewallPolicy {
   readonly attacks: Readonly<Partial<Record<Attack, AttackTrigger>>>
   /** Which events are logged, in the words of LOG; attacks always are. */
   readonly log: readonly string[]
+  /** What each connection carried is noted when it is over. */
+  readonly accounting: boolean
 }
 
 export interface Firewall {
@@ -153,6 +168,8 @@ export const FIREWALL_DEFAULTS = {
   ftpDataPort: undefined,
   attacks: {},
   log: [],
+  limitRules: [],
+  accounting: false,
 } as const satisfies Partial<FirewallPolicy>
 
 /** What a rule says where it says nothing. */

@@ -4,6 +4,7 @@ import type { Millis } from '../machine.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import { nameOfPolicy } from './attack-rules.ts'
 import type { FlowTable } from './flow.ts'
+import type { LimitReport } from './limits.ts'
 import type { AddressRange } from './policy.ts'
 import { zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
@@ -23,6 +24,8 @@ export interface FlowSnapshot {
   /** Packets seen from the source and to it. */
   readonly packetsForward: number
   readonly packetsReverse: number
+  readonly bytesForward: number
+  readonly bytesReverse: number
   readonly age: Millis
   /** How long it would still live without another packet. */
   readonly expiresIn: Millis
@@ -46,6 +49,7 @@ export interface FirewallReport {
   readonly evicted: number
   readonly rules: readonly { readonly policy: string; readonly rule: number; readonly hits: number }[]
   readonly policies: readonly PolicyCount[]
+  readonly limits: readonly LimitReport[]
   /** Events that were too many to keep. */
   readonly suppressed: number
 }
@@ -77,6 +81,7 @@ export function report(tables: FirewallTables, now: Millis, limit: number, filte
     evicted: flows.evicted,
     rules: tables.ruleHits(),
     policies: tables.policyCounts(),
+    limits: tables.limits.report(tables.policyNames),
     suppressed: tables.events.suppressed,
   }
 }
@@ -138,6 +143,8 @@ function snapshot(flows: FlowTable, row: number, now: Millis): FlowSnapshot {
     state: states[flows.state[row]!] ?? 'opening',
     packetsForward: flows.packetsForward[row]!,
     packetsReverse: flows.packetsReverse[row]!,
+    bytesForward: flows.bytesForward[row]!,
+    bytesReverse: flows.bytesReverse[row]!,
     age: now - flows.born[row]!,
     expiresIn: flows.expires[row]! - now,
   }

@@ -5,6 +5,7 @@ import { type Ipv4, maskPrefix } from '../packet/ip.ts'
 import { compileTriggers, outsideZones, zonePolicies } from './attack-rules.ts'
 import { Timeout } from './constants.ts'
 import type { Headers } from './headers.ts'
+import { type CompiledLimit, compileLimits } from './limits.ts'
 import { type NatPlan, ownedRanges, owns, planNat } from './nat-plan.ts'
 import {
   type AddressRange,
@@ -99,6 +100,9 @@ export interface Ruleset {
   readonly ping: Uint8Array
   /** By policy, whether FTP's active mode is followed: 1 for data from port 20, 2 for data from any. */
   readonly ftp: Uint8Array
+  readonly limits: readonly CompiledLimit[]
+  /** By policy, whether connections are accounted for. */
+  readonly accounting: Uint8Array
   /** See attack-rules.ts. */
   readonly triggers: Uint32Array
   readonly zonePolicies: Int16Array
@@ -165,6 +169,8 @@ export function buildRuleset(firewall: Firewall, surroundings: Surroundings): Ru
     fragments: Uint8Array.from(firewall.policies, p => bits(FRAGMENT_KINDS, p.fragments)),
     ping: Uint8Array.from(firewall.policies, p => (p.ping ? 1 : 0)),
     ftp: Uint8Array.from(firewall.policies, p => (p.ftpDataPort === undefined ? 0 : p.ftpDataPort === 'rfc' ? 1 : 2)),
+    limits: compileLimits(firewall.policies, name => zoneOf(zones, name)),
+    accounting: Uint8Array.from(firewall.policies, p => (p.accounting ? 1 : 0)),
     triggers: compileTriggers(firewall.policies),
     zonePolicies: zonePolicies(firewall, zones),
     outside: outsideZones(firewall, zones),

@@ -96,6 +96,11 @@ export class SessionTable {
     return this.users[session]?.toLowerCase()
   }
 
+  /** The same as it was given. */
+  nameOf(session: number): string {
+    return this.users[session] ?? ''
+  }
+
   /** Gives every row its zone anew. */
   rezone(zoneOfUser: (user: string) => number): void {
     for (let s = 1; s < MAX_SESSIONS; s++) if (this.address[s] !== 0) this.zone[s] = zoneOfUser(this.users[s]!)

@@ -2,14 +2,17 @@
 
 import { Batch } from '../packet/batch.ts'
 import { MAX_SESSIONS } from '../packet/table.ts'
+import { Accounting } from './accounting.ts'
 import { Attacks } from './attacks.ts'
 import type { Passage } from './connect.ts'
 import { Draws, seededFill } from './draws.ts'
 import { FirewallEvents } from './events.ts'
 import { FlowTable, type FlowTableSize, type Tuple } from './flow.ts'
+import { FlowEnds } from './flow-ends.ts'
 import { FragmentTable, MOST_FRAGMENTS } from './fragments.ts'
 import { FtpExpectations } from './ftp.ts'
 import { Headers } from './headers.ts'
+import { type LimitReport, Limits } from './limits.ts'
 import type { PolicyCount } from './report.ts'
 import { closedRuleset, isInAudience, type Ruleset, zoneOfUser } from './ruleset.ts'
 import { type SessionRow, SessionTable } from './sessions.ts'
@@ -22,6 +25,8 @@ export class FirewallTables {
   readonly events = new FirewallEvents()
   readonly attacks: Attacks
   readonly ftp = new FtpExpectations()
+  readonly limits: Limits
+  readonly accounting = new Accounting()
   /**
    * IP packets that filterOut made for the senders of what it dropped: write its `count` rows to the TUN device after
    * each call. The next call empties it.
@@ -56,6 +61,7 @@ export class FirewallTables {
   /** By policy: flows in, refused in, flows out, refused out. */
   counts = new Float64Array(0)
   readonly untracked = new Untracked()
+  private readonly ends = new FlowEnds(this)
   private latest = new Uint32Array(0)
   private current = closedRuleset()
 
@@ -67,6 +73,7 @@ export class FirewallTables {
     this.flows = new FlowTable(seed, size)
     this.draws = new Draws(fill)
     this.attacks = new Attacks(seed)
+    this.limits = new Limits(seed)
   }
 
   get ruleset(): Ruleset {
@@ -86,8 +93,9 @@ export class FirewallTables {
   /** Removes a session and its flows. */
   remove(session: number): void {
     if (!this.sessions.address[session]) return
-    this.sessions.remove(session)
+    // While it is still known whose they are.
     this.flows.forget(session)
+    this.sessions.remove(session)
     this.attacks.forget(session)
     this.ftp.forget(session)
     this.members.forEach((m, i) => {
@@ -103,12 +111,14 @@ export class FirewallTables {
   setRuleset(ruleset: Ruleset): void {
     const before = this.ruleHits()
     const counted = this.policyCounts()
+    const refused = this.limits.report(this.policyNames)
     this.current = ruleset
     this.fragments.allow(ruleset.firewall.maxFragments ?? MOST_FRAGMENTS)
     this.counts = Float64Array.from(
       ruleset.firewall.policies.flatMap(p => countsOf(counted.find(c => c.policy === p.name))),
     )
     this.sessions.rezone(user => zoneOfUser(ruleset, user))
+    this.watchEnds(ruleset, refused)
     this.hits = Float64Array.from(ruleset.slots, s => before.find(b => sameRule(b, s))?.hits ?? 0)
     this.members = ruleset.audiences.map(() => new Uint8Array(MAX_SESSIONS))
     this.latest = new Uint32Array(ruleset.audiences.length)
@@ -116,6 +126,19 @@ export class FirewallTables {
     this.pools = ruleset.nat.pairs.map(p => new Uint32Array(p.pool ? p.globalCount : 0))
     this.reserved.fill(0)
     for (const port of ruleset.nat.reserved) this.reserved[port] = 1
+  }
+
+  /** What is up counts under limit rules that come into force. */
+  private watchEnds(ruleset: Ruleset, refused: readonly LimitReport[]): void {
+    this.limits.use(ruleset.limits, this.flows.rows)
+    this.limits.keepRefusals(refused, this.policyNames)
+    this.flows.observer = this.limits.active || ruleset.accounting.includes(1) ? this.ends : undefined
+    if (this.limits.active) this.ends.recount()
+  }
+
+  /** By their indices in the ruleset. */
+  get policyNames(): string[] {
+    return this.current.firewall.policies.map(p => p.name)
   }
 
   /** How often each rule has decided about a new flow since it is there. */

@@ -32,8 +32,13 @@ export function track(
   }
   const forward = flows.packetsForward[row]!
   const reverse = flows.packetsReverse[row]!
-  if (reversed) flows.packetsReverse[row] = reverse + h.packets
-  else flows.packetsForward[row] = forward + h.packets
+  if (reversed) {
+    flows.packetsReverse[row] = reverse + h.packets
+    flows.bytesReverse[row]! += h.wireBytes
+  } else {
+    flows.packetsForward[row] = forward + h.packets
+    flows.bytesForward[row]! += h.wireBytes
+  }
 
   let lifetime: Millis
   if (h.protocol === IpProtocol.Tcp) {
@@ -88,8 +93,10 @@ function trackTcp(flows: FlowTable, row: number, reversed: boolean, flags: numbe
   flows.marks[row] = marks
 
   const bothFins = Mark.FinForward | Mark.FinReverse
-  if ((marks & Mark.Reset) !== 0 || (marks & bothFins) === bothFins) flows.state[row] = FlowState.Closing
-  else if ((marks & Mark.Answered) === 0) flows.state[row] = FlowState.Opening
+  if ((marks & Mark.Reset) !== 0 || (marks & bothFins) === bothFins) {
+    flows.observer?.closing(row)
+    flows.state[row] = FlowState.Closing
+  } else if ((marks & Mark.Answered) === 0) flows.state[row] = FlowState.Opening
   else if (!reversed || flows.state[row] === FlowState.Closing) flows.state[row] = FlowState.Established
 
   if (flows.state[row] === FlowState.Established) return configured

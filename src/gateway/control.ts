@@ -228,7 +228,7 @@ export class Control {
       case 'mirrored':
         return this.captures.mirrored(m.packets)
       case 'firewall':
-        return this.firewall.heard(m.news)
+        return this.firewall.heard(worker, m.news)
       case 'bug':
         return this.bug(m.text, `worker ${worker}`)
       case 'stopped':

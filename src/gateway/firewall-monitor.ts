@@ -7,6 +7,7 @@ import { headerText, logged, placeText, protocolName, reasonText } from '../fire
 import type { FirewallEvent } from '../firewall/events.ts'
 import type { FirewallReport, FlowFilter } from '../firewall/report.ts'
 import type { Control } from './control.ts'
+import { FirewallAccounts } from './firewall-accounts.ts'
 import type { FirewallNews, FirewallQuestion } from './firewall-messages.ts'
 import { Severity } from './log.ts'
 
@@ -32,6 +33,7 @@ interface Question {
 export class FirewallMonitor {
   /** Tells managers on their terminals; whoever has terminals puts something here. */
   announce: (text: string) => void = () => undefined
+  readonly accounts = new FirewallAccounts()
   private readonly control: Pick<Control, 'world' | 'configuration' | 'sessions'>
   /** By what makes two events the same, the latest last. */
   private readonly kept: Readonly<Record<Action, Map<string, KeptEvent>>> = {
@@ -46,14 +48,21 @@ export class FirewallMonitor {
     this.control = control
   }
 
-  heard(news: FirewallNews): void {
+  heard(worker: number, news: FirewallNews): void {
     if (news.what === 'events') for (const e of news.events) this.event(e)
+    else if (news.what === 'finished') this.accounts.take(worker, news, this.control.world)
     else this.questions.get(news.id)?.got(news)
   }
 
   /** Events of one action, the oldest first. */
   events(action: Action): KeptEvent[] {
     return [...this.kept[action].values()]
+  }
+
+  /** Waits until the workers have told of all connections that are over. */
+  async settle(): Promise<void> {
+    const { workers } = this.control.world.data
+    await Promise.all(Array.from({ length: workers }, (_, w) => this.ask(w, id => ({ id, what: 'settle' }))))
   }
 
   /** Each worker's report, by its number; a worker that does not answer in time is not among them. */

@@ -23,7 +23,7 @@ import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
 import { PppTable } from '../ppp/table.ts'
-import { answerQuestion } from './firewall-messages.ts'
+import { answerQuestion, waitingNews } from './firewall-messages.ts'
 import type { FromWorker, SaMessage, ToWorker } from './messages.ts'
 import { Mirror } from './mirror.ts'
 import { PuntLimit } from './punt-limit.ts'
@@ -254,11 +254,10 @@ export class Forwarder {
     if (events.length > 0) this.wires.tell({ kind: 'engine', events })
   }
 
-  /** The events' own limit is this message's, too. */
   private firewallEvents(): void {
-    const { events, ruleset } = this.firewall
-    if (events.waiting > 0)
-      this.wires.tell({ kind: 'firewall', news: { what: 'events', events: events.take(ruleset) } })
+    const { events, accounting } = this.firewall
+    if (events.waiting === 0 && accounting.waiting === 0) return
+    for (const news of waitingNews(this.firewall)) this.wires.tell({ kind: 'firewall', news })
   }
 
   /** Carries out one message of control; what it injects waits for `flush`, or for the next message that is no injection. */
@@ -290,18 +289,29 @@ export class Forwarder {
         })
       case 'networkDown':
         this.ppp.clear(m.session)
-        return this.firewall.remove(m.session)
+        return this.forget(m.session, now)
       case 'removeSession':
         this.l2tp.remove(m.session)
         this.ppp.clear(m.session)
-        return this.firewall.remove(m.session)
+        return this.forget(m.session, now)
       case 'mirror':
         return this.mirror.order(m.order)
       case 'setRuleset':
+        // What waits speaks of the rules that were.
+        this.firewallEvents()
         return this.firewall.setRuleset(m.ruleset)
       case 'askFirewall':
+        if (m.question.what === 'settle') this.firewall.flows.sweepAll(now)
+        this.firewallEvents()
         return this.wires.tell({ kind: 'firewall', news: answerQuestion(this.firewall, m.question, now) })
     }
+  }
+
+  /** What a session had open is over. */
+  private forget(session: number, now: Millis): void {
+    this.firewall.flows.latest = now
+    this.firewall.remove(session)
+    this.firewallEvents()
   }
 
   /** Frames (with a session) want L2TP around them, ready UDP datagrams (session 0) do not: one batch holds one kind. */

@@ -2,9 +2,13 @@
 
 import type { Command } from '../alliedware/parse.ts'
 import * as print from '../alliedware/show/firewall.ts'
+import { printFirewallAccounting } from '../alliedware/show/firewall-accounting.ts'
+import { printFirewallLimits } from '../alliedware/show/firewall-limits.ts'
 import { MAX_FLOWS } from '../firewall/constants.ts'
 import { headerText } from '../firewall/event-log.ts'
 import { MOST_FRAGMENTS } from '../firewall/fragments.ts'
+import type { LimitReport } from '../firewall/limits.ts'
+import { limitComment } from '../firewall/nft-limits.ts'
 import { deniedComment, ruleComment } from '../firewall/nftables.ts'
 import type { AddressRange } from '../firewall/policy.ts'
 import type { FirewallReport, FlowFilter, PolicyCount } from '../firewall/report.ts'
@@ -28,6 +32,7 @@ export const firewallShows: Readonly<Record<string, Showing>> = {
   firewall: async w => answer(await firewallState(w), print.printFirewall),
   'firewall policy': showPolicies,
   'firewall event': showEvents,
+  'firewall accounting': showAccounting,
   'firewall session': showSessions,
 }
 
@@ -57,6 +62,7 @@ async function firewallState({ control }: ShowWorld): Promise<print.FirewallStat
 }
 
 async function showPolicies(w: ShowWorld, command: Command): Promise<AdminAnswer> {
+  if (command.args['limitrule'] !== undefined) return await showLimits(w, command)
   const policies = w.control.configuration.firewall.policies.filter(p => named(command, p.name))
   if (policies.length === 0 && command.value !== undefined)
     return refusal(`firewall policy "${command.value}" does not exist`)
@@ -114,6 +120,47 @@ function showEvents({ control }: ShowWorld, command: Command): AdminAnswer {
     }),
   )
   return answer(groups, print.printFirewallEvents)
+}
+
+async function showAccounting({ control }: ShowWorld, command: Command): Promise<AdminAnswer> {
+  const { policy, tail, reverse } = command.args
+  await control.firewall.settle()
+  const { accounts } = control.firewall
+  const policies = control.configuration.firewall.policies
+    .filter(p => typeof policy !== 'string' || policy.toLowerCase() === p.name.toLowerCase())
+    .map(p => ({ policy: p.name, flows: cut(accounts.of(p.name), tail ?? reverse, reverse !== undefined) }))
+  return answer({ policies, unrecorded: accounts.unrecorded }, printFirewallAccounting)
+}
+
+async function showLimits(w: ShowWorld, command: Command): Promise<AdminAnswer> {
+  const { limitrule, detail } = command.args
+  const { first, last } = limitrule === true ? { first: 0, last: 0xffffffff } : (limitrule as AddressRange)
+  const reports = (await w.control.firewall.reports({}, 0)).flatMap(r => r.report.limits)
+  const host = await w.hostCounters?.()
+  const policies = w.control.configuration.firewall.policies
+    .filter(p => named(command, p.name))
+    .map(p => ({
+      policy: p.name,
+      limits: p.limitRules
+        .filter(l => l.number >= first && l.number <= last)
+        .map(l => {
+          const mine = reports.filter(r => r.policy === p.name && r.rule === l.number)
+          return {
+            ...l,
+            refused: mine.reduce((sum, r) => sum + r.refused, 0),
+            hostRefused: host?.of(limitComment(p.name, l.number)).packets ?? 0,
+            devices: together(mine.flatMap(r => r.devices)),
+          }
+        }),
+    }))
+  return answer(policies, data => printFirewallLimits(data, detail !== undefined))
+}
+
+/** One device may have sessions in several workers. */
+function together(devices: LimitReport['devices']): LimitReport['devices'] {
+  const sum = new Map<number, number>()
+  for (const d of devices) sum.set(d.address, (sum.get(d.address) ?? 0) + d.sessions)
+  return [...sum].map(([address, sessions]) => ({ address, sessions })).sort((a, b) => b.sessions - a.sessions)
 }
 
 function cut<T>(events: readonly T[], count: unknown, reverse: boolean): T[] {

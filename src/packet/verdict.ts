@@ -42,6 +42,8 @@ export const DropReason = {
   FlowTableFull: 19,
   /** A PPP or L2TP packet for control beyond the peer's share. */
   PuntLimit: 20,
+  /** A limit rule of the firewall lets its sender begin no more connections. */
+  SessionLimit: 21,
 } as const
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
 

@@ -168,6 +168,10 @@ describe('what a policy passes', () => {
       fragments: ['icmp', 'other'],
     })
     expect(read('ena fire poli=main ping iso').policy).toMatchObject({ ping: true, isolation: true })
+    const accounts = read('ena fire poli=main acc')
+    expect(accounts.policy.accounting).toBe(true)
+    expect(accounts.written).toContain('enable firewall policy=main accounting\n')
+    expect(read('ena fire poli=main acc\ndis fire poli=main acc').policy.accounting).toBe(false)
     expect(read('ena fire poli=main ping\ndis fire poli=main ping').policy.ping).toBe(false)
   })
 
@@ -181,6 +185,43 @@ describe('what a policy passes', () => {
 
   it('warns of source routing', () => {
     expect(read('ena fire poli=main options=sourcerouting').faults.join()).toContain('never forwarded')
+  })
+})
+
+describe('a limit rule', () => {
+  const add = 'add fire poli=main limit=7 srci=20'
+
+  it('has its session limit, interface and addresses, and is written back', () => {
+    const { faults, policy, written } = read(
+      `${add} int=eth0 ip=10.0.0.1-10.0.0.9 gblr=198.51.100.7\n${add.replace('7', '3')}`,
+    )
+    expect(faults).toEqual([])
+    expect(policy.limitRules).toEqual([
+      { number: 3, sessions: 20, interface: undefined, ip: undefined, globalRemoteIp: undefined },
+      {
+        number: 7,
+        sessions: 20,
+        interface: 'eth0',
+        ip: { first: ipv4('10.0.0.1'), last: ipv4('10.0.0.9') },
+        globalRemoteIp: { first: ipv4('198.51.100.7'), last: ipv4('198.51.100.7') },
+      },
+    ])
+    expect(written).toContain(
+      'add firewall policy=main limitrule=7 srciplimit=20 interface=eth0 ip=10.0.0.1-10.0.0.9 gblremoteip=198.51.100.7\n',
+    )
+  })
+
+  it('changes and goes', () => {
+    expect(read(`${add}\nset fire poli=main lim=7 srci=0`).policy.limitRules).toMatchObject([{ sessions: 0 }])
+    expect(read(`${add}\ndel fire poli=main lim=7`).policy.limitRules).toEqual([])
+    expect(read(`${add}\n${add}`).faults.join()).toMatch(/exists already/)
+    expect(read('set fire poli=main lim=7 srci=0').faults.join()).toMatch(/does not exist/)
+    expect(read('del fire poli=main lim=7').faults.join()).toMatch(/does not exist/)
+    expect(read(`${add} int=vlan9`).faults.join()).toMatch(/vlan9/)
+    expect(read(`${add} int=eth0\ndel fire poli=main int=eth0`).faults.join()).toMatch(/in use/)
+    expect(read('add fire poli=main lim=1').faults.join()).toMatch(/SRCIPLIMIT/)
+    const many = Array.from({ length: 101 }, (_, i) => add.replace('7', String(i + 1))).join('\n')
+    expect(read(many).faults.join()).toMatch(/at most 100/)
   })
 })
 

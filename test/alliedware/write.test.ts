@@ -164,6 +164,18 @@ const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
       }),
       { selector: n => `${n.interface} ${n.globalInterface} ${n.ip?.first} ${n.ip?.last}`, maxLength: 3 },
     ),
+    limitRules: fc
+      .uniqueArray(
+        fc.record({
+          number: fc.integer({ min: 1, max: 0xffffffff }),
+          sessions: fc.integer({ min: 0, max: 10_000 }),
+          interface: maybe(networkInterface),
+          ip: maybe(range),
+          globalRemoteIp: maybe(range),
+        }),
+        { selector: r => r.number, maxLength: 3 },
+      )
+      .map(list => [...list].sort((a, b) => a.number - b.number)),
     rules: fc.uniqueArray(firewallRule, { selector: r => r.number, maxLength: 4 }),
     tcpTimeoutSeconds: minutes,
     udpTimeoutSeconds: minutes,
@@ -184,6 +196,7 @@ const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
     fragments: subsetOf(FRAGMENT_KINDS),
     ping: bool,
     isolation: bool,
+    accounting: bool,
     addresses: fc.uniqueArray(range, { minLength: 1, maxLength: 3, selector: r => `${r.first}-${r.last}` }),
   })
   .map(({ addresses, ...p }) => ({

@@ -7,7 +7,7 @@
  * `udp/3` is a datagram in three fragments. A small letter is a port that the first fate to speak of it drew. Fates are the ends as the packet leaves, or `drop`.
  */
 
-import type { Firewall, FirewallNat, FirewallPolicy, FirewallRule } from '../../src/firewall/policy.ts'
+import type { Firewall, FirewallNat, FirewallPolicy, FirewallRule, LimitRule } from '../../src/firewall/policy.ts'
 import type { Moment } from '../../src/firewall/schedule.ts'
 import { type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import { ALICE, BOB, one, port, rule } from './office.ts'
@@ -31,6 +31,13 @@ const allow = { action: 'allow', interface: 'eth0' } as const
 const inside = (change: Partial<FirewallNat>) => nat({ interface: 'inside', ...change })
 const staff = { name: 'staff', users: ['alice'], any: false, none: false }
 const everybody = { name: 'dynamic', users: [], any: true, none: false }
+const limit = (change: Partial<LimitRule> & Pick<LimitRule, 'sessions'>): LimitRule => ({
+  number: 1,
+  interface: undefined,
+  ip: undefined,
+  globalRemoteIp: undefined,
+  ...change,
+})
 const forward = rule({
   ...allow,
   number: 5,
@@ -170,6 +177,61 @@ export const cases: readonly ((x: Ipv4) => Case)[] = [
       in udp A:6 > X:6 = A:6 > X:6
       out error X > A about A:6 > X:6 = X > A about A:6 > X:6
       out expired X > A about A:6 > X:6 = drop`,
+  }),
+  x => ({
+    name: 'a limit of sessions, by who begins them',
+    policy: { limitRules: [limit({ sessions: 2 }), limit({ number: 2, sessions: 1, globalRemoteIp: one(x + 1) })] },
+    rules: [rule({ ...allow, number: 1, protocol: 17 })],
+    steps: `
+      in udp A:1 > X:2 = A:1 > X:2
+      in udp A:3 > X:2 = A:3 > X:2
+      in udp A:4 > X:2 = drop
+      in icmp:8 A:9 > X:9 = drop
+      in udp A:1 > X:2 = A:1 > X:2
+      out udp X:2 > A:3 = X:2 > A:3
+      in udp B:1 > X:2 = B:1 > X:2
+      in udp B:1 > Y:2 = B:1 > Y:2
+      in udp B:5 > X:2 = drop
+      out udp X:6 > B:7 = X:6 > B:7
+      out udp X:7 > A:7 = X:7 > A:7
+      out udp X:8 > A:7 = drop
+      out udp Y:8 > A:7 = Y:8 > A:7
+      out udp Y:9 > A:7 = drop`,
+  }),
+  () => ({
+    name: 'a limit of sessions: what is over makes room',
+    policy: { limitRules: [limit({ sessions: 1, ip: one(ALICE), interface: 'inside' })] },
+    steps: `
+      in tcp:S A:1000 > X:80 = A:1000 > X:80
+      in tcp:S A:1001 > X:80 = drop
+      out tcp:SA X:80 > A:1000 = X:80 > A:1000
+      in tcp:A A:1000 > X:80 = A:1000 > X:80
+      in tcp:S A:1001 > X:80 = drop
+      out tcp:R@9001 X:80 > A:1000 = X:80 > A:1000
+      in tcp:S A:1001 > X:80 = A:1001 > X:80
+      in tcp:S A:1002 > X:80 = drop
+      in tcp:S B:1001 > X:80 = B:1001 > X:80
+      in tcp:S B:1002 > X:80 = B:1002 > X:80`,
+  }),
+  () => ({
+    name: 'a limit of no sessions, behind translation',
+    policy: { limitRules: [limit({ sessions: 0, ip: one(BOB) })] },
+    nats: [inside({})],
+    steps: `
+      in udp A:1000 > X:53 = G:p > X:53
+      out udp X:53 > G:p = X:53 > A:1000
+      in udp B:1000 > X:53 = drop
+      in tcp:S B:1000 > X:53 = drop`,
+  }),
+  () => ({
+    name: 'a limit on forwards counts those outside',
+    policy: { limitRules: [limit({ sessions: 1, ip: one(ALICE) })] },
+    rules: [forward],
+    steps: `
+      out tcp:S X:4000 > G:8080 = X:4000 > A:80
+      out tcp:S X:4001 > G:8080 = drop
+      out tcp:S Y:4001 > G:8080 = Y:4001 > A:80
+      in tcp:SA A:80 > X:4000 = G:8080 > X:4000`,
   }),
   () => ({
     name: 'fragments that the policy does not forward',

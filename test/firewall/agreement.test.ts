@@ -43,6 +43,7 @@ function firewallOf(c: Case, inside: string): Firewall {
     interfaces: policy().interfaces.map(i => wanted.find(w => w.name === i.name) ?? i),
     nats: (c.nats ?? []).map(n => ({ ...n, interface: own(n.interface) })),
     rules: (c.rules ?? []).map(r => ({ ...r, interface: own(r.interface) })),
+    limitRules: (change.limitRules ?? []).map(l => ({ ...l, interface: l.interface && own(l.interface) })),
   }
   return new RuleSchedule().at({ ...firewall(rules), ...c.firewall }, c.moment ?? NOON).firewall
 }

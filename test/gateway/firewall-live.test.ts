@@ -2,6 +2,8 @@
 
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { EventGroup, FirewallState, FlowsState, PolicyState } from '../../src/alliedware/show/firewall.ts'
+import type { AccountsState } from '../../src/alliedware/show/firewall-accounting.ts'
+import type { PolicyLimits } from '../../src/alliedware/show/firewall-limits.ts'
 import { type CommandWorld, carryOut } from '../../src/gateway/commands.ts'
 import { HostCounters } from '../../src/gateway/host-counters.ts'
 import { emitIpv4, emitUdp, IpProtocol, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
@@ -21,6 +23,7 @@ const KERNEL = JSON.stringify({
     ['rule main 7', 3],
     ['denied in eth0', 4],
     ['denied in eth0', 5],
+    ['limit main 5', 8],
   ].map(([comment, packets]) => ({ rule: { comment, expr: [{ counter: { packets, bytes: 0 } }] } })),
 })
 
@@ -189,6 +192,71 @@ describe('a client that scans', () => {
     expect((await type('show firewall policy=main rule=7')).text).toMatch(/^Policy : main\n {2}Rule \.+ 7\n/)
     expect((await type('show firewall policy=main summary')).text).toMatch(/Number of hits \.+ 5/)
     expect((await type('show firewall policy=none')).exit).toBe(1)
+  })
+
+  it('accounts for what is over, where it was asked to', async () => {
+    send(carl, udp(carl.client.address, 4000, INTERNET, 53))
+    const accounts = async (what = '') => (await type(`show firewall accounting ${what}`)).data as AccountsState
+    expect(await accounts()).toEqual({ policies: [{ policy: 'main', flows: [] }], unrecorded: 0 })
+    await type('enable firewall policy=main accounting')
+    send(anna, udp(anna.client.address, 5000, INTERNET, 53))
+    world.fromLan(udp(INTERNET, 53, anna.client.address, 5000))
+    world.advance(10_000)
+    send(anna, udp(anna.client.address, 5000, INTERNET, 53))
+    world.advance(301_000)
+    const shown = await type('show firewall accounting policy=MAIN')
+    const { flows } = (shown.data as AccountsState).policies[0]!
+    expect(flows.map(f => [f.user, f.sourcePort, f.packetsForward, f.packetsReverse, f.bytesForward])).toEqual([
+      ['carl', 4000, 1, 0, 36],
+      ['anna', 5000, 2, 1, 72],
+    ])
+    expect(shown.text).toMatch(
+      /^Policy : main\nDate\/Time {3}Dir Prot IP:Port <-> Dest IP:Port \/Traffic statistics\n-+\n/,
+    )
+    expect(shown.text).toMatch(
+      /\n\d\d \d\d:\d\d:\d\d OUT UDP {2}192\.168\.8\.100:5000 198\.51\.100\.7:53 \(user anna\)\n {4}Started \d\d \d\d:\d\d:\d\d, 00:00:10: out 2 packets 72 bytes, in 1 packets 36 bytes$/,
+    )
+    expect((await accounts('tail=1')).policies[0]!.flows).toMatchObject([{ user: 'anna' }])
+    expect((await accounts('reverse')).policies[0]!.flows.map(f => f.user)).toEqual(['anna', 'carl'])
+    expect((await accounts('policy=other')).policies).toEqual([])
+    const logged = world.gateway.log.entries().filter(e => e.type === 'ACCO')
+    expect(logged.map(e => e.text)).toContain(
+      'udp 192.168.8.100:5000 198.51.100.7:53 (user anna), 00:00:10: out 2 packets 72 bytes, in 1 packets 36 bytes, policy main',
+    )
+    // What a session that is hung up had open is over with it.
+    send(carl, syn(carl.client.address, INTERNET, 80))
+    await type('reset user=carl')
+    expect((await accounts()).policies[0]!.flows.at(-1)).toMatchObject({ user: 'carl', protocol: 6 })
+  })
+
+  it('limits sessions by device, and shows who has how many', async () => {
+    await type('add firewall policy=main limitrule=5 srciplimit=3 interface=dyn-roaming')
+    await type('add firewall policy=main limitrule=9 srciplimit=10')
+    for (let port = 1; port <= 5; port++) send(anna, udp(anna.client.address, 5000, INTERNET, port))
+    send(carl, udp(carl.client.address, 5000, INTERNET, 1))
+    const shown = await type('show firewall policy=main limitrule detail')
+    const [main] = shown.data as PolicyLimits[]
+    expect(main!.limits).toMatchObject([
+      { number: 5, refused: 2, hostRefused: 8, devices: [{ sessions: 3 }, { sessions: 1 }] },
+      { number: 9, refused: 0, hostRefused: 0, devices: [{ sessions: 3 }, { sessions: 1 }] },
+    ])
+    expect(shown.text).toMatch(
+      /^Policy : main\nLimit Rule \.+ 5\n {2}Source IP Limit \.+ 3\n {2}Interface \.+ dyn-roaming\n/,
+    )
+    expect(shown.text).toMatch(/\n {2}Device +Sessions\n {2}-+\n {2}192\.168\.8\.100 +3\n {2}192\.168\.8\.50 +1\n/)
+    const some = async (what: string) =>
+      ((await type(`show firewall policy limitrule${what}`)).data as PolicyLimits[])[0]!.limits.map(l => l.number)
+    expect(await some('=5')).toEqual([5])
+    expect(await some('=6-9')).toEqual([9])
+    expect((await type('show firewall policy limitrule=5')).text).not.toMatch(/Device/)
+    expect((await type('show firewall event=deny')).text).toContain('Too many sessions by limit rule 5 (user anna)')
+    expect((await type('show firewall policy')).text).toMatch(/\nLimit Rules \.+ 2\n/)
+    await type('set firewall policy=main limitrule=5 srciplimit=4')
+    send(anna, udp(anna.client.address, 5000, INTERNET, 5))
+    send(anna, udp(anna.client.address, 5000, INTERNET, 6))
+    await type('delete firewall policy=main limitrule=5')
+    send(anna, udp(anna.client.address, 5000, INTERNET, 7))
+    expect(((await type('show firewall')).data as FirewallState).sessions.active).toBe(6)
   })
 
   it('shows sessions by what they are, and ends one of them', async () => {

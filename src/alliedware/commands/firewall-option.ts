@@ -1,4 +1,4 @@
-/** ENABLE and DISABLE FIREWALL POLICY: what passes beside rules, and isolation of clients, which is our extension. */
+/** ENABLE and DISABLE FIREWALL POLICY: what passes beside rules, accounting, and isolation of clients, which is our extension. */
 
 import { type FirewallPolicy, FRAGMENT_KINDS, ICMP_KINDS, IP_OPTION_KINDS } from '../../firewall/policy.ts'
 import { type Arguments, act, type CommandEntry, type Report } from '../grammar.ts'
@@ -11,8 +11,9 @@ const optionParameters = {
   FRAgment: listOf('ALL', 'ICMP', 'UDP', 'OTHER'),
   PING: flag,
   ISOlation: flag,
+  ACCounting: flag,
 } as const
-const selectors = ['icmp_forwarding', 'options', 'fragment', 'ping', 'isolation'] as const
+const selectors = ['icmp_forwarding', 'options', 'fragment', 'ping', 'isolation', 'accounting'] as const
 
 /** `kinds` with or without those that were named; in their own order. */
 function toggled<T extends string>(
@@ -41,6 +42,7 @@ function withOptions(
     fragments: toggled(FRAGMENT_KINDS, p.fragments, args.fragment, on),
     ping: args.ping ? on : p.ping,
     isolation: args.isolation ? on : p.isolation,
+    accounting: args.accounting ? on : p.accounting,
   }
 }
 

@@ -5,6 +5,7 @@ import { removeWhere, sameName } from '../draft.ts'
 import { act, type CommandEntry, hold } from '../grammar.ts'
 import { interfaceName, oneOf } from '../value.ts'
 import { dynamicCommands } from './firewall-dynamic.ts'
+import { limitCommands } from './firewall-limit.ts'
 import { listCommands } from './firewall-list.ts'
 import { natCommands } from './firewall-nat.ts'
 import { optionCommands } from './firewall-option.ts'
@@ -108,7 +109,7 @@ const policyCommands: readonly CommandEntry[] = [
           i => i.name === args.interface,
           () => report.missing('firewall interface', inPolicy(policy, args.interface)),
         )
-        const used = [...p.rules, ...p.nats].some(
+        const used = [...p.rules, ...p.nats, ...p.limitRules].some(
           r => r.interface === args.interface || ('globalInterface' in r && r.globalInterface === args.interface),
         )
         if (interfaces && used) {
@@ -125,6 +126,7 @@ export const firewallCommands: readonly CommandEntry[] = [
   ...ruleCommands,
   ...natCommands,
   ...listCommands,
+  ...limitCommands,
   ...dynamicCommands,
   ...optionCommands,
   ...watchCommands,

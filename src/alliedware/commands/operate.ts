@@ -16,6 +16,7 @@ import {
   type ValueType,
 } from '../value.ts'
 import { debugCommands } from './debug.ts'
+import { limitRange } from './firewall-limit.ts'
 import { severity } from './log.ts'
 
 const count = { COUNter: flag } as const
@@ -102,8 +103,19 @@ const shows: readonly CommandEntry[] = [
   show('SESsion=?', number(0, 0xffffffff), { USer: name(64) }),
   show('ATTempt=?', number(0, 0xffffffff), { TAIl: optional(number(1, 10000)), USer: name(64), PEer: address }),
   show('FIREwall'),
-  show('FIREwall POLIcy=?', identifier(15), { ...count, SUMmary: flag, RULe: optional(number(1, 1000)) }),
+  show('FIREwall POLIcy=?', identifier(15), {
+    ...count,
+    SUMmary: flag,
+    RULe: optional(number(1, 1000)),
+    LIMitrule: optional(limitRange),
+    DETail: flag,
+  }),
   show('FIREwall EVEnt=?', oneOf('ALLow', 'DEny', 'NOtify'), {
+    POLIcy: identifier(15),
+    REVerse: optional(number(1, 10000)),
+    TAIl: optional(number(1, 10000)),
+  }),
+  show('FIREwall ACCounting', undefined, {
     POLIcy: identifier(15),
     REVerse: optional(number(1, 10000)),
     TAIl: optional(number(1, 10000)),

@@ -154,6 +154,8 @@ function settings(p: PolicyState): string[] {
       ['Receive of ICMP PINGS', p.ping ? 'enabled' : 'disabled'],
       ['Isolation of Sessions', p.isolation ? 'enabled' : 'disabled'],
       ['FTP Data Port', p.ftpDataPort ?? 'none'],
+      ['Accounting', p.accounting ? 'enabled' : 'disabled'],
+      ['Limit Rules', p.limitRules.length],
       ['Enabled Logging Options', p.log.join(', ') || 'none'],
       ...ATTACKS.flatMap(name => {
         const t = p.attacks[name]
@@ -316,7 +318,12 @@ function printFlow(f: FlowState, view: PolicyView): string[] {
           ['Start time', dayTime(f.since)],
           ['Seconds to deletion', Math.ceil(f.expiresIn / 1000)],
           ...(view.counter === true
-            ? [['Packets forward', f.packetsForward] as const, ['Packets back', f.packetsReverse] as const]
+            ? ([
+                ['Packets forward', f.packetsForward],
+                ['Packets back', f.packetsReverse],
+                ['Bytes forward', f.bytesForward],
+                ['Bytes back', f.bytesReverse],
+              ] as const)
             : []),
         ],
         WIDTH - 2,
