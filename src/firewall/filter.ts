@@ -20,7 +20,7 @@ import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { isBroadcast, policyBetween } from './attack-rules.ts'
 import { admit, type Passage } from './connect.ts'
 import { IcmpType, TcpFlag } from './constants.ts'
-import type { Headers } from './headers.ts'
+import { type Headers, readSigned } from './headers.ts'
 import { clampMss } from './mss.ts'
 import { isGlobal, redirect, resolve } from './nat.ts'
 import { narrow, replyTooBig, split } from './oversize.ts'
@@ -35,10 +35,13 @@ const REPLY_INTERVAL: Millis = 100
 /** 255.255.255.255, signed as the headers are. */
 const LIMITED_BROADCAST = -1
 const DHCP_SERVER_PORT = 67
+/** Where the destination stands in an IP header. */
+const DESTINATION = 16
 
 /** Filters packets that came from clients: `session` is set, and the bytes begin with the inner IP header. */
 export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): void {
   tables.flows.sweep(now)
+  fetchSessions(batch, tables)
   for (let i = 0; i < batch.count; i++) {
     if (batch.verdict[i] !== Verdict.Forward) continue
     const reason = receive(batch, i, tables, now)
@@ -58,6 +61,7 @@ export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): voi
  */
 export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): void {
   tables.flows.sweep(now)
+  fetchDestinations(batch, tables)
   tables.replies.clear()
   // Rows that splitting adds are done already.
   const count = batch.count
@@ -74,6 +78,33 @@ export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): vo
       note(batch.bytes, tables, tables.outward, tables.outward.sender === 0, reason, now)
     if (reason !== DropReason.None) drop(batch, i, reason)
   }
+}
+
+/**
+ * Looks at the rows of all sessions in the batch, one right after the other: of many sessions' rows most are in no near cache,
+ * and a processor that waits for them one packet at a time waits 64 times. The sum has it look.
+ */
+function fetchSessions(batch: Batch, tables: FirewallTables): void {
+  const { session, count } = batch
+  let sum = 0
+  for (let i = 0; i < count; i++) sum += fetchSession(tables, session[i]!)
+  tables.fetched = sum | 0
+}
+
+/** The same by what packets are for. */
+function fetchDestinations(batch: Batch, tables: FirewallTables): void {
+  const { bytes, offset, length, count } = batch
+  let sum = 0
+  for (let i = 0; i < count; i++) {
+    const at = offset[i]! + DESTINATION
+    if (length[i]! >= 20) sum += fetchSession(tables, tables.sessions.ofAddress(readSigned(bytes, at)))
+  }
+  tables.fetched = sum | 0
+}
+
+function fetchSession(tables: FirewallTables, session: number): number {
+  const { sessions, untracked } = tables
+  return sessions.address[session]! + sessions.zone[session]! + sessions.mtu[session]! + untracked.fetch(session)
 }
 
 /** Whether it is refused, opens something, or is a ping: the rest costs no more time. */

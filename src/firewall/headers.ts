@@ -206,7 +206,7 @@ export class Headers {
 }
 
 /** An address as a signed number: an unsigned one above 2^31 would be boxed on its way out of here. */
-function readSigned(bytes: Uint8Array, at: number): number {
+export function readSigned(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }
 

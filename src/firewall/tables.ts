@@ -61,6 +61,8 @@ export class FirewallTables {
   /** By policy: flows in, refused in, flows out, refused out. */
   counts = new Float64Array(0)
   readonly untracked = new Untracked()
+  /** What filter.ts found in rows that it only looked at early. */
+  fetched = 0
   private readonly ends = new FlowEnds(this)
   private latest = new Uint32Array(0)
   private current = closedRuleset()
