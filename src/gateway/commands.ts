@@ -2,17 +2,17 @@
 
 import { applyCommand, expandAlias, type Outcome } from '../alliedware/apply.ts'
 import { refusedOperations } from '../alliedware/commands/refused.ts'
-import type { Configuration, User } from '../alliedware/config.ts'
+import type { Configuration } from '../alliedware/config.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
 import { captureCommand } from './capture-commands.ts'
 import { type CertificateWorld, certificateCommand } from './certificate-commands.ts'
 import { configurationCommand, type ScriptFiles } from './configuration-commands.ts'
 import { debugCommand, showDebug, showDebugActive } from './debug-commands.ts'
+import { scriptedUsers } from './loading.ts'
 import { Severity } from './log.ts'
 import { ping } from './ping.ts'
 import { disablePpp, reset } from './reset-commands.ts'
-import type { SecretStore, StoredUser } from './secret-store.ts'
 import type { ShowWorld } from './show-answer.ts'
 import { showing } from './show-commands.ts'
 import { endFlow } from './show-firewall.ts'
@@ -44,7 +44,7 @@ export async function carryOut(w: CommandWorld, text: string, caller: Caller): P
 }
 
 function applied(w: CommandWorld, text: string): Outcome {
-  return applyCommand(withSecrets(w, replacedKey(w, text)), text)
+  return applyCommand(withKeys(w, replacedKey(w, text)), text)
 }
 
 async function carriedOut(w: CommandWorld, outcome: Outcome, caller: Caller): Promise<AdminAnswer> {
@@ -74,32 +74,13 @@ function replacedKey(w: CommandWorld, text: string): number | undefined {
   return parsed.command.object.join(' ') === 'enco key' ? Number(parsed.command.value) : undefined
 }
 
-/** The configuration as commands see it: with the keys (but one) and users that are kept outside the script. */
-function withSecrets(w: CommandWorld, but: number | undefined): Configuration {
-  const c = w.control.configuration
+/** The configuration as commands see it: with the keys (but one) that are kept outside of it. */
+function withKeys(w: CommandWorld, but: number | undefined): Configuration {
   const encoKeys = w.secrets
     .keyIds()
     .filter(k => k.id !== but)
     .map(k => ({ id: k.id, ...w.secrets.entry(k.id)! }))
-  return { ...c, encoKeys, users: [...c.users, ...outsiders(w).map(dialInUser)] }
-}
-
-/** Users of the store that the script does not name as well. */
-function outsiders(w: CommandWorld): StoredUser[] {
-  const scripted = new Set(w.control.configuration.users.map(u => u.name.toLowerCase()))
-  return w.secrets.allUsers().filter(u => !scripted.has(u.name.toLowerCase()))
-}
-
-function dialInUser(u: StoredUser): User {
-  return {
-    ...u,
-    privilege: 'user',
-    login: false,
-    telnet: false,
-    description: undefined,
-    netmask: undefined,
-    mtu: undefined,
-  }
+  return { ...w.control.configuration, encoKeys }
 }
 
 /** A command that changes the configuration: at once, without touching sessions that it does not concern. */
@@ -113,14 +94,11 @@ async function change(
   const [object, second] = command.object
   const refusal = await w.prepare?.(configuration)
   if (refusal !== undefined) return { exit: 1, text: `Error: ${refusal}` }
-  // Keys go to the key store and nowhere else; dial-in users stay across restarts without a saved script.
+  // Keys go to the key store and nowhere else; users go there, too, and so stay without a saved script.
   secrets.keepKeys(configuration.encoKeys)
   if (command.verb === 'destroy' && object === 'enco' && second === 'key') secrets.removeKey(Number(command.value))
-  if (object === 'user' && command.value !== undefined) keepUser(secrets, command.verb, command.value, configuration)
-  if (object === 'user' && command.verb === 'purge') purgeUsers(secrets, configuration)
-  const outside = new Set(outsiders(w).map(u => u.name.toLowerCase()))
-  const users = configuration.users.filter(u => !outside.has(u.name.toLowerCase()))
-  const warnings = await w.configure({ ...configuration, users, encoKeys: [] })
+  const again = object === 'user' ? keepUsers(w, command, configuration) : []
+  const warnings = [...again, ...(await w.configure({ ...configuration, encoKeys: [] }))]
   w.log.add({
     severity: Severity.Notice,
     module: 'CH',
@@ -130,19 +108,21 @@ async function change(
   return { exit: 0, text: [...warnings.map(t => `Warning: ${t}`), DONE].join('\n') }
 }
 
-function keepUser(secrets: SecretStore, verb: string, name: string, c: Configuration): void {
-  const user = c.users.find(u => u.name.toLowerCase() === name.toLowerCase())
-  // Who may log in stands in the configuration alone, as all that a dial-in user has not.
-  if (verb === 'delete' || user?.login) secrets.removeUser(name)
-  else if (user) {
-    const { name: called, password, ipAddress, disabled } = user
-    secrets.setUser({ name: called, password, ipAddress, disabled })
-  }
-}
-
-function purgeUsers(secrets: SecretStore, c: Configuration): void {
-  const left = new Set(c.users.map(u => u.name.toLowerCase()))
-  for (const { name } of secrets.allUsers()) if (!left.has(name.toLowerCase())) secrets.removeUser(name)
+/**
+ * Who was made or changed at the prompt goes to the store, and who was deleted leaves it. Answers whom the script makes otherwise
+ * at the next start: they stay the script's.
+ */
+function keepUsers(w: CommandWorld, { value }: Command, now: Configuration): string[] {
+  const key = (u: { readonly name: string }) => u.name.toLowerCase()
+  const left = new Set(now.users.map(key))
+  const gone = [...w.control.configuration.users, ...w.secrets.allUsers()].filter(u => !left.has(key(u)))
+  const named = now.users.filter(u => key(u) === value?.toLowerCase())
+  if (gone.length + named.length === 0) return []
+  const scripted = w.files === undefined ? new Set<string>() : scriptedUsers(w.files.places(), w.files.stored())
+  for (const { name } of gone) w.secrets.removeUser(name)
+  for (const user of named) if (!scripted.has(key(user))) w.secrets.setUser(user)
+  const again = new Set([...gone, ...named].map(key).filter(name => scripted.has(name)))
+  return [...again].map(name => `user "${name}" is in the script: CREATE CONFIG, or a restart takes this back`)
 }
 
 async function operate(w: CommandWorld, command: Command, caller: Caller): Promise<AdminAnswer> {

@@ -8,7 +8,7 @@ import type { AdminAnswer, Caller } from './admin.ts'
 import type { CommandWorld } from './commands.ts'
 import type { Flash } from './flash.ts'
 import { hangUp } from './live-changes.ts'
-import { type Loaded, load, type Places } from './loading.ts'
+import { type Loaded, load, type Places, type Stored } from './loading.ts'
 import { Severity } from './log.ts'
 import type { SecretStore } from './secret-store.ts'
 import { version } from './version.ts'
@@ -21,8 +21,7 @@ export interface ScriptFiles {
   readonly fixed: boolean
   /** Where a file of flash is, or the script that a start would take now, and the site file that goes with it. */
   readonly places: (name?: string) => Places
-  /** The ENCO keys that there are. */
-  readonly keys: () => readonly number[]
+  readonly stored: () => Stored
 }
 
 const DONE = 'Operation successful.'
@@ -62,7 +61,7 @@ export async function configurationCommand(
       const from = typeof wanted === 'string' ? wanted : undefined
       if (from !== undefined && !flash.has(from)) return absent(from)
       if (whole === 'reload' && command.args['check'] === true)
-        return compared(w, load(files.places(from), files.keys()))
+        return compared(w, load(files.places(from), files.stored()))
       return await reload(w, { from, caller, restart: whole !== 'reload' })
     }
     default:
@@ -106,7 +105,7 @@ function setConfig(files: ScriptFiles, name: string, absent: (file: string) => A
   }
   if (!flash.has(name)) return absent(name)
   // With faults the gateway would not start.
-  const errors = errorsOf(load(files.places(name), files.keys()))
+  const errors = errorsOf(load(files.places(name), files.stored()))
   if (errors.length > 0) return { exit: 1, text: errors.join('\n') }
   flash.chosen = name
   const fixed = `Warning: the gateway was started with --config ${files.running}: without that it takes this one`
@@ -200,7 +199,7 @@ export async function reload(w: CommandWorld, o: ReloadOptions): Promise<AdminAn
 
 async function reloadNow(w: CommandWorld, files: ScriptFiles, o: ReloadOptions): Promise<AdminAnswer> {
   const places = files.places(o.from)
-  const loaded = load(places, files.keys())
+  const loaded = load(places, files.stored())
   const answer = compared(w, loaded)
   const name = places.script
   if (answer.exit !== 0) {

@@ -176,7 +176,7 @@ export class Control {
       idleSeconds: template => this.current.pppTemplates.find(t => t.template === template)?.idleSeconds,
     })
     log.configure(configuration.log)
-    this.residents.configure(configuration, world.secrets.allUsers())
+    this.residents.configure(configuration)
     this.watchAttempts()
   }
 
@@ -208,7 +208,7 @@ export class Control {
     this.world.log.configure(configuration.log)
     this.ike.configure(this.ikeConfig())
     this.l2tp.configure(l2tpConfig(configuration))
-    this.residents.configure(configuration, this.world.secrets.allUsers())
+    this.residents.configure(configuration)
     this.publishRules()
     endOutdated(this)
   }
@@ -228,7 +228,7 @@ export class Control {
       case 'mirrored':
         return this.captures.mirrored(m.packets)
       case 'firewall':
-        return this.firewall.heard(worker, m.news)
+        return this.firewall.heard(m.news)
       case 'bug':
         return this.bug(m.text, `worker ${worker}`)
       case 'stopped':

@@ -20,19 +20,18 @@ export function makeFirstSecrets(
   haveUser: boolean,
   dice: Dice,
 ): FirstSecrets | undefined {
-  if (store.key(keyId) !== undefined && (haveUser || store.allUsers().length > 0)) return undefined
+  if (store.key(keyId) !== undefined && (haveUser || dialIn(store) !== undefined)) return undefined
   let key = store.key(keyId)
   if (key === undefined) {
     key = Secret.fromText(randomText(20, dice))
     store.setKey(keyId, 'general', key)
   }
-  let user = store.allUsers()[0]
-  if (!user && !haveUser) {
-    user = { name: 'dialin1', password: Secret.fromText(randomText(12, dice)), ipAddress: undefined }
-    store.setUser(user)
-  }
+  if (!dialIn(store) && !haveUser) store.setUser({ name: 'dialin1', password: Secret.fromText(randomText(12, dice)) })
+  const user = dialIn(store)
   return { key: text(key), user: user && { name: user.name, password: text(user.password) } }
 }
+
+const dialIn = (store: SecretStore) => store.allUsers().find(u => !u.login)
 
 function text(secret: Secret): string {
   return Buffer.from(secret.reveal()).toString('utf8')

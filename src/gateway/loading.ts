@@ -1,7 +1,7 @@
 /** Reading a script and the site file, with all that is wrong with them; nothing is changed by it. */
 
 import { readFileSync, statSync } from 'node:fs'
-import type { Configuration, Fault, InertCommand } from '../alliedware/config.ts'
+import type { Configuration, Fault, InertCommand, User } from '../alliedware/config.ts'
 import { maskSecrets } from '../alliedware/parse.ts'
 import { readScript } from '../alliedware/script.ts'
 import { readSite, type Site } from './site.ts'
@@ -13,15 +13,25 @@ export interface Places {
   readonly siteGiven: boolean
 }
 
+/** What is kept beside the script. */
+export interface Stored {
+  /** ENCO keys. */
+  readonly keys: readonly number[]
+  /** Users made or changed at the prompt. Those of the script come before them. */
+  readonly users: readonly User[]
+}
+
 export interface Loaded {
+  /** The script's, with the stored users. */
   readonly configuration: Configuration
+  /** The users whom the script names, in lower case. */
+  readonly scripted: ReadonlySet<string>
   readonly site: Site
   /** Every fault as it is printed; errors make the configuration unusable. */
   readonly faults: readonly { readonly text: string; readonly error: boolean }[]
 }
 
-/** `keys` are the ENCO keys that are there beside the script's own. */
-export function load(places: Places, keys: readonly number[]): Loaded {
+export function load(places: Places, { keys, users }: Stored): Loaded {
   const { script: path } = places
   const { site, faults: siteFaults } = readSite(places.site, places.siteGiven)
   const faults = siteFaults.map(text => ({ text: `${places.site}: ${text}`, error: true }))
@@ -33,12 +43,24 @@ export function load(places: Places, keys: readonly number[]): Loaded {
   } catch (e) {
     faults.push({ text: `${path}: cannot be read: ${(e as NodeJS.ErrnoException).code ?? ''}`, error: true })
   }
-  const { configuration, faults: found } = readScript(script, { values: site.values, keys })
+  const { configuration: own, faults: found } = readScript(script, { values: site.values, keys })
+  const scripted = new Set(own.users.map(u => u.name.toLowerCase()))
+  const configuration = { ...own, users: [...own.users, ...users.filter(u => !scripted.has(u.name.toLowerCase()))] }
   const describe = (f: Fault) => `${path}: line ${f.line}: ${f.severity}: ${f.text}`
   faults.push(...found.map(f => ({ text: describe(f), error: f.severity === 'error' })))
-  if ((mode & 0o077) !== 0 && holdsSecrets(configuration))
+  if ((mode & 0o077) !== 0 && holdsSecrets(own))
     faults.push({ text: `${path}: warning: it holds passwords, and others may read it: chmod 600 it`, error: false })
-  return { configuration, site, faults }
+  return { configuration, scripted, site, faults }
+}
+
+let latest: { readonly file: string; readonly users: ReadonlySet<string> } | undefined
+
+/** The users whom a script names, read again where it has changed since. */
+export function scriptedUsers(places: Places, stored: Stored): ReadonlySet<string> {
+  const { mtimeMs, size } = statSync(places.script, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: 0 }
+  const file = `${places.script} ${mtimeMs} ${size}`
+  if (latest?.file !== file) latest = { file, users: load(places, stored).scripted }
+  return latest.users
 }
 
 function holdsSecrets(c: Configuration): boolean {

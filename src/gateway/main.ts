@@ -14,7 +14,7 @@ import { clientInstructions, makeFirstSecrets } from './first-start.ts'
 import { Flash } from './flash.ts'
 import { guessableKeys } from './guessable-keys.ts'
 import { defaultRoute, deviceAddresses, hostLacks } from './host.ts'
-import { inertText, type Loaded, load, type Places } from './loading.ts'
+import { inertText, type Loaded, load, type Places, type Stored } from './loading.ts'
 import { Log, Severity } from './log.ts'
 import { Management } from './management.ts'
 import { loadNative } from './native.ts'
@@ -40,18 +40,23 @@ function placesOf(o: Options, flash: Flash): Places {
   return { script, site: o.site, siteGiven: o.siteGiven }
 }
 
-/** The keys that the store has, for a check, which makes and mends nothing. */
-function storedKeys(state: string): number[] {
+/** What the store has, for a check, which makes and mends nothing. */
+function storedIn(state: string): Stored {
   try {
-    return existsSync(join(state, 'secrets.json')) ? new SecretStore(state).keyIds().map(k => k.id) : []
+    if (existsSync(join(state, 'secrets.json'))) return kept(new SecretStore(state))
   } catch {
-    return []
+    // The start tells of it.
   }
+  return { keys: [], users: [] }
+}
+
+function kept(secrets: SecretStore): Stored {
+  return { keys: secrets.keyIds().map(key => key.id), users: secrets.allUsers() }
 }
 
 function check(o: Options): number {
   const places = placesOf(o, new Flash(o.state))
-  const loaded = load(places, storedKeys(o.state))
+  const loaded = load(places, storedIn(o.state))
   for (const f of loaded.faults) process.stdout.write(`${f.text}\n`)
   if (loaded.faults.some(f => f.error)) return EXIT_CONFIGURATION
   for (const c of loaded.configuration.inert) process.stdout.write(`${inertText(places.script, c)}\n`)
@@ -111,13 +116,13 @@ async function serve(o: Options): Promise<number> {
     stderr(`floatgate: the state directory ${o.state} cannot be used: ${(e as Error).message}`)
     return EXIT_HOST
   }
-  const keys = () => secrets.keyIds().map(key => key.id)
+  const stored = () => kept(secrets)
   const flash = new Flash(o.state)
   const places = placesOf(o, flash)
-  let loaded = load(places, keys())
+  let loaded = load(places, stored())
   const made = o.firstStart ? firstStart(loaded, secrets) : undefined
   // The key that was missing is there now.
-  if (made !== undefined) loaded = load(places, keys())
+  if (made !== undefined) loaded = load(places, stored())
   for (const f of loaded.faults) stderr(f.text)
   if (loaded.faults.some(f => f.error)) {
     stderr('floatgate: the configuration has faults; nothing was started')
@@ -168,7 +173,7 @@ async function serve(o: Options): Promise<number> {
         running: places.script,
         fixed: o.configGiven,
         places: name => ({ ...placesOf(o, flash), ...(name !== undefined && { script: flash.path(name) }) }),
-        keys,
+        stored,
       },
     },
     now: () => systemClock.now(),

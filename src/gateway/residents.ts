@@ -8,7 +8,6 @@ import type { Configuration } from '../alliedware/config.ts'
 import type { IpPoolState } from '../alliedware/show/state.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
 import { answerInform, type OfficeFacts } from '../ppp/dhcp.ts'
-import type { StoredUser } from './secret-store.ts'
 
 export type Admission =
   | {
@@ -43,14 +42,10 @@ export class Residents {
   dns: Addresses = [undefined, undefined]
   wins: Addresses = [undefined, undefined]
 
-  /** Takes a configuration into use; addresses that are out stay out. The script's users come before stored ones. */
-  configure(c: Configuration, stored: readonly StoredUser[]): void {
-    const dialIn = (u: StoredUser) => ({ name: u.name, password: u.password, address: u.ipAddress })
-    const scripted = [...c.users]
-    this.users = new Users([...stored, ...scripted].map(dialIn))
-    const names = new Set(scripted.map(u => u.name.toLowerCase()))
-    const inForce = [...scripted, ...stored.filter(u => !names.has(u.name.toLowerCase()))]
-    this.disabled = new Set(inForce.filter(u => u.disabled === true).map(u => u.name.toLowerCase()))
+  /** Takes a configuration into use; addresses that are out stay out. */
+  configure(c: Configuration): void {
+    this.users = new Users(c.users.map(u => ({ name: u.name, password: u.password, address: u.ipAddress })))
+    this.disabled = new Set(c.users.filter(u => u.disabled === true).map(u => u.name.toLowerCase()))
     this.templatePools = new Map(
       c.pppTemplates.flatMap(t => (t.ipPool === undefined ? [] : [[t.template, t.ipPool.toLowerCase()]])),
     )

@@ -5,18 +5,22 @@
 
 import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { EncoKey } from '../alliedware/config.ts'
+import type { EncoKey, User } from '../alliedware/config.ts'
 import type { EncoKeyState } from '../alliedware/show/enco.ts'
 import { Secret } from '../packet/bytes.ts'
-import { formatIpv4, type Ipv4, parseIpv4 } from '../packet/ip.ts'
+import { formatIpv4, parseIpv4 } from '../packet/ip.ts'
 import { writePrivate } from './private-file.ts'
 import { publicRsaKey } from './rsa-key.ts'
 
-export interface StoredUser {
-  readonly name: string
-  readonly password: Secret
-  readonly ipAddress: Ipv4 | undefined
-  readonly disabled?: boolean | undefined
+/** What a user is where nothing else was said. */
+const USUAL_USER: Omit<User, 'name' | 'password'> = {
+  privilege: 'user',
+  login: false,
+  telnet: false,
+  description: undefined,
+  ipAddress: undefined,
+  netmask: undefined,
+  mtu: undefined,
 }
 
 export type StoredKey = Omit<EncoKey, 'id'>
@@ -25,14 +29,28 @@ type AboutKey = Partial<Omit<StoredKey, 'type' | 'value'>>
 
 interface StoreFile {
   keys: Record<string, { type: string; value: string; description?: string; module?: string; ip?: string }>
-  users: { name: string; password: string; ip?: string; disabled?: true }[]
+  users: FileUser[]
   security?: boolean
+}
+
+/** Only what is not as usual is there, but for name and password. */
+interface FileUser {
+  name: string
+  password: string
+  ip?: string
+  disabled?: true
+  privilege?: User['privilege']
+  login?: true
+  telnet?: true
+  description?: string
+  netmask?: string
+  mtu?: number
 }
 
 export class SecretStore {
   readonly path: string
   private readonly keys = new Map<number, StoredKey>()
-  private readonly users = new Map<string, StoredUser>()
+  private readonly users = new Map<string, User>()
   private security = false
   /** What was odd about the file, for the log. */
   readonly warnings: string[] = []
@@ -63,14 +81,7 @@ export class SecretStore {
       })
     }
     this.security = file.security === true
-    for (const u of file.users ?? []) {
-      this.users.set(u.name.toLowerCase(), {
-        name: u.name,
-        password: Secret.fromText(u.password),
-        ipAddress: u.ip === undefined ? undefined : parseIpv4(u.ip),
-        ...(u.disabled === true && { disabled: true }),
-      })
-    }
+    for (const u of file.users ?? []) this.users.set(u.name.toLowerCase(), readUser(u))
   }
 
   key(id: number): Secret | undefined {
@@ -134,12 +145,12 @@ export class SecretStore {
     return was
   }
 
-  allUsers(): StoredUser[] {
+  allUsers(): User[] {
     return [...this.users.values()]
   }
 
-  setUser(user: StoredUser): void {
-    this.users.set(user.name.toLowerCase(), user)
+  setUser(user: Partial<User> & Pick<User, 'name' | 'password'>): void {
+    this.users.set(user.name.toLowerCase(), { ...USUAL_USER, ...user })
     this.save()
   }
 
@@ -160,15 +171,33 @@ export class SecretStore {
         ...(k.ipAddress !== undefined && { ip: formatIpv4(k.ipAddress) }),
       }
     }
-    for (const u of this.users.values()) {
-      file.users.push({
-        name: u.name,
-        password: Buffer.from(u.password.reveal()).toString('utf8'),
-        ...(u.ipAddress === undefined ? {} : { ip: formatIpv4(u.ipAddress) }),
-        ...(u.disabled === true && { disabled: true as const }),
-      })
-    }
+    file.users.push(...[...this.users.values()].map(writtenUser))
     writePrivate(this.path, `${JSON.stringify(file, null, 1)}\n`)
+  }
+}
+
+function readUser({ ip, netmask, password, ...rest }: FileUser): User {
+  return {
+    ...USUAL_USER,
+    ...rest,
+    password: Secret.fromText(password),
+    ipAddress: ip === undefined ? undefined : parseIpv4(ip),
+    netmask: netmask === undefined ? undefined : parseIpv4(netmask),
+  }
+}
+
+function writtenUser(u: User): FileUser {
+  return {
+    name: u.name,
+    password: Buffer.from(u.password.reveal()).toString('utf8'),
+    ...(u.ipAddress !== undefined && { ip: formatIpv4(u.ipAddress) }),
+    ...(u.disabled === true && { disabled: true }),
+    ...(u.privilege !== 'user' && { privilege: u.privilege }),
+    ...(u.login && { login: true }),
+    ...(u.telnet && { telnet: true }),
+    ...(u.description !== undefined && { description: u.description }),
+    ...(u.netmask !== undefined && { netmask: formatIpv4(u.netmask) }),
+    ...(u.mtu !== undefined && { mtu: u.mtu }),
   }
 }
 

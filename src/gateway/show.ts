@@ -222,13 +222,11 @@ export function ipPools(c: Control): IpPoolState[] {
 }
 
 export function users(c: Control): UserState[] {
-  const scripted = new Map(c.configuration.users.map(u => [u.name.toLowerCase(), u]))
-  const stored = c.world.secrets.allUsers().filter(u => !scripted.has(u.name.toLowerCase()))
   const live = (name: string) =>
     [...c.sessions.all.values()].filter(s => userOf(s).toLowerCase() === name.toLowerCase()).length
-  const counts = (name: string) => c.admissions.counts.get(name.toLowerCase()) ?? { good: 0, bad: 0 }
-  return [
-    ...[...scripted.values()].map(u => ({
+  return c.configuration.users.map(u => {
+    const counts = c.admissions.counts.get(u.name.toLowerCase()) ?? { good: 0, bad: 0 }
+    return {
       name: u.name,
       description: u.description ?? '',
       privilege: u.privilege,
@@ -236,21 +234,10 @@ export function users(c: Control): UserState[] {
       telnet: u.telnet,
       ipAddress: u.ipAddress === undefined ? '' : formatIpv4(u.ipAddress),
       sessions: live(u.name),
-      authentications: counts(u.name).good,
-      fails: counts(u.name).bad,
-    })),
-    ...stored.map(u => ({
-      name: u.name,
-      description: 'kept outside the script',
-      privilege: 'user',
-      login: false,
-      telnet: false,
-      ipAddress: u.ipAddress === undefined ? '' : formatIpv4(u.ipAddress),
-      sessions: live(u.name),
-      authentications: counts(u.name).good,
-      fails: counts(u.name).bad,
-    })),
-  ]
+      authentications: counts.good,
+      fails: counts.bad,
+    }
+  })
 }
 
 /** One row a client that has its inner address: everything that three daemons would tell apart. */

@@ -211,7 +211,7 @@ describe('RELOAD', () => {
     expect((await g.done('reload')).text).toContain('others may read it')
     writeFileSync(g.script, 'set system name=Bare', { mode: 0o644 })
     const places = { script: g.script, site: join(g.state, 'site.json'), siteGiven: false }
-    expect(load(places, []).faults).toEqual([])
+    expect(load(places, { keys: [], users: [] }).faults).toEqual([])
   })
 })
 

@@ -245,7 +245,9 @@ describe('the user database', () => {
     const o = operator()
     expect(o.login('new', 'dial-first', clock.now)).toEqual({})
     expect(o.privilege).toBe('manager')
-    expect(world.secrets.allUsers().map(u => u.name)).not.toContain('new')
+    expect(world.secrets.allUsers()).toContainEqual(
+      expect.objectContaining({ name: 'new', login: true, privilege: 'manager' }),
+    )
   })
 
   it('tells what is odd about a command that it carries out', async () => {

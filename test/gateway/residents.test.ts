@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { readScript } from '../../src/alliedware/script.ts'
 import { Residents } from '../../src/gateway/residents.ts'
-import type { StoredUser } from '../../src/gateway/secret-store.ts'
-import { encodeText, Secret } from '../../src/packet/bytes.ts'
+import { encodeText } from '../../src/packet/bytes.ts'
 import { formatIpv4, ipv4 } from '../../src/packet/ip.ts'
 import { concat } from '../../src/packet/writer.ts'
 
@@ -16,12 +15,6 @@ create ppp template=2 authentication=chap
 set ppp dnsprimary=192.168.8.2 winssecondary=192.168.8.4
 `
 
-const stored = (name: string, password: string, ip?: string): StoredUser => ({
-  name,
-  password: Secret.fromText(password),
-  ipAddress: ip === undefined ? undefined : ipv4(ip),
-})
-
 const caller = (session: number, template: number, peer = session) => ({
   session,
   template,
@@ -29,12 +22,12 @@ const caller = (session: number, template: number, peer = session) => ({
   predecessor: () => undefined,
 })
 
-function setUp(script = SCRIPT, users: readonly StoredUser[] = []) {
+function setUp(script = SCRIPT) {
   const residents = new Residents()
   const configure = (text: string) => {
     const result = readScript(text, { values: {} })
     expect(result.faults.filter(f => f.severity === 'error')).toEqual([])
-    residents.configure(result.configuration, users)
+    residents.configure(result.configuration)
   }
   configure(script)
   const admit = (name: string, password: string, session: number, template = 1) => {
@@ -105,15 +98,8 @@ describe('residents', () => {
     })
   })
 
-  it('come from the script before the store', () => {
-    const { admit } = setUp(SCRIPT, [stored('ANNA', 'stored'), stored('carl', 'cherries', '192.168.8.101')])
-    expect(admit('anna', 'apples', 1)).toMatchObject({ kind: 'accepted' })
-    expect(admit('anna', 'stored', 2)).toMatchObject({ kind: 'rejected' })
-    expect(admit('carl', 'cherries', 3)).toMatchObject({ address: '192.168.8.101' })
-  })
-
   it('keep an address that is a user’s own out of the pool', () => {
-    const { admit } = setUp(SCRIPT, [stored('carl', 'cherries', '192.168.8.100')])
+    const { admit } = setUp(`${SCRIPT}add user=carl password=cherries login=no ipaddress=192.168.8.100\n`)
     expect(admit('anna', 'apples', 1)).toMatchObject({ address: '192.168.8.101' })
     expect(admit('anna', 'apples', 2)).toMatchObject({ reason: 'pool-empty' })
   })

@@ -37,6 +37,25 @@ describe('the secret store', () => {
     ])
   })
 
+  it('keeps all that a user is', () => {
+    const store = new SecretStore(temporaryDirectory())
+    const boss = {
+      name: 'boss',
+      password: Secret.fromText('seven-seals'),
+      privilege: 'securityofficer' as const,
+      login: true,
+      telnet: true,
+      description: 'Security Officer Account',
+      ipAddress: ipv4('192.168.8.51'),
+      netmask: ipv4('255.255.255.0'),
+      mtu: 1400,
+      disabled: true as const,
+    }
+    store.setUser(boss)
+    const [again] = new SecretStore(join(store.path, '..')).allUsers()
+    expect({ ...again, password: text(again!.password) }).toEqual({ ...boss, password: 'seven-seals' })
+  })
+
   it('takes user names for the same whatever their case', () => {
     const store = new SecretStore(temporaryDirectory())
     store.setUser({ name: 'Anna', password: Secret.fromText('old'), ipAddress: undefined })
