@@ -4,8 +4,11 @@
  * connect, 100 otherwise.
  */
 
+import { loadNative } from '../src/gateway/native.ts'
+import { NativeArithmetic } from '../src/gateway/native-arithmetic.ts'
+import { computeBy } from '../src/ike/arithmetic.ts'
 import { type VpnProfile, windows10, windowsXp } from '../test/support/profiles.ts'
-import { type CryptoKind, kinds, RecordedCrypto } from './recorded-crypto.ts'
+import { kinds, RecordedCrypto } from './recorded-crypto.ts'
 import { RecordedSetups } from './recorded-setups.ts'
 import { note } from './rows.ts'
 
@@ -46,6 +49,7 @@ function timed(run: () => void): number {
 
 const milliseconds = (seconds: number) => `${((1000 * seconds) / clients).toFixed(3).padStart(8)} ms`
 
+computeBy(new NativeArithmetic(loadNative()))
 console.log(`${clients} clients connect, processor time for each`)
 for (const { name, profile } of scenes) {
   const setups = new RecordedSetups(profile, clients)
@@ -57,11 +61,11 @@ for (const { name, profile } of scenes) {
   )
   let arithmetic = best(() => setups.playEsp())
   console.log(`  ESP                 ${milliseconds(arithmetic)}`)
-  for (const kind of Object.keys(kinds) as CryptoKind[]) {
+  for (const kind of kinds) {
     const again = recorded.again(kind)
     const alone = best(() => timed(again))
     arithmetic += alone
-    console.log(`  ${kind.padEnd(20)}${milliseconds(alone)}  ${(recorded.count(kind) / clients).toFixed(1)} objects`)
+    console.log(`  ${kind.padEnd(20)}${milliseconds(alone)}  ${(recorded.count(kind) / clients).toFixed(1)} calls`)
   }
   const share = arithmetic / whole
   note({ what: name, value: clients / whole, unit: 'set-ups/s', ratio: share, against: 'its arithmetic alone' })

@@ -6,6 +6,7 @@
 #include "batch.h"
 #include "esp.h"
 #include "files.h"
+#include "ike.h"
 #include "poll.h"
 #include "raw_esp.h"
 #include "segments.h"
@@ -20,7 +21,7 @@ using Register = napi_status (*)(napi_env, napi_value);
 
 constexpr Register kRooms[] = {RegisterBatch,    RegisterFiles, RegisterUdp,      RegisterRawEsp,
                                RegisterSegments, RegisterTun,   RegisterSteering, RegisterPoll,
-                               RegisterEsp};
+                               RegisterEsp,      RegisterIke};
 
 }  // namespace
 }  // namespace floatgate

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { Configuration } from '../alliedware/config.ts'
 import type { Ruleset } from '../firewall/ruleset.ts'
+import { computeBy } from '../ike/arithmetic.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
 import type { HostCounters } from './host-counters.ts'
@@ -12,6 +13,7 @@ import { type HostTables, readHostTables } from './host-tables.ts'
 import { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { loadNative, type Native } from './native.ts'
+import { NativeArithmetic } from './native-arithmetic.ts'
 import { Network } from './network.ts'
 import { bind, coalesce, offloadsText, openRaw, openTun } from './openings.ts'
 import type { Pki } from './pki.ts'
@@ -100,6 +102,7 @@ export class Daemon {
   /** Brings a gateway up. Throws an Error with a plain message where the host does not allow it; nothing stays behind. */
   static async start(o: DaemonOptions): Promise<Daemon> {
     const native = loadNative()
+    computeBy(new NativeArithmetic(native))
     const undo: (() => void)[] = []
     try {
       return await bringUp(native, o, undo, parts => new Daemon(parts))

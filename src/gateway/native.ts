@@ -162,6 +162,20 @@ export interface Native {
   inboundUsage(engine: NativeEngine, spi: number): SaUsage | undefined
   outboundUsage(engine: NativeEngine, peer: number, spi: number): SaUsage | undefined
 
+  /**
+   * IKE's arithmetic. Arguments lie in `room` one behind the other, and the result takes their place from its start on:
+   * a private key becomes our public value;
+   */
+  dhPublic(group: number, room: Uint8Array): void
+  /** a private key and the peer's value become the secret, true where that value is a fair one; */
+  dhShared(group: number, room: Uint8Array): boolean
+  /** a message becomes its hash (MD5, SHA-1, SHA-256 are 0, 1, 2); */
+  digest(algorithm: number, room: Uint8Array, length: number): void
+  /** a key and a message become its HMAC; */
+  hmac(algorithm: number, room: Uint8Array, keyLength: number, length: number): void
+  /** a key, an IV and whole blocks become the blocks in CBC or out of it, which stay where they are. Ciphers as in sa.ts. */
+  cbc(cipher: number, encrypt: boolean, room: Uint8Array, length: number): void
+
   /** SO_PEERCRED of a connected unix socket. */
   peerCredentials(fd: number): { pid: number; uid: number; gid: number }
 }

@@ -1,22 +1,19 @@
-/** The ciphers and hashes of phase 1 as node:crypto computes them (RFC 2409 appendix A, RFC 2405, RFC 2451, RFC 3602). */
+/** The ciphers and hashes of phase 1 (RFC 2409 appendix A, RFC 2405, RFC 2451, RFC 3602). */
 
-import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto'
-import { concat } from '../packet/writer.ts'
+import { arithmetic } from './arithmetic.ts'
 import type { Phase1Cipher, Phase1Hash, Phase2Suite } from './policy.ts'
 
 interface Cipher {
   readonly keyLength: number
   readonly blockLength: number
-  readonly openssl: string
 }
 
-/** Single DES runs as 3DES with three equal keys: OpenSSL 3 has no single DES outside its legacy provider. */
 const ciphers: Readonly<Record<Phase1Cipher, Cipher>> = {
-  des: { keyLength: 8, blockLength: 8, openssl: 'des-ede3-cbc' },
-  '3des': { keyLength: 24, blockLength: 8, openssl: 'des-ede3-cbc' },
-  aes128: { keyLength: 16, blockLength: 16, openssl: 'aes-128-cbc' },
-  aes192: { keyLength: 24, blockLength: 16, openssl: 'aes-192-cbc' },
-  aes256: { keyLength: 32, blockLength: 16, openssl: 'aes-256-cbc' },
+  des: { keyLength: 8, blockLength: 8 },
+  '3des': { keyLength: 24, blockLength: 8 },
+  aes128: { keyLength: 16, blockLength: 16 },
+  aes192: { keyLength: 24, blockLength: 16 },
+  aes256: { keyLength: 32, blockLength: 16 },
 }
 
 const integrityKeyLengths: Readonly<Record<Phase2Suite['integrity'], number>> = { md5: 16, sha1: 20, sha256: 32 }
@@ -36,29 +33,19 @@ export function integrityKeyLength(integrity: Phase2Suite['integrity']): number 
 
 /** CBC encryption of whole blocks. */
 export function encrypt(cipher: Phase1Cipher, key: Uint8Array, iv: Uint8Array, plain: Uint8Array): Uint8Array {
-  const c = createCipheriv(ciphers[cipher].openssl, opensslKey(cipher, key), iv).setAutoPadding(false)
-  return concat(c.update(plain), c.final())
+  return arithmetic().crypt(cipher, true, key, iv, plain)
 }
 
 /** CBC decryption of whole blocks. */
 export function decrypt(cipher: Phase1Cipher, key: Uint8Array, iv: Uint8Array, sealed: Uint8Array): Uint8Array {
-  const c = createDecipheriv(ciphers[cipher].openssl, opensslKey(cipher, key), iv).setAutoPadding(false)
-  return concat(c.update(sealed), c.final())
-}
-
-function opensslKey(cipher: Phase1Cipher, key: Uint8Array): Uint8Array {
-  return cipher === 'des' ? concat(key, key, key) : key
+  return arithmetic().crypt(cipher, false, key, iv, sealed)
 }
 
 export function hash(algorithm: Phase1Hash, ...parts: readonly Uint8Array[]): Uint8Array {
-  const h = createHash(algorithm)
-  for (const p of parts) h.update(p)
-  return new Uint8Array(h.digest())
+  return arithmetic().hash(algorithm, parts)
 }
 
 /** The pseudo-random function: HMAC of the negotiated hash, since no peer negotiates another (RFC 2409 section 4). */
 export function prf(algorithm: Phase1Hash, key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
-  const h = createHmac(algorithm, key)
-  for (const p of parts) h.update(p)
-  return new Uint8Array(h.digest())
+  return arithmetic().hmac(algorithm, key, parts)
 }

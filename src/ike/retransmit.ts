@@ -4,14 +4,15 @@
  * an amplifier.
  */
 
-import { createHash } from 'node:crypto'
+import { equal } from '../packet/bytes.ts'
+import { hash } from './cipher.ts'
 import type { IsakmpPolicy } from './policy.ts'
 
 /** How many of an exchange's last requests are remembered: main mode has three. */
 const REMEMBERED = 3
 
 export class Replies {
-  private readonly entries: { readonly digest: string; readonly reply: Uint8Array | undefined }[] = []
+  private readonly entries: { readonly digest: Uint8Array; readonly reply: Uint8Array | undefined }[] = []
 
   /** Remembers a request that was dealt with; without a reply, a repetition of it is answered with silence. */
   remember(request: Uint8Array, reply: Uint8Array | undefined): void {
@@ -27,12 +28,12 @@ export class Replies {
   /** What is known of an identical request. */
   find(request: Uint8Array): { readonly reply: Uint8Array | undefined } | undefined {
     const wanted = digest(request)
-    return this.entries.find(e => e.digest === wanted)
+    return this.entries.find(e => equal(e.digest, wanted))
   }
 }
 
-function digest(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64')
+function digest(bytes: Uint8Array): Uint8Array {
+  return hash('sha256', bytes)
 }
 
 /**

@@ -1,0 +1,399 @@
+// What IKE computes, in one call each: Diffie-Hellman, hashes, HMACs and CBC. node:crypto does the same on the same
+// OpenSSL, but makes an object for each, checks each key again, and knows no precomputed powers of a generator.
+
+#include "ike.h"
+
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/obj_mac.h>
+
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "napi.h"
+#include "p384.h"
+#include "suites.h"
+
+namespace floatgate {
+namespace {
+
+template <auto Free>
+struct Freer {
+  template <typename T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+using Number = std::unique_ptr<BIGNUM, Freer<BN_clear_free>>;
+using Scratch = std::unique_ptr<BN_CTX, Freer<BN_CTX_free>>;
+
+// ------------------------------------------------------------------------------------------------ MODP groups
+
+// 2^(digit * 16^place) for every digit and place of an exponent, in Montgomery's representation: what the generator
+// is multiplied by without a squaring.
+constexpr size_t kDigits = 16;
+
+class Modp {
+ public:
+  Modp(BIGNUM* prime, size_t exponent_bytes)
+      : prime_(prime), size_(static_cast<size_t>(BN_num_bytes(prime))), places_(2 * exponent_bytes) {
+    Scratch scratch(BN_CTX_new());
+    montgomery_ = BN_MONT_CTX_new();
+    BN_MONT_CTX_set(montgomery_, prime, scratch.get());
+    powers_.resize(places_ * kDigits * size_);
+    Number base(BN_new()), power(BN_new());
+    BN_set_word(base.get(), 2);
+    BN_to_montgomery(base.get(), base.get(), montgomery_, scratch.get());
+    for (size_t place = 0; place < places_; place++) {
+      BN_one(power.get());
+      BN_to_montgomery(power.get(), power.get(), montgomery_, scratch.get());
+      for (size_t digit = 0; digit < kDigits; digit++) {
+        BN_bn2lebinpad(power.get(), Power(place, digit), static_cast<int>(size_));
+        BN_mod_mul_montgomery(power.get(), power.get(), base.get(), montgomery_, scratch.get());
+      }
+      // Sixteen times the last.
+      BN_copy(base.get(), power.get());
+    }
+  }
+
+  size_t size() const { return size_; }
+  size_t exponent_bytes() const { return places_ / 2; }
+
+  // `into` gets 2^exponent. No address depends on the exponent.
+  bool Public(ByteSpan exponent, uint8_t* into) {
+    Scratch scratch(BN_CTX_new());
+    Number product(BN_new()), factor(BN_new());
+    std::vector<uint8_t> chosen(size_);
+    bool ok = scratch != nullptr && BN_one(product.get()) == 1 &&
+              BN_to_montgomery(product.get(), product.get(), montgomery_, scratch.get()) == 1;
+    for (size_t place = 0; ok && place < places_; place++) {
+      const unsigned digit = exponent.data[exponent.size - 1 - place / 2] >> (place % 2 * 4) & 15;
+      Select(place, digit, chosen.data());
+      ok = BN_lebin2bn(chosen.data(), static_cast<int>(size_), factor.get()) != nullptr &&
+           BN_mod_mul_montgomery(product.get(), product.get(), factor.get(), montgomery_, scratch.get()) == 1;
+    }
+    ok = ok && BN_from_montgomery(product.get(), product.get(), montgomery_, scratch.get()) == 1 &&
+         BN_bn2binpad(product.get(), into, static_cast<int>(size_)) >= 0;
+    OPENSSL_cleanse(chosen.data(), chosen.size());
+    return ok;
+  }
+
+  bool Shared(ByteSpan exponent, ByteSpan peer, uint8_t* into) {
+    Scratch scratch(BN_CTX_new());
+    Number x(BN_bin2bn(exponent.data, static_cast<int>(exponent.size), nullptr));
+    Number y(BN_bin2bn(peer.data, static_cast<int>(peer.size), nullptr));
+    Number secret(BN_new()), last(BN_dup(prime_));
+    // 1 < y < p - 1.
+    if (BN_sub_word(last.get(), 1) != 1 || BN_is_zero(y.get()) || BN_is_one(y.get()) ||
+        BN_cmp(y.get(), last.get()) >= 0)
+      return false;
+    return BN_mod_exp_mont_consttime(secret.get(), y.get(), x.get(), prime_, scratch.get(), montgomery_) == 1 &&
+           BN_bn2binpad(secret.get(), into, static_cast<int>(size_)) >= 0;
+  }
+
+ private:
+  uint8_t* Power(size_t place, size_t digit) { return powers_.data() + (place * kDigits + digit) * size_; }
+
+  // Reads every power of the place.
+  void Select(size_t place, unsigned digit, uint8_t* into) {
+    std::memset(into, 0, size_);
+    for (unsigned i = 0; i < kDigits; i++) {
+      // All ones where they are the same.
+      const uint64_t mask = 0 - ((static_cast<uint64_t>(i ^ digit) - 1) >> 63);
+      const uint8_t* from = Power(place, i);
+      for (size_t at = 0; at < size_; at += 8) {
+        uint64_t word, sum;
+        std::memcpy(&word, from + at, 8);
+        std::memcpy(&sum, into + at, 8);
+        sum |= word & mask;
+        std::memcpy(into + at, &sum, 8);
+      }
+    }
+  }
+
+  BIGNUM* prime_;
+  BN_MONT_CTX* montgomery_;
+  size_t size_;
+  size_t places_;
+  std::vector<uint8_t> powers_;
+};
+
+// Made when it is first asked for, and for good.
+Modp* ModpOf(uint32_t group) {
+  switch (group) {
+    case 1: {
+      static Modp modp(BN_get_rfc2409_prime_768(nullptr), 32);
+      return &modp;
+    }
+    case 2: {
+      static Modp modp(BN_get_rfc2409_prime_1024(nullptr), 32);
+      return &modp;
+    }
+    case 5: {
+      static Modp modp(BN_get_rfc3526_prime_1536(nullptr), 32);
+      return &modp;
+    }
+    case 14: {
+      static Modp modp(BN_get_rfc3526_prime_2048(nullptr), 40);
+      return &modp;
+    }
+  }
+  return nullptr;
+}
+
+// ------------------------------------------------------------------------------------------------------ P-256
+
+constexpr size_t kP256Bytes = 32;
+constexpr uint32_t kP256Group = 19;
+constexpr uint32_t kP384Group = 20;
+
+using EcPoint = std::unique_ptr<EC_POINT, Freer<EC_POINT_clear_free>>;
+
+const EC_GROUP* P256() {
+  static const EC_GROUP* group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+  return group;
+}
+
+// What OpenSSL has for this curve is in assembler and constant time. `point` is 0 for the generator; gets `size` bytes of
+// the coordinates of the product.
+bool P256Multiply(ByteSpan scalar, const uint8_t* point, uint8_t* into, size_t size) {
+  Scratch scratch(BN_CTX_new());
+  Number k(BN_bin2bn(scalar.data, static_cast<int>(scalar.size), nullptr));
+  EcPoint base(EC_POINT_new(P256())), product(EC_POINT_new(P256()));
+  uint8_t encoded[1 + 2 * kP256Bytes] = {POINT_CONVERSION_UNCOMPRESSED};
+  if (point != nullptr) {
+    std::memcpy(encoded + 1, point, 2 * kP256Bytes);
+    // Refuses what is not on the curve, whose every point is of the full order.
+    if (EC_POINT_oct2point(P256(), base.get(), encoded, sizeof encoded, scratch.get()) != 1) return false;
+  }
+  const bool ok =
+      EC_POINT_mul(P256(), product.get(), point == nullptr ? k.get() : nullptr, point == nullptr ? nullptr : base.get(),
+                   point == nullptr ? nullptr : k.get(), scratch.get()) == 1 &&
+      EC_POINT_point2oct(P256(), product.get(), POINT_CONVERSION_UNCOMPRESSED, encoded, sizeof encoded,
+                         scratch.get()) == sizeof encoded;
+  if (ok) std::memcpy(into, encoded + 1, size);
+  OPENSSL_cleanse(encoded, sizeof encoded);
+  return ok;
+}
+
+// ---------------------------------------------------------------------------------------------- Diffie-Hellman
+
+struct GroupSizes {
+  size_t exponent = 0, value = 0, secret = 0;
+};
+
+GroupSizes SizesOf(uint32_t group) {
+  if (group == kP256Group) return {kP256Bytes, 2 * kP256Bytes, kP256Bytes};
+  if (group == kP384Group) return {kP384Bytes, 2 * kP384Bytes, kP384Bytes};
+  const Modp* modp = ModpOf(group);
+  if (modp == nullptr) return {};
+  return {modp->exponent_bytes(), modp->size(), modp->size()};
+}
+
+// Every function below takes one array of the caller's, `room`, in which its arguments lie one behind the other and its
+// result takes their place: to hand over small arrays one by one costs more than to hash what is in them. Secrets
+// are wiped.
+
+// dhPublic(group, room): a private key becomes our public value, as a KE payload holds it.
+napi_value DhPublic(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const uint32_t group = args.U32(0);
+  const ByteSpan room = args.Bytes(1);
+  if (!args.ok()) return nullptr;
+  const GroupSizes sizes = SizesOf(group);
+  if (sizes.exponent == 0 || room.size < sizes.exponent + sizes.value) return ThrowType(env, "no such group");
+  const ByteSpan key = {room.data, sizes.exponent};
+  uint8_t* into = room.data + sizes.exponent;
+  bool ok = true;
+  if (group == kP384Group) {
+    P384Public(key.data, into);
+  } else {
+    ok = group == kP256Group ? P256Multiply(key, nullptr, into, sizes.value) : ModpOf(group)->Public(key, into);
+  }
+  std::memmove(room.data, into, sizes.value);
+  OPENSSL_cleanse(room.data + sizes.value, sizes.exponent);
+  return ok ? Undefined(env) : ThrowType(env, "OpenSSL refuses");
+}
+
+// dhShared(group, room): a private key and the peer's value become the secret; whether the peer's value is a fair one.
+napi_value DhShared(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const uint32_t group = args.U32(0);
+  const ByteSpan room = args.Bytes(1);
+  if (!args.ok()) return nullptr;
+  const GroupSizes sizes = SizesOf(group);
+  const size_t given = sizes.exponent + sizes.value;
+  if (sizes.exponent == 0 || room.size < given + sizes.secret) return ThrowType(env, "no such group");
+  const ByteSpan key = {room.data, sizes.exponent};
+  const ByteSpan peer = {room.data + sizes.exponent, sizes.value};
+  uint8_t* into = room.data + given;
+  bool ok = false;
+  if (group == kP384Group) {
+    ok = P384Shared(key.data, peer.data, into);
+  } else {
+    ok = group == kP256Group ? P256Multiply(key, peer.data, into, sizes.secret) : ModpOf(group)->Shared(key, peer, into);
+  }
+  std::memmove(room.data, into, sizes.secret);
+  OPENSSL_cleanse(room.data + sizes.secret, given);
+  return MakeBool(env, ok);
+}
+
+// ------------------------------------------------------------------------------------------- hashes and ciphers
+
+constexpr const char* kHashNames[] = {"MD5", "SHA1", "SHA2-256"};
+constexpr size_t kHashCount = sizeof kHashNames / sizeof *kHashNames;
+constexpr size_t kHashBlock = 64;  // of each of them
+
+const EVP_MD* HashOf(uint32_t algorithm) {
+  // Fetched once: to look one up costs more than to hash a message.
+  static EVP_MD* const* const hashes = [] {
+    EVP_MD** made = new EVP_MD*[kHashCount];
+    for (size_t i = 0; i < kHashCount; i++) made[i] = EVP_MD_fetch(nullptr, kHashNames[i], nullptr);
+    return made;
+  }();
+  return algorithm < kHashCount ? hashes[algorithm] : nullptr;
+}
+
+EVP_MD_CTX* HashContext() {
+  thread_local const std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
+  return context.get();
+}
+
+// The key of HMAC (RFC 2104): padded, or hashed where it is longer than a block, and XORed with `pad`.
+bool UpdateKey(EVP_MD_CTX* context, const EVP_MD* hash, ByteSpan key, uint8_t pad) {
+  uint8_t block[kHashBlock] = {};
+  bool ok = true;
+  if (key.size <= sizeof block) {
+    std::memcpy(block, key.data, key.size);
+  } else {
+    ok = EVP_Digest(key.data, key.size, block, nullptr, hash, nullptr) == 1;
+  }
+  for (uint8_t& byte : block) byte ^= pad;
+  ok = ok && EVP_DigestInit_ex(context, hash, nullptr) == 1 && EVP_DigestUpdate(context, block, sizeof block) == 1;
+  OPENSSL_cleanse(block, sizeof block);
+  return ok;
+}
+
+// digest(algorithm, room, length): a message becomes its hash.
+napi_value Digest(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const EVP_MD* hash = HashOf(args.U32(0));
+  const ByteSpan room = args.Bytes(1);
+  const size_t length = args.U32(2);
+  if (!args.ok()) return nullptr;
+  if (hash == nullptr || length > room.size || room.size < EVP_MAX_MD_SIZE) return ThrowType(env, "no such hash");
+  EVP_MD_CTX* context = HashContext();
+  const bool ok = EVP_DigestInit_ex(context, hash, nullptr) == 1 &&
+                  EVP_DigestUpdate(context, room.data, length) == 1 &&
+                  EVP_DigestFinal_ex(context, room.data, nullptr) == 1;
+  return ok ? Undefined(env) : ThrowType(env, "OpenSSL refuses");
+}
+
+// hmac(algorithm, room, keyLength, length): a key and a message become the message's HMAC.
+napi_value Hmac(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const EVP_MD* hash = HashOf(args.U32(0));
+  const ByteSpan room = args.Bytes(1);
+  const size_t key_length = args.U32(2);
+  const size_t length = args.U32(3);
+  if (!args.ok()) return nullptr;
+  if (hash == nullptr || key_length + length > room.size || room.size < EVP_MAX_MD_SIZE)
+    return ThrowType(env, "no such hash");
+  const ByteSpan key = {room.data, key_length};
+  EVP_MD_CTX* context = HashContext();
+  uint8_t result[EVP_MAX_MD_SIZE];
+  const size_t size = static_cast<size_t>(EVP_MD_get_size(hash));
+  const bool ok = UpdateKey(context, hash, key, 0x36) &&
+                  EVP_DigestUpdate(context, room.data + key_length, length) == 1 &&
+                  EVP_DigestFinal_ex(context, result, nullptr) == 1 && UpdateKey(context, hash, key, 0x5c) &&
+                  EVP_DigestUpdate(context, result, size) == 1 && EVP_DigestFinal_ex(context, result, nullptr) == 1;
+  OPENSSL_cleanse(room.data, key_length + length);
+  std::memcpy(room.data, result, size);
+  OPENSSL_cleanse(result, sizeof result);
+  // What the context still holds grew from the key.
+  EVP_MD_CTX_reset(context);
+  return ok ? Undefined(env) : ThrowType(env, "OpenSSL refuses");
+}
+
+const EVP_CIPHER* CbcOf(Cipher cipher) {
+  static EVP_CIPHER* const des = EVP_CIPHER_fetch(nullptr, "DES-EDE3-CBC", nullptr);
+  static EVP_CIPHER* const aes[] = {EVP_CIPHER_fetch(nullptr, "AES-128-CBC", nullptr),
+                                    EVP_CIPHER_fetch(nullptr, "AES-192-CBC", nullptr),
+                                    EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr)};
+  return cipher < Cipher::Aes128 ? des : aes[Index(cipher) - Index(Cipher::Aes128)];
+}
+
+bool OpensslCbc(Cipher cipher, bool encrypt, ByteSpan key, ByteSpan iv, ByteSpan text) {
+  thread_local const std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>> context(EVP_CIPHER_CTX_new());
+  uint8_t three[24];
+  // As in suites_openssl.cc: OpenSSL 3 has single DES in its legacy provider alone.
+  if (cipher == Cipher::Des) {
+    for (size_t i = 0; i < 3; i++) std::memcpy(three + 8 * i, key.data, 8);
+    key = {three, sizeof three};
+  }
+  int length = 0;
+  const bool ok = EVP_CipherInit_ex(context.get(), CbcOf(cipher), nullptr, key.data, iv.data, encrypt ? 1 : 0) == 1 &&
+                  EVP_CIPHER_CTX_set_padding(context.get(), 0) == 1 &&
+                  EVP_CipherUpdate(context.get(), text.data, &length, text.data, static_cast<int>(text.size)) == 1 &&
+                  static_cast<size_t>(length) == text.size;
+  EVP_CIPHER_CTX_reset(context.get());
+  OPENSSL_cleanse(three, sizeof three);
+  return ok;
+}
+
+// From how many blocks on bit slices decrypt faster than OpenSSL, whatever the unit.
+constexpr size_t kSlicedBlocks = 14;
+
+// DES decrypts the blocks of a message side by side.
+bool SlicedDecrypt(Cipher cipher, ByteSpan key, ByteSpan iv, ByteSpan text) {
+  const size_t block = kCipherSizes[Index(cipher)].block;
+  if (cipher >= Cipher::Aes128 || text.size < kSlicedBlocks * block) return false;
+  thread_local const std::unique_ptr<Bitslice> bitslice = [] {
+    for (auto unit : {DesAvx512, DesAvx2, DesPortable})
+      if (auto made = Bitslice::Create(unit())) return made;
+    return std::unique_ptr<Bitslice>();
+  }();
+  if (bitslice == nullptr) return false;
+  Keys keys;
+  keys.cipher = cipher;
+  keys.direction = Direction::Decrypt;
+  keys.des.Expand({cipher, Integrity::Md5, Direction::Decrypt, key.data, nullptr});
+  Job job = {&keys, nullptr, 0, nullptr, iv.data, text.data, static_cast<uint32_t>(text.size), false};
+  Job* jobs[] = {&job};
+  bitslice->Decrypt(jobs, 1);
+  return job.done;
+}
+
+// cbc(cipher, encrypt, room, length): a key, an IV and `length` bytes of whole blocks become the blocks' other form, which
+// stays behind key and IV.
+napi_value Cbc(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const uint32_t index = args.U32(0);
+  const bool encrypt = args.Bool(1);
+  const ByteSpan room = args.Bytes(2);
+  const size_t length = args.U32(3);
+  if (!args.ok()) return nullptr;
+  if (index >= kCipherCount) return ThrowType(env, "no such cipher");
+  const CipherSizes sizes = kCipherSizes[index];
+  const size_t before = static_cast<size_t>(sizes.key) + sizes.block;
+  if (length % sizes.block != 0 || before + length > room.size) return ThrowType(env, "no whole blocks");
+  const Cipher cipher = static_cast<Cipher>(index);
+  const ByteSpan key = {room.data, sizes.key};
+  const ByteSpan iv = {room.data + sizes.key, sizes.block};
+  const ByteSpan text = {room.data + before, length};
+  const bool ok = (!encrypt && SlicedDecrypt(cipher, key, iv, text)) || OpensslCbc(cipher, encrypt, key, iv, text);
+  OPENSSL_cleanse(room.data, sizes.key);
+  return ok ? Undefined(env) : ThrowType(env, "OpenSSL refuses");
+}
+
+}  // namespace
+
+napi_status RegisterIke(napi_env env, napi_value exports) {
+  return Define(env, exports,
+                {{"dhPublic", DhPublic}, {"dhShared", DhShared}, {"digest", Digest}, {"hmac", Hmac}, {"cbc", Cbc}});
+}
+
+}  // namespace floatgate
