@@ -2,7 +2,7 @@
 
 import type { CommandEntry, ObjectWord, ParameterSpec } from './grammar.ts'
 import { resolve, resolveVerb, stands } from './keyword.ts'
-import { entriesOf } from './table.ts'
+import { commandTable, entriesOf } from './table.ts'
 import { fill, quote, type Token, tokenize } from './token.ts'
 
 export interface Parameter {
@@ -40,6 +40,9 @@ export type ParseResult =
   | { readonly kind: 'command'; readonly command: Command }
   /** No text of a fault holds a secret. */
   | { readonly kind: 'faults'; readonly faults: readonly string[] }
+
+/** Parameters that hold a secret, in commands of modules that are not known. */
+const secretWord = /pass|secret|community|key|value/
 
 const nothingFilled: ReadonlyMap<string, string> = new Map()
 
@@ -233,7 +236,7 @@ function readFree(token: Token, values: ReadonlyMap<string, string>, read: Read)
   const { text, missing } = fill(token.value, values)
   const name = token.key.toLowerCase()
   read.placeholders.push(...missing)
-  read.parameters.push({ name, text, secret: /pass|secret|community|key|value/.test(name), held: false })
+  read.parameters.push({ name, text, secret: secretWord.test(name), held: false })
 }
 
 function parameterNames(entry: CommandEntry): string {
@@ -279,7 +282,30 @@ export function maskSecrets(typed: string): string {
   const parameters = command.parameters.map(p => {
     if (p.text === undefined) return parameterText(p)
     const waits = /^<[^<>"=]+>$/.test(p.text) || /^x\.x\.x\.x/i.test(p.text)
+    if (command.entry.kind === 'alias') return `${p.name}=${quote(maskAlias(p.text))}`
     return waits ? `${p.name}=${p.text}` : p.secret ? `${p.name}=***` : parameterText(p)
   })
   return [objectText(command), ...parameters].join(' ')
+}
+
+/** What an alias stands for, as it may be shown: a command or the beginning of one, as it was typed where it holds no secret. */
+export function maskAlias(text: string): string {
+  const masked = maskSecrets(text)
+  if (masked !== '***') return masked.includes('=***') ? masked : text
+  // Only a part of a command, or none: whatever may be short for a secret's name has a secret behind it.
+  return tokenize(text)
+    .tokens.map(t => {
+      if (t.value === undefined) return quoteWord(t.key)
+      const shown = t.value.map(part => ('text' in part ? part.text : `<${part.placeholder}>`)).join('')
+      return mayBeSecret(t.key.toLowerCase()) ? `${t.key}=***` : `${quoteWord(t.key)}=${quote(shown)}`
+    })
+    .join(' ')
+}
+
+function mayBeSecret(key: string): boolean {
+  return (
+    key === '' ||
+    secretWord.test(key) ||
+    commandTable.some(e => e.parameters.some(p => p.type.secret && stands(key, p)))
+  )
 }

@@ -3,7 +3,7 @@
 import { applyCommand, expandAlias } from '../alliedware/apply.ts'
 import { helpText, objectOf } from '../alliedware/help.ts'
 import { frameMessages, messageNumbers } from '../alliedware/message.ts'
-import { type Command, parseCommand } from '../alliedware/parse.ts'
+import { type Command, maskAlias, parseCommand } from '../alliedware/parse.ts'
 import { covers, privilegeFor } from '../alliedware/privilege.ts'
 import { printAliases, printLogins, printOperators, printSsh, printSshUsers } from '../alliedware/show/access.ts'
 import { printTcp } from '../alliedware/show/ip.ts'
@@ -117,9 +117,9 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
       return showRsaKey(w.secrets, command)
     case 'show alias': {
       const { value } = command
-      const data = configuration.aliases.filter(
-        a => value === undefined || a.name.toLowerCase() === value.toLowerCase(),
-      )
+      const data = configuration.aliases
+        .filter(a => value === undefined || a.name.toLowerCase() === value.toLowerCase())
+        .map(a => ({ ...a, string: maskAlias(a.string) }))
       return { exit: 0, text: printAliases(data), data }
     }
     case 'show user':

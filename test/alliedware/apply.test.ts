@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { applyCommand } from '../../src/alliedware/apply.ts'
 import type { Configuration } from '../../src/alliedware/config.ts'
 import { emptyConfiguration } from '../../src/alliedware/draft.ts'
-import { maskSecrets } from '../../src/alliedware/parse.ts'
+import { maskAlias, maskSecrets } from '../../src/alliedware/parse.ts'
 import { readScript } from '../../src/alliedware/script.ts'
 import { writeScript } from '../../src/alliedware/write.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
@@ -294,6 +294,24 @@ describe('what has no effect', () => {
     expect(maskSecrets('add user=x pass=hush ip=<that>')).toBe('add user=x password=*** ipaddress=<that>')
     expect(maskSecrets('add snmp community=hush')).toBe('add snmp community=***')
     expect(maskSecrets('nonsense hush')).toBe('***')
+  })
+
+  it.each([
+    ['enable isa debug', 'enable isa debug'],
+    ['sh log tail=5 mod="a b"', 'sh log tail=5 mod="a b"'],
+    ['add user=bob pass=hush login=no', 'add user=bob password=*** login=no'],
+    ['create enco key=1 type=general val=hush', 'create enco key=1 type=general value=***'],
+    // Beginnings of commands, which are none by themselves.
+    ['login=no pass=hush', 'login=no pass=***'],
+    ['set user="x y" colour=red pa=hush', 'set user="x y" colour=red pa=***'],
+    ['va="hush hush"', 'va=***'],
+    ['set snmp traps community=hush', 'set snmp traps community=***'],
+    ['add user=bob password =hush', 'add user=bob password =***'],
+    ['add user=bob pass="hush', 'add user=bob pass=***'],
+  ])('are masked in an alias for %j', (text, shown) => {
+    expect(maskAlias(text)).toBe(shown)
+    const line = maskSecrets(`add alias=x string="${text.replaceAll('"', '""')}"`)
+    expect(line).not.toContain('hush')
   })
 })
 

@@ -260,7 +260,7 @@ describe('what the firewall looks out for', () => {
     expect(read('').written).not.toMatch(/notify/)
     expect(read('dis fire not=man').written).toContain('disable firewall notify=manager\n')
     expect(read('dis fire not=all\nena fire not=manager').written).not.toMatch(/notify/)
-    expect(read('ena fire not=snmp,mail').faults.join()).toMatch(/NOTIFY=SNMP,MAIL has no effect/)
+    expect(read('ena fire not=snmp,mail').faults.join()).toMatch(/NOTIFY=SNMP,MAIL is not kept: notices go to managers and to the log/)
     const script = readScript(`${POLICY}dis fire not=man`, { values: {}, keys: [] }).configuration
     const again = readScript(writeScript(script), { values: {}, keys: [] }).configuration
     expect(again.firewall).toEqual(script.firewall)

@@ -13,6 +13,28 @@ import { windowsXp } from '../support/profiles.ts'
 import { flashWorld as gateway } from './operators.ts'
 import { OFFICE } from './world.ts'
 
+describe('an alias with a password in it', () => {
+  it('is shown without it wherever it is shown, and saved with it', async () => {
+    const g = await gateway()
+    await g.done('add alias=bob string="add user=bob password=hush-hush login=no"')
+    const shown = [
+      await g.done('show alias'),
+      await g.done('show config dynamic'),
+      await g.done('create config=vpn.cfg'),
+      await g.done('show file=vpn.cfg'),
+      await g.done('delete alias=bob'),
+      await g.done('reload config=vpn.cfg'),
+    ]
+    for (const { text, data } of shown) expect(text + JSON.stringify(data)).not.toContain('hush')
+    expect(shown[0]!.data).toContainEqual({ name: 'bob', string: 'add user=bob password=*** login=no' })
+    expect(shown[5]!.text).toContain('+ add alias=bob string="add user=bob password=*** login=no"')
+    expect(g.lines.join('\n')).not.toContain('hush')
+    expect(g.flash.read('vpn.cfg')).toContain('password=hush-hush')
+    await g.done('bob')
+    expect(g.configuration().users.map(u => u.name)).toContain('bob')
+  })
+})
+
 describe('CREATE CONFIG', () => {
   it('writes a script of mode 0600 that builds what runs, passwords and all', async () => {
     const g = await gateway()

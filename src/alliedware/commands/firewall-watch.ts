@@ -96,7 +96,9 @@ export const notifyCommands: readonly CommandEntry[] = [
       apply: (draft, _, args, report) => {
         const others = (args.notify ?? []).filter(n => n !== 'manager' && n !== 'all')
         if (on && others.length > 0)
-          report.warn(`NOTIFY=${others.join(',').toUpperCase()} has no effect: notices go to managers and to the log`)
+          report.warn(
+            `NOTIFY=${others.join(',').toUpperCase()} is not kept: notices go to managers and to the log, which LOG OUTPUT sends on`,
+          )
         if (!args.notify?.some(n => n === 'manager' || n === 'all')) return
         if (on) delete draft.firewall.notifyManagers
         else draft.firewall.notifyManagers = false
