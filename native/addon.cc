@@ -20,8 +20,8 @@ namespace {
 using Register = napi_status (*)(napi_env, napi_value);
 
 constexpr Register kRooms[] = {RegisterBatch,    RegisterFiles, RegisterUdp,      RegisterRawEsp,
-                               RegisterSegments, RegisterTun,   RegisterSteering, RegisterPoll,
-                               RegisterEsp,      RegisterIke};
+                               RegisterSegments, RegisterTun,   RegisterSteering, RegisterTunSteering,
+                               RegisterPoll,     RegisterEsp,   RegisterIke};
 
 }  // namespace
 }  // namespace floatgate

@@ -23,6 +23,7 @@
         "segments.cc",
         "steering.cc",
         "tun.cc",
+        "tun_steering.cc",
         "udp.cc",
         "<!@(ls esp*.cc suites_*.cc des_*.cc)"
       ],

@@ -11,5 +11,6 @@ namespace floatgate {
 int AttachSpiFilter(int fd, uint32_t worker, uint32_t workers);
 
 napi_status RegisterSteering(napi_env env, napi_value exports);
+napi_status RegisterTunSteering(napi_env env, napi_value exports);
 
 }  // namespace floatgate

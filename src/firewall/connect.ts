@@ -20,7 +20,7 @@ import {
   writePortCommand,
 } from './ftp.ts'
 import type { Headers } from './headers.ts'
-import { chooseGlobal, drawPort, nameInside, openInward, openOutward } from './nat.ts'
+import { chooseGlobal, drawPort, NO_GLOBAL, NOT_SHARED, nameInside, openInward, openOutward } from './nat.ts'
 import { quotedRow, rewriteError } from './nat-error.ts'
 import { reidentify, rewrite } from './rewrite.ts'
 import type { CompiledRule } from './rules.ts'
@@ -279,7 +279,8 @@ function connect(
   if (!translated) {
     row = flows.insert(h.source, h.sourcePort, h.destination, h.destinationPort, h.protocol, p.session, now)
   } else if (p.fromClient) {
-    row = other === -1 ? -1 : openOutward(tables, h, p.session, other, now)
+    if (other === NOT_SHARED) return refuse(tables, number)
+    row = other === NO_GLOBAL ? -1 : openOutward(tables, h, p.session, other, now)
   } else {
     row = openInward(tables, h, p.session, other, now)
   }

@@ -6,11 +6,12 @@
 
 import type { Millis } from '../machine.ts'
 import { IpProtocol } from '../packet/ip.ts'
-import { NAT_DRAWS, NAT_FIRST_PORT, NAT_LAST_PORT, NAT_STEPS } from './constants.ts'
+import { NAT_DRAWS, NAT_STEPS } from './constants.ts'
 import { Hook } from './flow-columns.ts'
 import type { Headers } from './headers.ts'
 import { quotedRow } from './nat-error.ts'
 import type { CompiledPair } from './nat-plan.ts'
+import { portOfWorker, portsOfWorker } from './nat-ports.ts'
 import { type CompiledRule, isForwardedBy, matches, RuleNat } from './rules.ts'
 import { zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
@@ -142,9 +143,14 @@ export function nameInside(tables: FirewallTables, h: Headers, rule: CompiledRul
   return h.source
 }
 
+/** No address is left in a pool. */
+export const NO_GLOBAL = -1
+/** What bears no port cannot leave by an address that several workers share: its answers would find none of them. */
+export const NOT_SHARED = -2
+
 /**
- * The address that a session's new flow gets outside, or 0 where it keeps its own. -1 where it must not pass: a pool has no
- * address left. Sets `tables.keepsPort`.
+ * The address that a session's new flow gets outside, or 0 where it keeps its own. NO_GLOBAL or NOT_SHARED where it must not
+ * pass. Sets `tables.keepsPort`.
  */
 export function chooseGlobal(
   tables: FirewallTables,
@@ -162,6 +168,7 @@ export function chooseGlobal(
   }
   if (rule !== undefined && rule.globalCount > 0) {
     tables.keepsPort = rule.nat === RuleNat.Standard
+    if (!tables.keepsPort && !mayShare(tables, h)) return NOT_SHARED
     const offset = tables.keepsPort ? source - rule.privateFirst : spread(source, rule.globalCount)
     return (rule.globalFirst + offset) | 0
   }
@@ -170,11 +177,20 @@ export function chooseGlobal(
     const pair = pairs[i]!
     if (pair.kind === RuleNat.Reverse || pair.from !== from || pair.to !== to) continue
     if (source < pair.first || source > pair.last) continue
+    if (pair.kind === RuleNat.Enhanced && !mayShare(tables, h)) return NOT_SHARED
     if (pair.kind === RuleNat.Enhanced) return (pair.globalFirst + spread(source, pair.globalCount)) | 0
     tables.keepsPort = true
     return pair.pool ? fromPool(tables.pools[i]!, pair, session) : (pair.globalFirst + (source - pair.first)) | 0
   }
   return 0
+}
+
+function mayShare(tables: FirewallTables, h: Headers): boolean {
+  return tables.ruleset.nat.workers === 1 || hasPort(h)
+}
+
+function hasPort({ protocol }: Headers): boolean {
+  return protocol === IpProtocol.Tcp || protocol === IpProtocol.Udp || protocol === IpProtocol.Icmp
 }
 
 /** One private address always has the same global one (RFC 4787, REQ-2). */
@@ -188,7 +204,7 @@ function fromPool(holders: Uint32Array, pair: CompiledPair, session: number): nu
     if (holders[i] === session) return (pair.globalFirst + i) | 0
     if (free < 0 && holders[i] === 0) free = i
   }
-  if (free < 0) return -1
+  if (free < 0) return NO_GLOBAL
   holders[free] = session
   return (pair.globalFirst + free) | 0
 }
@@ -202,8 +218,7 @@ export function openOutward(tables: FirewallTables, h: Headers, session: number,
   begin(tables, h)
   answer.destination = global === 0 ? h.source : global
   answer.destinationPort = h.sourcePort
-  const ported = h.protocol === IpProtocol.Tcp || h.protocol === IpProtocol.Udp || h.protocol === IpProtocol.Icmp
-  if (global !== 0 && ported && !tables.keepsPort) {
+  if (global !== 0 && hasPort(h) && !tables.keepsPort) {
     if (!drawPort(tables, h.protocol, now)) return -1
   } else if (isTaken(tables, h.protocol, now)) return -1
   return flows.insertTranslated(Hook.In, tuple, answer, h.protocol, session, now)
@@ -220,20 +235,23 @@ function begin(tables: FirewallTables, h: Headers): void {
   answer.sourcePort = h.destinationPort
 }
 
-/** Draws `answer.destinationPort`; the same port may serve other far ends, since those are told apart. */
+/**
+ * Draws `answer.destinationPort` from this worker's own; the same port may serve other far ends, since those are told
+ * apart.
+ */
 export function drawPort(tables: FirewallTables, protocol: number, now: Millis): boolean {
-  const { answer, draws, reserved } = tables
-  const span = NAT_LAST_PORT - NAT_FIRST_PORT + 1
+  const { answer, draws, reserved, worker, ruleset } = tables
+  const { workers } = ruleset.nat
+  const own = workers === 1 ? 0 : worker
+  const count = portsOfWorker(own, workers)
+  let index = 0
   for (let i = 0; i < NAT_DRAWS + NAT_STEPS; i++) {
-    const port = i < NAT_DRAWS ? NAT_FIRST_PORT + (draws.next() % span) : stepped(answer.destinationPort)
+    index = i < NAT_DRAWS ? draws.next() % count : (index + 1) % count
+    const port = portOfWorker(index, own, workers)
     answer.destinationPort = port
     if (reserved[port] === 0 && !isTaken(tables, protocol, now)) return true
   }
   return false
-}
-
-function stepped(port: number): number {
-  return port === NAT_LAST_PORT ? NAT_FIRST_PORT : port + 1
 }
 
 function isTaken(tables: FirewallTables, protocol: number, now: Millis): boolean {

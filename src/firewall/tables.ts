@@ -4,6 +4,7 @@ import { Batch } from '../packet/batch.ts'
 import { MAX_SESSIONS } from '../packet/table.ts'
 import { Accounting } from './accounting.ts'
 import { Attacks } from './attacks.ts'
+import { Audiences } from './audiences.ts'
 import type { Passage } from './connect.ts'
 import { Draws, seededFill } from './draws.ts'
 import { FirewallEvents } from './events.ts'
@@ -14,7 +15,7 @@ import { FtpExpectations } from './ftp.ts'
 import { Headers } from './headers.ts'
 import { type LimitReport, Limits } from './limits.ts'
 import type { PolicyCount } from './report.ts'
-import { closedRuleset, isInAudience, type Ruleset, zoneOfUser } from './ruleset.ts'
+import { closedRuleset, type Ruleset, zoneOfUser } from './ruleset.ts'
 import { type SessionRow, SessionTable } from './sessions.ts'
 import { Untracked } from './untracked.ts'
 
@@ -54,8 +55,6 @@ export class FirewallTables {
   readonly reserved = new Uint8Array(65536)
   /** By NAT pair with a pool: which session has each of its addresses, or 0. */
   pools: readonly Uint32Array[] = []
-  /** By audience of the ruleset, then by session. */
-  members: readonly Uint8Array[] = []
   /** First packets of flows that each rule decided, by its slot in the ruleset. */
   hits = new Float64Array(0)
   /** By policy: flows in, refused in, flows out, refused out. */
@@ -64,14 +63,17 @@ export class FirewallTables {
   /** What filter.ts found in rows that it only looked at early. */
   fetched = 0
   private readonly ends = new FlowEnds(this)
-  private latest = new Uint32Array(0)
+  /** Whose these tables are: which ports of shared addresses are drawn here. */
+  readonly worker: number
+  private readonly audiences = new Audiences()
   private current = closedRuleset()
 
   /**
    * `seed`: 32 random bits, for the flow table's hash. `fill` writes random bytes, for translated ports; without it they
    * follow from the seed. Nothing passes before setRuleset.
    */
-  constructor(seed: number, size?: FlowTableSize, fill = seededFill(seed)) {
+  constructor(seed: number, size?: FlowTableSize, fill = seededFill(seed), worker = 0) {
+    this.worker = worker
     this.flows = new FlowTable(seed, size)
     this.draws = new Draws(fill)
     this.attacks = new Attacks(seed)
@@ -100,10 +102,7 @@ export class FirewallTables {
     this.sessions.remove(session)
     this.attacks.forget(session)
     this.ftp.forget(session)
-    this.members.forEach((m, i) => {
-      m[session] = 0
-      if (this.latest[i] === session) this.latest[i] = Math.max(0, m.lastIndexOf(1))
-    })
+    this.audiences.remove(session)
     for (const holders of this.pools) {
       for (let i = 0; i < holders.length; i++) if (holders[i] === session) holders[i] = 0
     }
@@ -122,8 +121,7 @@ export class FirewallTables {
     this.sessions.rezone(user => zoneOfUser(ruleset, user))
     this.watchEnds(ruleset, refused)
     this.hits = Float64Array.from(ruleset.slots, s => before.find(b => sameRule(b, s))?.hits ?? 0)
-    this.members = ruleset.audiences.map(() => new Uint8Array(MAX_SESSIONS))
-    this.latest = new Uint32Array(ruleset.audiences.length)
+    this.audiences.reset(ruleset)
     for (let s = 1; s < MAX_SESSIONS; s++) if (this.sessions.address[s] !== 0) this.enroll(s)
     this.pools = ruleset.nat.pairs.map(p => new Uint32Array(p.pool ? p.globalCount : 0))
     this.reserved.fill(0)
@@ -159,18 +157,18 @@ export class FirewallTables {
     }))
   }
 
+  /** By audience of the ruleset, then by session. */
+  get members(): readonly Uint8Array[] {
+    return this.audiences.members
+  }
+
   /** A session of an audience, the latest if several are; 0 where there is none. For forwards to a user. */
   sessionOf(audience: number): number {
-    return this.latest[audience] ?? 0
+    return this.audiences.sessionOf(audience)
   }
 
   private enroll(session: number): void {
-    const user = this.sessions.user(session) ?? ''
-    this.current.audiences.forEach((audience, i) => {
-      const member = isInAudience(this.current, audience, user)
-      this.members[i]![session] = member ? 1 : 0
-      if (member) this.latest[i] = session
-    })
+    this.audiences.enroll(this.current, session, this.sessions.user(session) ?? '')
   }
 }
 

@@ -4,7 +4,6 @@
  */
 
 import type { Configuration } from '../alliedware/config.ts'
-import { globalsOf } from '../firewall/nat-plan.ts'
 import { closedRuleset, type Ruleset, type Surroundings } from '../firewall/ruleset.ts'
 import type { IkeEffect, IkeInput } from '../ike/effects.ts'
 import { IkeEndpoint } from '../ike/endpoint.ts'
@@ -32,6 +31,7 @@ import { FirewallMonitor } from './firewall-monitor.ts'
 import { endOutdated } from './live-changes.ts'
 import { type Log, Severity } from './log.ts'
 import type { FromWorker } from './messages.ts'
+import { NatSteering } from './nat-steering.ts'
 import { Peers } from './peers.ts'
 import type { DataPath, HostNetwork, IkeSockets } from './ports.ts'
 import { Residents } from './residents.ts'
@@ -92,6 +92,7 @@ export class Control {
   /** Changes of the configuration: each is made to what the one before left. */
   readonly changes = new CommandQueue()
   private readonly rules: RulesNow
+  private readonly steering: NatSteering
   /** What the workers go by now: rules that are not in force at this time of day are not in it. */
   ruleset: Ruleset = closedRuleset()
   private readonly deadlines: Deadlines
@@ -104,6 +105,7 @@ export class Control {
     const { clock, dice, log } = world
     this.deadlines = new Deadlines(clock)
     this.rules = new RulesNow(world)
+    this.steering = new NatSteering(world.data)
     this.debug = new Debug(clock, world.wall)
     this.captures = new Captures(this)
     this.admissions = new Admissions({
@@ -156,7 +158,7 @@ export class Control {
       deadlines: this.deadlines,
       wall: world.wall,
       dice,
-      aliases: address => globalsOf(this.ruleset.nat, address),
+      steering: this.steering,
       workerOf: peer => this.peers.workerOf(peer),
       currentSa: peer => this.peers.current(peer),
       template: (template, pathMru) => pppTemplate(this.current, template, pathMru),
@@ -193,7 +195,7 @@ export class Control {
       world.rulesChanged?.()
     })
     this.ruleset = ruleset
-    this.sessions.steerAliases()
+    this.steering.rules(ruleset)
     for (let w = 0; w < this.world.data.workers; w++) this.world.data.post(w, { kind: 'setRuleset', ruleset })
   }
 

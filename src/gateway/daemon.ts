@@ -12,7 +12,7 @@ import { HostFirewall } from './host-firewall.ts'
 import { type HostTables, readHostTables } from './host-tables.ts'
 import { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
-import { loadNative, type Native } from './native.ts'
+import { loadNative, type Native, type TunSteering } from './native.ts'
 import { NativeArithmetic } from './native-arithmetic.ts'
 import { Network } from './network.ts'
 import { bind, coalesce, offloadsText, openRaw, openTun } from './openings.ts'
@@ -234,10 +234,11 @@ async function bringUp(
 
   const tun = openTun(native, steered ? workerCount : 1)
   for (const fd of tun.fds) opened(fd)
-  let steering: number | undefined
+  let steering: TunSteering | undefined
   if (steered && workerCount > 1) {
     try {
-      steering = opened(native.steerTun(tun.fds[0]!, workerCount, STEERING_CAPACITY))
+      steering = native.steerTun(tun.fds[0]!, workerCount, STEERING_CAPACITY)
+      for (const fd of Object.values(steering)) opened(fd)
     } catch (e) {
       steered = false
       warnings.push(`this host refuses TUN steering (${(e as Error).message}): one data worker serves`)
@@ -314,11 +315,7 @@ async function bringUp(
   raiseThisThread()
   control.publishRules()
   sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), !single)
-  const closeLater = [
-    ...udpFds.slice(single ? 1 : 0, workerCount),
-    ...tun.fds,
-    ...(steering === undefined ? [] : [steering]),
-  ]
+  const closeLater = [...udpFds.slice(single ? 1 : 0, workerCount), ...tun.fds, ...Object.values(steering ?? {})]
   late.daemon = make({
     control,
     site: o.site,

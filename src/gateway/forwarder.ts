@@ -86,7 +86,7 @@ export class Forwarder {
     this.engine = o.engine
     this.wires = o.wires
     this.stats = o.stats
-    this.firewall = new FirewallTables(o.seed, {}, o.fill)
+    this.firewall = new FirewallTables(o.seed, {}, o.fill, o.worker)
     const { segments, coalesces } = o.wires
     this.inbound = coalesces ? new Batch(COALESCED_ROOM) : new Batch()
     this.outbound = segments ? new Batch(READING_ROOM) : new Batch()

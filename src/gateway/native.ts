@@ -22,6 +22,12 @@ export interface NativeWatcher {
   readonly __brand: 'watcher'
 }
 
+/** The maps of the TUN device's steering program. */
+export interface TunSteering {
+  readonly addresses: number
+  readonly ports: number
+}
+
 /** Who computes: a library, or our own DES: bit slices in one instruction set, or shuffles. What it cannot do, OpenSSL does. */
 export type CryptoName = 'openssl' | 'ipsec-mb' | DesUnit
 export type DesUnit = 'shuffle' | 'avx512' | 'avx2' | 'portable'
@@ -57,12 +63,16 @@ export interface Native {
    */
   tunOpen(name: string, queues: number, offloads?: boolean): { name: string; fds: number[]; tso: boolean; uso: boolean }
   /**
-   * Attaches an eBPF program that picks the queue by a map from inner destination address to worker (absent: queue 0).
-   * Answers the map's file descriptor.
+   * Attaches an eBPF program that picks the queue by a map from inner destination address to worker (absent: queue 0). Of
+   * a shared address the port or ICMP identifier decides: by a map from single ports, else by blocks (nat-ports.ts).
+   * Answers the maps' file descriptors.
    */
-  steerTun(tunFd: number, workers: number, capacity: number): number
-  steerTunSet(mapFd: number, address: number, worker: number): void
-  steerTunDelete(mapFd: number, address: number): void
+  steerTun(tunFd: number, workers: number, capacity: number): TunSteering
+  steerTunSet(addresses: number, address: number, worker: number): void
+  steerTunShare(addresses: number, address: number): void
+  steerTunDelete(addresses: number, address: number): void
+  steerTunSetPort(ports: number, address: number, protocol: number, port: number, worker: number): void
+  steerTunDeletePort(ports: number, address: number, protocol: number, port: number): void
   close(fd: number): void
   /** An eventfd, for waking a worker; signal adds 1, clear reads it empty. */
   eventFd(): number

@@ -15,6 +15,10 @@ export interface DataPath {
   post(worker: number, message: ToWorker): void
   /** Packets to `address` come out of this worker's TUN queue; undefined takes the rule back. */
   steer(address: Ipv4, worker: number | undefined): void
+  /** Packets to `address` come out of the queue of the worker whose their port is (nat-ports.ts), until `steer`, */
+  share(address: Ipv4): void
+  /** but for this port of it, TCP's or UDP's, which is this worker's; undefined takes the rule back. */
+  steerPort(address: Ipv4, protocol: number, port: number, worker: number | undefined): void
 }
 
 export interface HostNetwork {

@@ -4,7 +4,7 @@ import { innerMtu } from '../esp/overhead.ts'
 import type { ChildSa } from '../ike/effects.ts'
 import type { L2tpEffect, L2tpInput, L2tpSessionIds } from '../l2tp/effects.ts'
 import type { Dice } from '../machine.ts'
-import { emitUdp, formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import { emitUdp, formatIpv4 } from '../packet/ip.ts'
 import { PppProtocol } from '../ppp/constants.ts'
 import type { OfficeFacts } from '../ppp/dhcp.ts'
 import type { PppDownCause, PppEffect, PppInput, PppTemplate } from '../ppp/effects.ts'
@@ -17,6 +17,7 @@ import type { Debug } from './debug.ts'
 import { PppTap } from './debug-ppp.ts'
 import { Driver } from './driver.ts'
 import { type Log, Severity } from './log.ts'
+import type { NatSteering } from './nat-steering.ts'
 import type { DataPath, HostNetwork } from './ports.ts'
 import { ofAdmission, ofLink, type Refusal } from './refusals.ts'
 import type { Residents } from './residents.ts'
@@ -44,8 +45,7 @@ export class Sessions {
     readonly attempts: Attempts
     readonly debug: Debug
     readonly clock: Clock
-    /** Global addresses that are translated one to one to this inner one. */
-    readonly aliases: (address: Ipv4) => readonly Ipv4[]
+    readonly steering: NatSteering
     readonly deadlines: Deadlines
     readonly wall: () => Date
     readonly dice: Dice
@@ -224,13 +224,13 @@ export class Sessions {
   }
 
   private networkUp(s: Session, e: Extract<PppEffect, { kind: 'networkUp' }>): void {
-    const { network, data } = this.to
+    const { network, data, steering } = this.to
     if (s.admission?.kind !== 'accepted') return
     s.mtu = e.peerMru
     s.since ??= this.to.wall()
     s.networkUp = true
     s.usedAt = this.to.clock.now()
-    this.steer(e.address, s.worker)
+    steering.up(s.ids.session, { address: e.address, user: e.user, worker: s.worker })
     const row = { session: s.ids.session, peer: s.ids.peer, address: e.address, user: e.user, mtu: e.peerMru }
     const { compressAddress, compressProtocol } = e
     // Every worker knows whose the address is; only the session's own carries it.
@@ -276,20 +276,7 @@ export class Sessions {
   private withdraw(s: Session): void {
     if (!s.networkUp || s.admission?.kind !== 'accepted') return
     this.to.network.removeSession(s.admission.address)
-    this.steer(s.admission.address, undefined)
-  }
-
-  /** Packets to the session, also by the address that is its own outside, go to its worker. */
-  private steer(address: Ipv4, worker: number | undefined): void {
-    for (const a of [address, ...this.to.aliases(address)]) this.to.data.steer(a, worker)
-  }
-
-  /** Under other rules sessions may have other addresses outside. */
-  steerAliases(): void {
-    for (const s of this.all.values()) {
-      if (!s.networkUp || s.admission?.kind !== 'accepted') continue
-      for (const a of this.to.aliases(s.admission.address)) this.to.data.steer(a, s.worker)
-    }
+    this.to.steering.down(s.ids.session)
   }
 
   /**

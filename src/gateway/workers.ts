@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Ipv4 } from '../packet/ip.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
-import type { Native } from './native.ts'
+import type { Native, TunSteering } from './native.ts'
 import type { DataPath } from './ports.ts'
 
 interface Thread {
@@ -15,7 +15,7 @@ interface Thread {
 export class Workers implements DataPath {
   private readonly native: Native
   private readonly threads: Thread[] = []
-  private readonly steering: number | undefined
+  private readonly steering: TunSteering | undefined
   private stopping = false
   private die: (worker: number) => void = () => undefined
   /** Resolves with a worker's number when its thread ended without being told to: its peers are cut off. */
@@ -23,8 +23,8 @@ export class Workers implements DataPath {
     this.die = resolve
   })
 
-  /** `steering` is the map of steerTun, undefined where one worker gets everything. */
-  constructor(native: Native, steering: number | undefined) {
+  /** `steering` are the maps of steerTun, undefined where one worker gets everything. */
+  constructor(native: Native, steering: TunSteering | undefined) {
     this.native = native
     this.steering = steering
   }
@@ -59,8 +59,20 @@ export class Workers implements DataPath {
 
   steer(address: Ipv4, worker: number | undefined): void {
     if (this.steering === undefined) return
-    if (worker === undefined) this.native.steerTunDelete(this.steering, address)
-    else this.native.steerTunSet(this.steering, address, worker)
+    const { addresses } = this.steering
+    if (worker === undefined) this.native.steerTunDelete(addresses, address)
+    else this.native.steerTunSet(addresses, address, worker)
+  }
+
+  share(address: Ipv4): void {
+    if (this.steering !== undefined) this.native.steerTunShare(this.steering.addresses, address)
+  }
+
+  steerPort(address: Ipv4, protocol: number, port: number, worker: number | undefined): void {
+    if (this.steering === undefined) return
+    const { ports } = this.steering
+    if (worker === undefined) this.native.steerTunDeletePort(ports, address, protocol, port)
+    else this.native.steerTunSetPort(ports, address, protocol, port, worker)
   }
 
   /** Ends every thread after it has carried out what was posted before. */

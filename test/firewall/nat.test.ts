@@ -135,8 +135,15 @@ describe('enhanced', () => {
         '192.168.8.50:1000 > 198.51.100.7:53',
       )
     }
-    const several = translating([ENHANCED], [], {}, { ...AROUND, workers: 2 })
-    expect(ends(sent(several, 1, udp(ALICE, 1000, INTERNET, 53)))).toContain('192.168.8.50:1000')
+    for (const nats of [
+      // Who comes first has the next address: no worker knows of another's.
+      [nat({ kind: 'standard', globalIp: { first: GLOBAL, last: GLOBAL + 1 } })],
+      // One session's own, and everybody's.
+      [ENHANCED, nat({ kind: 'standard', ip: one(BOB) })],
+    ]) {
+      const several = translating(nats, [], {}, { ...AROUND, workers: 2 })
+      expect(ends(sent(several, 1, udp(ALICE, 1000, INTERNET, 53)))).toContain('192.168.8.50:1000')
+    }
   })
 
   test('goes with its session, whose successor gets nothing of it', () => {

@@ -39,8 +39,9 @@ export function translating(
   change: Partial<FirewallPolicy> = {},
   around: Surroundings = AROUND,
   size = { flows: 4096, perSession: 2048 },
+  worker = 0,
 ): FirewallTables {
-  const t = new FirewallTables(0x5eed, size)
+  const t = new FirewallTables(0x5eed, size, undefined, worker)
   t.setRuleset(buildRuleset(firewall({ nats, rules, ...change }), around))
   t.install(ALICE_ROW)
   t.install(BOB_ROW)

@@ -35,6 +35,12 @@ function openTun(queues: number, mtu = 1500): { name: string; fds: number[] } {
   return tun
 }
 
+function steered(fd: number, workers: number, capacity: number) {
+  const maps = native.steerTun(fd, workers, capacity)
+  for (const map of Object.values(maps)) fds.keep(map)
+  return maps
+}
+
 /** Lets a device send next to nothing, and queue everything: the packets stay charged to their socket. */
 function shape(device: string): void {
   const shaper = ['tbf', 'rate', '8kbit', 'burst', '1600', 'limit', '100000000']
@@ -189,7 +195,7 @@ describe.skipIf(noTun !== '')('a TUN device', () => {
 
   it('steers packets by their destination to the queue that the map names', () => {
     const tun = openTun(3)
-    const map = fds.keep(native.steerTun(tun.fds[0]!, 3, 16))
+    const { addresses: map } = steered(tun.fds[0]!, 3, 16)
     const owners = new Map([
       [subnet + 10, 1],
       [subnet + 11, 2],
@@ -226,7 +232,7 @@ describe.skipIf(noTun !== '')('a TUN device', () => {
     expect(thrownBy(() => native.steerTun(tun.fds[0]!, 1, 0)).syscall).toBe('bpf')
     expect(thrownBy(() => native.steerTun(tun.fds[0]!, 0, 1))).toBeInstanceOf(TypeError)
     expect(thrownBy(() => native.steerTun(fds.keep(native.eventFd()), 1, 1)).syscall).toBe('ioctl')
-    const map = fds.keep(native.steerTun(tun.fds[0]!, 1, 1))
+    const { addresses: map } = steered(tun.fds[0]!, 1, 1)
     native.steerTunSet(map, 1, 0)
     native.steerTunSet(map, 1, 0)
     expect(thrownBy(() => native.steerTunSet(map, 2, 0)).code).toBe('E2BIG')

@@ -7,6 +7,8 @@ import type { Configuration } from '../../src/alliedware/config.ts'
 import { readScript } from '../../src/alliedware/script.ts'
 import type { Engine } from '../../src/esp/engine.ts'
 import { ReferenceEngine } from '../../src/esp/reference.ts'
+import { Headers } from '../../src/firewall/headers.ts'
+import { ownerOfPort } from '../../src/firewall/nat-ports.ts'
 import { Control } from '../../src/gateway/control.ts'
 import type { Clock } from '../../src/gateway/deadlines.ts'
 import { Forwarder, type Wires } from '../../src/gateway/forwarder.ts'
@@ -161,6 +163,9 @@ export class MemoryGateway {
   readonly log: Log
   readonly routes = new Map<Ipv4, { mtu: number; proxy: string | undefined }>()
   readonly steering = new Map<Ipv4, number>()
+  /** Addresses that the workers share by ports, and ports of them that are one worker's. */
+  readonly shared = new Set<Ipv4>()
+  readonly steeredPorts = new Map<string, number>()
   readonly workers: MemoryWorker[]
   readonly stats: Stats
   private readonly around: GatewaySurroundings
@@ -226,9 +231,27 @@ export class MemoryGateway {
 
   /** A packet into the TUN device. */
   fromLan(packet: Uint8Array): void {
-    const worker = this.workers[this.steering.get(readIpv4(packet, 16)) ?? 0]!
+    const worker = this.workers[this.queueOf(packet)]!
     worker.tun.push(packet)
     worker.forwarder.fromTun(() => this.around.clock.now())
+  }
+
+  /** As the TUN device's program has it; of a shared address whole packets alone. */
+  private queueOf(packet: Uint8Array): number {
+    const address = readIpv4(packet, 16)
+    if (!this.shared.has(address)) return this.steering.get(address) ?? 0
+    const h = new Headers()
+    if (h.read(packet, 0, packet.length) !== 0) return 0
+    const quoted = new Headers()
+    const about = h.isIcmpError ? quoted.readQuoted(packet, h) && quoted : h
+    if (!about) return 0
+    // An ICMP query's other port is its type.
+    const [first, other] = h.isIcmpError
+      ? [about.sourcePort, about.destinationPort]
+      : [about.destinationPort, about.sourcePort]
+    const port = first > 0xffff ? other : first
+    const steered = this.steeredPorts.get(`${formatIpv4(address)} ${about.protocol} ${port}`)
+    return steered ?? ownerOfPort(port, this.workers.length)
   }
 
   private obey(number: number, m: ToWorker): void {
@@ -252,6 +275,17 @@ export class MemoryGateway {
         around.deed?.(`steer ${formatIpv4(address)} to ${worker === undefined ? 'nobody' : `worker ${worker}`}`)
         if (worker === undefined) this.steering.delete(address)
         else this.steering.set(address, worker)
+        this.shared.delete(address)
+      },
+      share: address => {
+        around.deed?.(`share ${formatIpv4(address)}`)
+        this.shared.add(address)
+      },
+      steerPort: (address, protocol, port, worker) => {
+        const key = `${formatIpv4(address)} ${protocol} ${port}`
+        around.deed?.(`steer ${key} to ${worker === undefined ? 'nobody' : `worker ${worker}`}`)
+        if (worker === undefined) this.steeredPorts.delete(key)
+        else this.steeredPorts.set(key, worker)
       },
     }
   }
