@@ -2,7 +2,7 @@
 
 import type { Draft } from './draft.ts'
 import { type Keyword, keyword } from './keyword.ts'
-import type { ValueType } from './value.ts'
+import { naming, type ValueType } from './value.ts'
 
 /** The headings of a written script, in order. */
 export const sections = [
@@ -141,7 +141,8 @@ function entry<T, P extends Parameters>(effect: Effect, d: Definition<T, P>): Co
   return {
     verb: d.verb,
     path: d.path === '' ? [] : d.path.split(' ').map(objectWord),
-    of: d.of,
+    // Unless it tells more than its own name, what a command is about is named by its value.
+    of: d.of && d.kind !== undefined && d.identity === undefined && !d.of.names ? naming(d.kind, d.of) : d.of,
     parameters: [...specs(d.parameters ?? {}, false), ...specs(d.held ?? {}, true)],
     needs: d.needs ?? [],
     selector: d.selector,

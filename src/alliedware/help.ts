@@ -1,15 +1,20 @@
 /** What may follow a command that is being typed, and HELP: read from the table that the parser reads. */
 
 import type { CommandEntry, ObjectWord, ParameterSpec } from './grammar.ts'
+import { type HelpFile, helpFileStart, helpFileTopic } from './help-file.ts'
+import { isMaking } from './kept.ts'
 import { firstNameOf, type Keyword, notation, resolve, resolveVerb, stands, verbs } from './keyword.ts'
+import { type Names, noNames } from './names.ts'
 import { fitsValue, parseCommand } from './parse.ts'
 import { commandTable, entriesOf } from './table.ts'
-import { type Token, tokenize } from './token.ts'
+import { quote, type Token, tokenize } from './token.ts'
 import type { ValueType } from './value.ts'
 
 /** A keyword that may come next, and whether a value follows it. */
 export interface Option extends Keyword {
   readonly value: 'none' | 'optional' | 'required'
+  /** The name of something, as it is to be typed; undefined for a keyword. */
+  readonly literal?: string
 }
 
 export interface Expected {
@@ -22,10 +27,13 @@ export interface Expected {
   readonly complete: boolean
 }
 
+/** Of a thousand users nobody wants to read all. */
+const MOST_OPTIONS = 100
+
 const nothing = { options: [], value: undefined, complete: false } as const
 
-/** What may follow `line`, which ends where the cursor stands. */
-export function expected(line: string): Expected {
+/** What may follow `line`, which ends where the cursor stands; `names` are those of what there is. */
+export function expected(line: string, names: Names = noNames): Expected {
   const { tokens, unclosed } = tokenize(line)
   const open = unclosed === '"' || !/(^|\s)$/.test(line)
   const last = open ? tokens.at(-1) : undefined
@@ -51,13 +59,14 @@ export function expected(line: string): Expected {
   )
 
   if (last?.value !== undefined) {
-    const type = valueType(last.key, words, entries, depth, ending)
-    if (type === undefined) return { typed, ...nothing }
-    const item = typed.slice(typed.lastIndexOf(',') + 1)
-    const options = begun(
-      item,
-      (type.words ?? []).map(w => ({ ...w, value: 'none' as const })),
-    )
+    const found = valueType(last.key, words, entries, depth, ending)
+    if (found === undefined) return { typed, ...nothing }
+    const { type } = found
+    const item = type.words === undefined ? typed : typed.slice(typed.lastIndexOf(',') + 1)
+    const options = begun(item, [
+      ...(type.words ?? []).map(w => ({ ...w, value: 'none' as const })),
+      ...(found.makes ? [] : namedOptions(type, names, item, unclosed === '"')),
+    ])
     return { typed: item, options, value: type.expected, complete: isCommand(line) }
   }
   const parameters = distinct(
@@ -123,15 +132,26 @@ function valueType(
   entries: readonly CommandEntry[],
   depth: number,
   ending: readonly CommandEntry[],
-): ValueType<unknown> | undefined {
+): { readonly type: ValueType<unknown>; readonly makes: boolean } | undefined {
   const word = resolve(key, words)
   const taking = word && entries.find(e => e.path[depth]?.name === word.name && e.of && e.path[depth]?.value !== 'none')
-  if (taking) return taking.of
+  // What is about to be made has no name yet.
+  if (taking?.of) return { type: taking.of, makes: isMaking(taking) && taking.kind === taking.of.names }
   for (const e of ending) {
     const spec = resolve(key, e.parameters)
-    if (spec && spec.type.bare !== 'always') return spec.type
+    if (spec && spec.type.bare !== 'always') return { type: spec.type, makes: false }
   }
   return undefined
+}
+
+/** The names of what there is; one that needs quotes is offered where none of it is typed, or a quote is open. */
+function namedOptions(type: ValueType<unknown>, names: Names, typed: string, inQuotes: boolean): Option[] {
+  if (type.names === undefined) return []
+  return names(type.names).flatMap(name => {
+    const literal = inQuotes ? `${name.replaceAll('"', '""')}"` : quote(name)
+    if (!inQuotes && literal !== name && typed !== '') return []
+    return [{ name: name.toLowerCase(), minimum: name.length, value: 'none' as const, literal }]
+  })
 }
 
 /** One of each name; where it takes a value here and none there, the value is optional. */
@@ -152,14 +172,20 @@ function begun(typed: string, options: readonly Option[]): Option[] {
 /** An option as help shows it: `POLicy=`, `SA[=]`, `COUNter`. */
 export function optionText(option: Option): string {
   const after = { none: '', optional: '[=]', required: '=' }[option.value]
-  return notation(option) + after
+  return option.literal?.replace(/(?<!^".*)"$/, '') ?? notation(option) + after
 }
 
 /** What `?` prints: lines no wider than `width`. */
-export function optionsText(line: string, width: number): string {
-  const { options, value, complete } = expected(line)
-  const words = options.map(optionText)
-  if (value !== undefined) return words.length > 0 ? listed(words, complete, width) : ` Options : ${value}`
+export function optionsText(line: string, width: number, names: Names = noNames): string {
+  const { options, value, complete } = expected(line, names)
+  const words = options.slice(0, MOST_OPTIONS).map(optionText)
+  if (options.length > words.length) words.push(`... (${options.length - words.length} more)`)
+  const keywords = options.some(o => o.literal === undefined)
+  if (value !== undefined && !keywords) {
+    const known = words.length > 0 ? `\n${listed(words, complete, width).replace('Options :', '         ')}` : ''
+    return ` Options : ${value}${known}`
+  }
+  if (value !== undefined) return listed(words, complete, width)
   if (words.length === 0 && !complete) return ' Options : none'
   return listed(words, complete, width)
 }
@@ -176,6 +202,22 @@ function listed(words: readonly string[], complete: boolean, width: number): str
     text += `${word} `
   }
   return [...lines, text.trimEnd()].join('\n')
+}
+
+/** HELP of the file that SET HELP names, and of the command table. */
+export function help(topic: string, width: number, file: HelpFile | undefined): string {
+  if (file === undefined) return helpText(topic, width)
+  if (topic.trim() === '') return [helpText('', width), helpFileStart(file, width)].join('\n\n').trimEnd()
+  const found = helpFileTopic(file, topic, width)
+  if (found === undefined) return helpText(topic, width)
+  return isTopic(topic) ? `${found}\n\n${helpText(topic, width)}` : found
+}
+
+/** Whether the words lead into the command table. */
+function isTopic(topic: string): boolean {
+  const { tokens } = tokenize(topic)
+  const verb = resolveVerb(tokens[0]?.key ?? '')
+  return verb !== undefined && follow(verb, tokens).depth === tokens.length - 1
 }
 
 /** HELP: the verbs; HELP with the beginning of a command: its syntax and what each value may be. */

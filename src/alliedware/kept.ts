@@ -29,6 +29,6 @@ export function isRemoval(command: Command): boolean {
   return command.verb === 'delete' || command.verb === 'destroy'
 }
 
-export function isMaking(command: Command): boolean {
+export function isMaking(command: { readonly verb: string }): boolean {
   return command.verb === 'add' || command.verb === 'create'
 }

@@ -2,7 +2,11 @@
 
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4, maskPrefix, parseIpv4 } from '../packet/ip.ts'
+import type { Kind } from './grammar.ts'
 import { type Keyword, keyword, resolve } from './keyword.ts'
+
+/** Things whose names a value may be: those that commands make, and files. */
+export type NameKind = Kind | 'file'
 
 export interface ValueType<T> {
   /** For faults and help: `a number from 0 to 255`. */
@@ -17,6 +21,13 @@ export interface ValueType<T> {
   readonly bare?: 'always' | 'either'
   /** The words that it takes, for help and completion; there may be other values. */
   readonly words?: readonly Keyword[]
+  /** It is the name of one of these, for help and completion. */
+  readonly names?: NameKind
+}
+
+/** The same type, of which help and completion know that it names something. */
+export function naming<T>(names: NameKind, type: ValueType<T>): ValueType<T> {
+  return { ...type, names }
 }
 
 export function number(min: number, max: number): ValueType<number> {
@@ -155,12 +166,14 @@ export function identifier(max: number): ValueType<string> {
 /** `eth0`, `vlan1`, `ppp0-1`, `dyn-NAME`; in lower case. */
 export const interfaceName: ValueType<string> = {
   expected: 'an interface such as eth0 or vlan1',
+  names: 'IP interface',
   parse: value => (value.length <= 31 && /^[a-z][a-z0-9_-]*$/i.test(value) ? value.toLowerCase() : undefined),
 }
 
 /** A file in the router's flash: `name.ext`. */
 export const fileName: ValueType<string> = {
   expected: 'a file name such as vpn.cfg',
+  names: 'file',
   parse: value => (/^([a-z]+:)?[a-z0-9_-]{1,28}\.[a-z0-9]{1,4}$/i.test(value) ? value : undefined),
 }
 
@@ -189,6 +202,7 @@ export function either<A, B>(a: ValueType<A>, b: ValueType<B>): ValueType<A | B>
       return type.canonical?.(value) ?? value
     },
     ...((a.words || b.words) && { words: [...(a.words ?? []), ...(b.words ?? [])] }),
+    ...((a.names ?? b.names) && { names: (a.names ?? b.names)! }),
   }
 }
 

@@ -63,7 +63,7 @@ async function carriedOut(w: CommandWorld, outcome: Outcome, caller: Caller): Pr
     return { exit: 1, text: `Error: fill in <${command.placeholders.join('>, <')}> first` }
   }
   const answer = disablePpp(w.control, command, caller) ?? (await change(w, command, outcome.configuration, caller))
-  const oddities = outcome.faults.map(f => `Warning: ${f.text}`)
+  const oddities = [...outcome.faults.map(f => f.text), ...absentFile(w, command)].map(text => `Warning: ${text}`)
   return { ...answer, text: [...oddities, answer.text].join('\n') }
 }
 
@@ -106,6 +106,12 @@ async function change(
     fields: { ...caller },
   })
   return { exit: 0, text: [...warnings.map(t => `Warning: ${t}`), DONE].join('\n') }
+}
+
+/** SET HELP may name a file that will come. */
+function absentFile(w: CommandWorld, { object, value }: Command): string[] {
+  if (object[0] !== 'help' || value === undefined || w.files?.flash.has(value) !== false) return []
+  return [`file "${w.files.flash.nameOf(value)}" is not in flash: HELP tells of the commands alone`]
 }
 
 /**

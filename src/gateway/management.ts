@@ -1,6 +1,7 @@
 /** How the gateway is managed: the control socket, the prompts on terminals, and the SSH server, over one set of operators. */
 
 import type { Configuration } from '../alliedware/config.ts'
+import { namesOf } from '../alliedware/names.ts'
 import type { Millis } from '../machine.ts'
 import { formatIpv4 } from '../packet/ip.ts'
 import { type AdminAnswer, AdminSocket, type Caller } from './admin.ts'
@@ -9,7 +10,7 @@ import { reload } from './configuration-commands.ts'
 import { Access } from './login.ts'
 import type { Native } from './native.ts'
 import { Operator } from './operator.ts'
-import { type OperatorWorld, perform, understood } from './operator-commands.ts'
+import { helpFile, type OperatorWorld, perform, understood } from './operator-commands.ts'
 import type { Site } from './site.ts'
 import type { Devices } from './site-devices.ts'
 import { type SshPlace, SshServer } from './ssh-server.ts'
@@ -58,6 +59,12 @@ export class Management {
     this.terminals = new Terminals({
       access: this.access,
       configuration,
+      helpFile: () => helpFile(this.world),
+      names: () =>
+        namesOf(configuration(), {
+          'ENCO key': () => o.commands.secrets.keyIds().map(k => String(k.id)),
+          file: () => o.commands.files?.flash.list().map(f => f.name) ?? [],
+        }),
       now: o.now,
       understood: text => understood(this.world, text),
       perform: carryOut,

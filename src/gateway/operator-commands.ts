@@ -1,7 +1,8 @@
 /** One command of one operator: may they, the commands about operators themselves, and the answer in the router's frame. */
 
 import { applyCommand, expandAlias } from '../alliedware/apply.ts'
-import { helpText, objectOf } from '../alliedware/help.ts'
+import { help, objectOf } from '../alliedware/help.ts'
+import type { HelpFile } from '../alliedware/help-file.ts'
 import { frameMessages, messageNumbers } from '../alliedware/message.ts'
 import { type Command, maskAlias, parseCommand } from '../alliedware/parse.ts'
 import { covers, privilegeFor } from '../alliedware/privilege.ts'
@@ -98,7 +99,7 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
   const { configuration } = w.control
   switch ([command.verb, ...command.object].join(' ')) {
     case 'help':
-      return { exit: 0, text: helpText(command.typed.trim().replace(/^\S+/, ''), 79) }
+      return { exit: 0, text: help(command.typed.trim().replace(/^\S+/, ''), 79, helpFile(w)) }
     case 'login':
     case 'logoff':
     case 'set asyn':
@@ -131,6 +132,17 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
       return showSsh(w, command)
     default:
       return undefined
+  }
+}
+
+/** The file of flash that SET HELP names, where it is there. */
+export function helpFile({ control, files }: Pick<OperatorWorld, 'control' | 'files'>): HelpFile | undefined {
+  const name = control.configuration.helpFile
+  try {
+    const text = name === undefined ? undefined : files?.flash.read(name)
+    return text === undefined ? undefined : { name: name!, text }
+  } catch {
+    return undefined
   }
 }
 

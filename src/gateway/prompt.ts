@@ -5,8 +5,10 @@
 
 import { complete } from '../alliedware/completion.ts'
 import type { Configuration } from '../alliedware/config.ts'
-import { helpText, optionsText } from '../alliedware/help.ts'
+import { help, optionsText } from '../alliedware/help.ts'
+import type { HelpFile } from '../alliedware/help-file.ts'
 import { frameMessages, messageNumbers } from '../alliedware/message.ts'
+import { type Names, noNames } from '../alliedware/names.ts'
 import type { Command } from '../alliedware/parse.ts'
 import { quote } from '../alliedware/token.ts'
 import type { Millis } from '../machine.ts'
@@ -20,6 +22,9 @@ export interface PromptWorld {
   readonly access: Access
   readonly operator: Operator
   readonly configuration: () => Configuration
+  readonly helpFile: () => HelpFile | undefined
+  /** The names of what there is. */
+  readonly names: () => Names
   readonly now: () => Millis
   readonly understood: (text: string) => Command | undefined
   /** `own`: it is about the operator's own account, and asks for no privilege. */
@@ -168,7 +173,7 @@ export class Prompt {
     if (operator.privilege === undefined) this.end('This account is gone: good-bye.')
     else if (command?.verb === 'logoff') this.end()
     else if (command?.verb === 'login') this.login(command)
-    else if (command?.verb === 'help') this.page(helpText(topicOf(command), this.editor.columns))
+    else if (command?.verb === 'help') this.page(help(topicOf(command), this.editor.columns, this.world.helpFile()))
     else if (command?.verb === 'set' && command.object.join(' ') === 'asyn' && command.args['page'] !== undefined) {
       this.setPage(command.args['page'])
     } else if (command?.verb === 'set' && command.object.join(' ') === 'password' && operator.account !== undefined) {
@@ -261,20 +266,28 @@ export class Prompt {
   }
 
   private showOptions(): void {
-    const text = this.state === 'command' ? optionsText(this.expanded(), this.editor.columns) : ' Options : your name'
+    const text =
+      this.state === 'command'
+        ? optionsText(this.expanded(), this.editor.columns, this.names())
+        : ' Options : your name'
     this.world.write(`${text.replaceAll('\n', '\r\n')}\r\n\r\n`)
     this.editor.draw()
   }
 
   private completeWord(): void {
     if (this.state !== 'command') return
-    const names = this.world.configuration().aliases.map(a => a.name)
-    const { insert, ambiguous } = complete(this.editor.beforeCursor, names)
+    const aliases = this.world.configuration().aliases.map(a => a.name)
+    const { insert, ambiguous } = complete(this.editor.beforeCursor, aliases, this.names())
     if (insert !== '') this.editor.insert(insert)
     else if (ambiguous) {
       this.world.write('\r\n')
       this.showOptions()
     }
+  }
+
+  /** Who may see nothing learns no names, either. */
+  private names(): Names {
+    return this.world.operator.privilege === 'user' ? noNames : this.world.names()
   }
 
   /** What is typed, an alias at its beginning replaced once it is whole. */

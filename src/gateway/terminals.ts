@@ -17,7 +17,10 @@ export interface TerminalEnd {
   hungUp(): void
 }
 
-export type PromptSurroundings = Pick<PromptWorld, 'access' | 'configuration' | 'now' | 'understood'> & {
+export type PromptSurroundings = Pick<
+  PromptWorld,
+  'access' | 'configuration' | 'helpFile' | 'names' | 'now' | 'understood'
+> & {
   readonly perform: (operator: Operator, text: string, own?: boolean) => Promise<AdminAnswer>
 }
 

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { complete } from '../../src/alliedware/completion.ts'
-import { expected, helpText, optionsText, optionText } from '../../src/alliedware/help.ts'
+import { expected, help, helpText, optionsText, optionText } from '../../src/alliedware/help.ts'
 import { notation } from '../../src/alliedware/keyword.ts'
+import { namesOf } from '../../src/alliedware/names.ts'
 import { parseCommand } from '../../src/alliedware/parse.ts'
+import { readScript } from '../../src/alliedware/script.ts'
 import { commandTable } from '../../src/alliedware/table.ts'
 
 const options = (line: string) => expected(line).options.map(optionText)
@@ -160,5 +162,101 @@ describe('HELP', () => {
     for (const e of commandTable) {
       for (const w of e.path) expect(notation(w).slice(0, w.minimum)).toBe(w.name.slice(0, w.minimum).toUpperCase())
     }
+  })
+})
+
+describe('HELP with a file', () => {
+  const file = {
+    name: 'site.hlp',
+    text: 'Ask Vienna first.\r\n\r\n# New caller\nADD USER, then tell them\tthe key.\n\n# New office\nAsk.\n# Show user\nOurs are in Vienna.\n',
+  }
+
+  it('says by itself what the file begins with, and what it has', () => {
+    const text = help('', 79, file)
+    expect(text).toContain('A command is a verb')
+    expect(text.endsWith('Ask Vienna first.\n\nsite.hlp has: New caller, New office, Show user')).toBe(true)
+  })
+
+  it('finds a topic of the file, by its beginning too, and what the table has of the same name', () => {
+    expect(help('NEW  caller', 79, file)).toBe('New caller\n\nADD USER, then tell them        the key.')
+    expect(help('new', 79, file)).toMatch(/^New caller\n\n[\s\S]*\n\nNew office\n\nAsk\.$/)
+    expect(help('show user', 79, file)).toMatch(/^Show user\n\nOurs are in Vienna\.\n\nSHow USEr/)
+    expect(help('add user', 79, file)).toBe(helpText('add user', 79))
+    expect(help('nonsense', 79, file)).toBe(helpText('nonsense', 79))
+  })
+
+  it('is that of the table where there is none, or an empty one', () => {
+    expect(help('', 79, undefined)).toBe(helpText('', 79))
+    expect(help('', 79, { name: 'x.hlp', text: '' })).toBe(helpText('', 79))
+  })
+
+  it('lets nothing move the reader’s cursor', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), text => {
+        for (const line of help('', 40, { name: 'x.hlp', text }).split('\n')) expect(line).not.toMatch(/[\p{Cc}]/u)
+      }),
+    )
+  })
+})
+
+describe('names of what there is', () => {
+  const { configuration } = readScript(
+    `add user=anna password=apples login=no
+add user=Anton password=x login=no
+add user="two words" password=x login=no
+add ip interface=eth0 ipaddress=192.0.2.1
+create ip pool=callers ip=192.168.8.100
+create ppp template=7 ippool=callers authentication=chap
+create ipsec saspecification=3 keymanagement=isakmp protocol=esp encalg=des hashalg=sha
+create ipsec policy=roaming interface=eth0 action=permit
+create isakmp policy=Roaming1 peer=any key=1
+create firewall policy=main
+create firewall policy=main dynamic=callers
+add alias=who string="show session"`,
+    { values: {}, keys: [1] },
+  )
+  const names = namesOf(configuration, { file: () => ['boot.cfg', 'vpn.cfg'], 'ENCO key': () => ['1', '20'] })
+
+  it.each([
+    ['delete user=an', '', true],
+    ['delete user=a', 'n', false],
+    ['delete user=ann', 'a', false],
+    ['show user=ant', 'on', false],
+    ['show user=b', '', true],
+    ['show user=', '', true],
+    ['show user="tw', 'o words"', false],
+    ['show user=tw', '', true],
+    ['set ppp temp=1 ippool=c', 'allers', false],
+    ['create isakmp policy=x peer=any key=2', '0', false],
+    ['set ipsec policy=roaming isakmp=r', 'oaming1', false],
+    ['show isa pol=', 'Roaming1', false],
+    ['sh ipsec poli=r', 'oaming', false],
+    ['destroy ipsec sas=', '3', false],
+    ['add ip route=0.0.0.0 int=e', 'th0', false],
+    ['add fire policy=m', 'ain', false],
+    ['add fire policy=main int=dyn', '-callers', false],
+    ['set config=v', 'pn.cfg', false],
+    ['set config=', '', true],
+    ['delete alias=w', 'ho', false],
+    // A new one has no name yet.
+    ['add user=an', '', true],
+    ['create isakmp policy=r', '', true],
+  ])('complete %j', (line, insert, ambiguous) => {
+    expect(complete(line, [], names)).toEqual({ insert, ambiguous })
+  })
+
+  it('are listed behind what the value may be', () => {
+    expect(optionsText('delete user=', 79, names)).toBe(
+      ' Options : a name of 1 to 64 characters\n           anna Anton "two words"',
+    )
+    expect(optionsText('set config=', 79, names)).toBe(' Options : NONE boot.cfg vpn.cfg')
+    expect(optionsText('delete user="t', 79, names)).toContain('two words')
+  })
+
+  it('are no more than a page can hold', () => {
+    const many = (kind: string) => (kind === 'user' ? Array.from({ length: 1000 }, (_, i) => `u${i}`) : [])
+    const text = optionsText('delete user=', 79, many)
+    expect(text).toContain('u99 ... (900 more)')
+    expect(text.split('\n').length).toBeLessThan(12)
   })
 })

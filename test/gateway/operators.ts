@@ -3,11 +3,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
+import { namesOf } from '../../src/alliedware/names.ts'
 import { Flash } from '../../src/gateway/flash.ts'
 import { Log } from '../../src/gateway/log.ts'
 import { Access } from '../../src/gateway/login.ts'
 import { Operator } from '../../src/gateway/operator.ts'
-import { type OperatorWorld, perform, understood } from '../../src/gateway/operator-commands.ts'
+import { helpFile, type OperatorWorld, perform, understood } from '../../src/gateway/operator-commands.ts'
 import { Terminals } from '../../src/gateway/terminals.ts'
 import { Screen } from '../support/screen.ts'
 import { temporaryDirectory } from './fakes.ts'
@@ -52,6 +53,8 @@ export async function operatorWorld() {
   const terminals: Terminals = new Terminals({
     access,
     configuration: () => world.control.configuration,
+    helpFile: () => helpFile(commands),
+    names: () => namesOf(world.control.configuration, { file: () => ['boot.cfg', 'vpn.cfg'] }),
     now: () => clock.now,
     understood: text => understood(commands, text),
     perform: (operator, text, own) => perform(commands, operator, text, own),

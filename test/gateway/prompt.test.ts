@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { operatorWorld, sitDown } from './operators.ts'
+import { flashWorld, operatorWorld, sitDown } from './operators.ts'
 
 /** Rows of the screen that hold something. */
 const rows = (text: string) => text.split('\n').filter(row => row.trim() !== '')
@@ -131,6 +131,30 @@ describe('the prompt', () => {
     await keys('\x15show ipsec s\t\t')
     expect(screen.text()).toContain(' Options : SA[=] SASpecification[=]')
     expect(screen.line()).toBe('SecOff Gate> show ipsec sa')
+  })
+
+  it('completes the names of users, policies and files, but not for those who may see nothing', async () => {
+    const w = await operatorWorld()
+    const { screen, keys } = await sitDown(w, w.root)
+    await keys('set conf=v\t')
+    expect(screen.line()).toBe('SecOff Gate> set conf=vpn.cfg')
+    await keys('\x15show user=sec\t')
+    expect(screen.line()).toBe('SecOff Gate> show user=secoff')
+    await keys('\x15delete user=?')
+    expect(screen.text()).toMatch(/Options : a name of 1 to 64 characters\n +anna/)
+    const guest = await sitDown(w, w.operator({ account: 'guest' }))
+    await guest.keys('delete user=?')
+    expect(guest.screen.text()).not.toContain('anna')
+  })
+
+  it('reads the file of SET HELP', async () => {
+    const w = await flashWorld()
+    const { text } = await w.type('set help=site.hlp')
+    expect(text).toMatch(/^Warning \(\d+\): file "site.hlp" is not in flash/)
+    expect((await w.type('help new caller')).text).toContain('There is no help on')
+    w.flash.write('site.hlp', '# New caller\nAsk Vienna.\n')
+    expect((await w.type('set help=SITE.hlp')).text).not.toContain('Warning')
+    expect((await w.type('help new')).text).toBe('New caller\n\nAsk Vienna.')
   })
 
   it('pages what is longer than the screen, and takes what is typed ahead', async () => {

@@ -1,7 +1,8 @@
 /** ENABLE, DISABLE ... DEBUG and CAPTURE: looking over the gateway's shoulder. Nothing of them is configuration. */
 
 import { type CommandEntry, operate } from '../grammar.ts'
-import { address, bool, either, listOf, name, number, oneOf, optional, text } from '../value.ts'
+import { address, bool, either, listOf, name, naming, number, oneOf, optional, text } from '../value.ts'
+import { policyName } from './firewall-policy.ts'
 
 const pppModes = listOf('ALL', 'AUTh', 'DEMand', 'LCP', 'NCP', 'PKT', 'UTIlisation')
 /** When it ends by itself: after so many seconds, or messages. */
@@ -24,7 +25,7 @@ const debugging: readonly CommandEntry[] = ['enable', 'disable'].flatMap(verb =>
   operate({
     verb,
     path: 'IPSec POLicy=?',
-    of: name(24),
+    of: naming('IPsec policy', name(24)),
     parameters: {
       DEBug: optional(listOf('ALL', 'FILter', 'PACket', 'TRAce')),
       ...(verb === 'enable' && { ...limits, WHEre: text(1, 64), DISplay: text(1, 64), SELector: text(1, 64) }),
@@ -41,7 +42,7 @@ const debugging: readonly CommandEntry[] = ['enable', 'disable'].flatMap(verb =>
   operate({
     verb,
     path: 'PPP TEMplate=',
-    of: number(0, 31),
+    of: naming('PPP template', number(0, 31)),
     parameters: { DEBug: optional(pppModes), ...(verb === 'enable' && { ...limits, ASYn: number(0, 255) }) },
     needs: ['debug'],
   }),
@@ -61,7 +62,7 @@ const captures: readonly CommandEntry[] = [
     path: '',
     parameters: {
       FILe: text(1, 255),
-      USer: name(64),
+      USer: naming('user', name(64)),
       PEer: either(address, number(1, 65_535)),
       SESsion: number(0, 65_535),
       SEConds: number(1, 3600),

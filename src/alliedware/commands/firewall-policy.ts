@@ -3,9 +3,9 @@
 import type { AddressRange, FirewallPolicy } from '../../firewall/policy.ts'
 import { type Draft, sameName } from '../draft.ts'
 import type { Report } from '../grammar.ts'
-import { identifier, type ValueType } from '../value.ts'
+import { identifier, naming, type ValueType } from '../value.ts'
 
-export const policyName = identifier(15)
+export const policyName = naming('firewall policy', identifier(15))
 /** Template names are kept in lower case, as the interface name `dyn-NAME` made from them is. */
 export const templateName: ValueType<string> = {
   expected: policyName.expected,

@@ -14,6 +14,7 @@ import {
   listOf,
   mask,
   name,
+  naming,
   number,
   numberList,
   oneOf,
@@ -33,12 +34,12 @@ const selectorAddress = either(oneOf('ANy'), addressRange)
 
 const policyParameters = {
   ACtion: oneOf('DEny', 'IPsec', 'PErmit'),
-  BUNDlespecification: specificationId,
+  BUNDlespecification: naming('bundle specification', specificationId),
   GROup: oneOf('0', '1', '2', '5', '14', '19', '20'),
   ICmptype: either(oneOf('ANy', 'NDALL'), numberList(0, 255)),
   LNAme: either(oneOf('ANy'), name(120)),
   RNAme: either(oneOf('ANy'), name(120)),
-  ISAkmppolicy: name(24),
+  ISAkmppolicy: naming('ISAKMP policy', name(24)),
   LADdress: selectorAddress,
   LMAsk: mask,
   LPort: selectorPort,

@@ -12,6 +12,7 @@ import {
   hostName,
   interfaceName,
   name,
+  naming,
   number,
   oneOf,
   secretText,
@@ -23,7 +24,7 @@ const policyName = name(24)
 const policyParameters = {
   PEer: either(oneOf('ANY'), either(address, hostName)),
   AUTHType: oneOf('PREshared', 'RSAsig'),
-  KEY: number(0, 65535),
+  KEY: naming('ENCO key', number(0, 65535)),
   ENCalg: oneOf('DES', '3DESOuter', 'AES128', 'AES192', 'AES256'),
   HAshalg: oneOf('SHa', 'MD5', 'SHA256'),
   GRoup: oneOf('0', '1', '2', '5', '14', '19', '20'),

@@ -2,7 +2,7 @@
 
 import { removeWhere } from '../draft.ts'
 import { act, type CommandEntry, hold } from '../grammar.ts'
-import { addressRange, bool, either, formatRange, number, oneOf, onOff, secretText } from '../value.ts'
+import { addressRange, bool, either, formatRange, naming, number, oneOf, onOff, secretText } from '../value.ts'
 
 const sameRange = (a: { first: number; last: number }, b: { first: number; last: number }) =>
   a.first === b.first && a.last === b.last
@@ -43,7 +43,7 @@ export const l2tpCommands: readonly CommandEntry[] = [
     of: addressRange,
     // The note's `pptemplate` is not short for the manual's PPPTEMPLATE; both are taken.
     parameters: {
-      PPPTemplate: number(0, 31),
+      PPPTemplate: naming('PPP template', number(0, 31)),
       PPTemplate: number(0, 31),
       NUMber: either(onOff, oneOf('STartup')),
       PRe13: bool,

@@ -9,6 +9,7 @@ import {
   flag,
   identifier,
   name,
+  naming,
   number,
   oneOf,
   optional,
@@ -21,7 +22,10 @@ import { severity } from './log.ts'
 
 const count = { COUNter: flag } as const
 const line = text(1, 256)
-const policyName = name(24)
+const isakmpPolicy = naming('ISAKMP policy', name(24))
+const ipsecPolicy = naming('IPsec policy', name(24))
+const firewallPolicy = naming('firewall policy', identifier(15))
+const user = naming('user', name(64))
 
 const show = <T>(path: string, of?: ValueType<T>, parameters: Readonly<Record<string, ValueType<unknown>>> = {}) =>
   operate({
@@ -47,7 +51,7 @@ const shows: readonly CommandEntry[] = [
   show('ISAkmp'),
   show('ISAkmp SA=?', number(0, 0xffffffff)),
   show('ISAkmp EXChange=?', number(0, 65535)),
-  show('ISAkmp POLicy=?', policyName),
+  show('ISAkmp POLicy=?', isakmpPolicy),
   show(
     'ISAkmp COUNter=?',
     oneOf(
@@ -67,9 +71,9 @@ const shows: readonly CommandEntry[] = [
   ),
   show('IPSec'),
   show('IPSec SA=?', number(0, 0xffffffff), count),
-  show('IPSec POLicy=?', policyName, { ...count, SABundle: flag }),
-  show('IPSec SASpecification=?', number(0, 255)),
-  show('IPSec BUNDlespecification=?', number(0, 255)),
+  show('IPSec POLicy=?', ipsecPolicy, { ...count, SABundle: flag }),
+  show('IPSec SASpecification=?', naming('SA specification', number(0, 255))),
+  show('IPSec BUNDlespecification=?', naming('bundle specification', number(0, 255))),
   show('IPSec COUNter=?', text(1, 16)),
   show('IPSec UDPTUNnel'),
   show('L2TP'),
@@ -89,21 +93,21 @@ const shows: readonly CommandEntry[] = [
     UTIlisation: flag,
     TXStatus: flag,
   }),
-  show('PPP TEMplate=?', number(0, 31)),
+  show('PPP TEMplate=?', naming('PPP template', number(0, 31))),
   show('IP'),
-  show('IP POOL=?', name(15)),
-  show('IP INTerface=?', text(1, 31)),
+  show('IP POOL=?', naming('IP pool', name(15))),
+  show('IP INTerface=?', naming('IP interface', text(1, 31))),
   show('IP ROUte=?', address),
   show('IP ARP'),
   show('IP COUNter'),
   show('IP UDP'),
   show('IP TCP'),
-  show('USEr=?', name(64), { CONFIguration: flag }),
+  show('USEr=?', user, { CONFIguration: flag }),
   show('LOG=?', oneOf('Temporary', 'Permanent'), logParameters),
-  show('SESsion=?', number(0, 0xffffffff), { USer: name(64) }),
-  show('ATTempt=?', number(0, 0xffffffff), { TAIl: optional(number(1, 10000)), USer: name(64), PEer: address }),
+  show('SESsion=?', number(0, 0xffffffff), { USer: user }),
+  show('ATTempt=?', number(0, 0xffffffff), { TAIl: optional(number(1, 10000)), USer: user, PEer: address }),
   show('FIREwall'),
-  show('FIREwall POLIcy=?', identifier(15), {
+  show('FIREwall POLIcy=?', firewallPolicy, {
     ...count,
     SUMmary: flag,
     RULe: optional(number(1, 1000)),
@@ -129,11 +133,11 @@ const shows: readonly CommandEntry[] = [
     POLIcy: identifier(15),
   }),
   show('ENCo'),
-  show('ENCo KEy=?', number(0, 65535)),
+  show('ENCo KEy=?', naming('ENCO key', number(0, 65535))),
   show('ENCo COUNTers'),
   show('ENCo CHAnnel'),
   show('SYStem'),
-  show('ALIas=?', text(1, 32)),
+  show('ALIas=?', naming('alias', text(1, 32))),
   show('DEBug', undefined, { ACTive: optional(text(1, 16)) }),
   show('COUNter=?', text(1, 32)),
   show('TIMe'),

@@ -3,7 +3,7 @@
 import type { PppTemplateConfig } from '../config.ts'
 import { insertBy, merge, removeWhere } from '../draft.ts'
 import { type Arguments, act, type CommandEntry, hold, type Report } from '../grammar.ts'
-import { address, bool, either, name, number, oneOf, onOff, secretText, text } from '../value.ts'
+import { address, bool, either, name, naming, number, oneOf, onOff, secretText, text } from '../value.ts'
 
 const templateId = number(0, 31)
 const seconds = (max: number) => either(number(1, max), onOff)
@@ -11,7 +11,7 @@ const seconds = (max: number) => either(number(1, max), onOff)
 const templateParameters = {
   AUTHentication: oneOf('CHap', 'EIther', 'MSchap2', 'PAp', 'NOne'),
   BAP: bool,
-  IPPool: either(oneOf('NONE'), name(15)),
+  IPPool: either(oneOf('NONE'), naming('IP pool', name(15))),
   ECho: seconds(65535),
   LQr: seconds(65535),
   MRU: either(number(256, 1656), onOff),
@@ -118,7 +118,7 @@ export const pppCommands: readonly CommandEntry[] = [
     verb: 'create',
     path: 'PPP TEMplate=',
     of: templateId,
-    parameters: { ...templateParameters, COPy: templateId },
+    parameters: { ...templateParameters, COPy: naming('PPP template', templateId) },
     held: templateHeld,
     section: 'PPP',
     kind: 'PPP template',

@@ -2,17 +2,17 @@
 
 import { type Draft, merge, removeWhere, sameName } from '../draft.ts'
 import { act, type CommandEntry } from '../grammar.ts'
-import { address, mask, name, number, secretText } from '../value.ts'
+import { address, mask, name, naming, number, secretText } from '../value.ts'
 
 const serverParameters = {
   SERVErkey: number(0, 65535),
-  HOstkey: number(0, 65535),
+  HOstkey: naming('ENCO key', number(0, 65535)),
   EXPirytime: number(0, 168),
   LOGintimeout: number(1, 3600),
 } as const
 const userParameters = {
   PASSword: secretText(1, 64),
-  KEYid: number(0, 65535),
+  KEYid: naming('ENCO key', number(0, 65535)),
   IPaddress: address,
   MAsk: mask,
 } as const
