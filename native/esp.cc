@@ -16,11 +16,12 @@
 namespace floatgate {
 namespace {
 
-constexpr std::string_view kCipherNames[kCipherCount] = {"des", "3des", "aes128", "aes192", "aes256"};
+constexpr std::string_view kCipherNames[kCipherCount] = {"des", "3des", "aes128", "aes192", "aes256",
+                                                         "aesgcm128", "aesgcm192", "aesgcm256"};
 constexpr std::string_view kCryptoNames[] = {"openssl", "ipsec-mb", "avx512", "avx2", "portable", "shuffle"};
 constexpr Crypto::Only kCryptos[] = {Crypto::Only::Openssl, Crypto::Only::IpsecMb, Crypto::Only::Avx512,
                                      Crypto::Only::Avx2, Crypto::Only::Portable, Crypto::Only::Shuffle};
-constexpr std::string_view kIntegrityNames[kIntegrityCount] = {"md5", "sha1", "sha256"};
+constexpr std::string_view kIntegrityNames[kIntegrityCount] = {"md5", "sha1", "sha256", "gcm"};
 
 napi_value ThrowRange(napi_env env, const char* message) {
   napi_throw_range_error(env, "ERR_OUT_OF_RANGE", message);
@@ -118,6 +119,7 @@ class SaArgs {
     if (integrity == std::end(kIntegrityNames)) return "unknown integrity algorithm";
     size_t c = static_cast<size_t>(cipher - kCipherNames);
     size_t i = static_cast<size_t>(integrity - kIntegrityNames);
+    if (!GoTogether(static_cast<Cipher>(c), static_cast<Integrity>(i))) return "a cipher and an integrity algorithm apart";
     if (cipher_key_.size != kCipherSizes[c].key) return "the encryption key has the wrong length";
     if (integrity_key_.size != kIntegritySizes[i].key) return "the integrity key has the wrong length";
     if (request_.spi == 0) return "SPI 0";

@@ -57,7 +57,7 @@ Sa::Sa(const SaRequest& request)
 
 // 1. Find each packet's SA and measure the packet.
 // 2. Compute all ICVs and compare each in constant time.
-// 3. Decrypt what proved to be authentic.
+// 3. Decrypt what proved to be authentic; GCM did so in step 2, and what failed is dropped.
 // 4. In the packets' order: lifetime, replay window, ICV and padding decide, each before the next.
 // Step 4 asks the window, since a packet and its copy can come in one batch; step 1 has asked it only to save
 // work.
@@ -214,7 +214,7 @@ void Engine::Settle(InboundSa& sa, uint8_t icv_size) {
 }
 
 // 1. In the packets' order: SA, limits, room; header, padding and trailer; count.
-// 2. IVs for all packets from one draw.
+// 2. IVs for all packets.
 // 3. Encrypt all, then compute all ICVs.
 void Engine::Seal(const BatchView& batch, uint32_t count) {
   Sealing sealings[kBatchCapacity];
@@ -300,11 +300,22 @@ bool Engine::BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing) {
   return true;
 }
 
-// An IV must be unpredictable (RFC 3602 section 3): fresh bytes from the process's generator.
+// CBC's IVs must be unpredictable (RFC 3602 section 3): fresh bytes from the process's generator. GCM's must never come
+// again under a key (RFC 4106 section 3.1): the sequence number, which stands before it in the packet.
 bool Engine::FillIvs(Sealing* sealings, size_t count) {
   uint8_t ivs[kBatchCapacity * kMaxIv];
-  if (RAND_bytes(ivs, static_cast<int>(count * kMaxIv)) != 1) return false;
-  for (size_t i = 0; i < count; i++) std::memcpy(sealings[i].iv, ivs + i * kMaxIv, sealings[i].iv_size);
+  size_t random = 0;
+  for (size_t i = 0; i < count; i++) random += IsGcm(sealings[i].job.keys->cipher) ? 0 : 1;
+  if (random > 0 && RAND_bytes(ivs, static_cast<int>(random * kMaxIv)) != 1) return false;
+  for (size_t i = 0; i < count; i++) {
+    uint8_t* iv = sealings[i].iv;
+    if (IsGcm(sealings[i].job.keys->cipher)) {
+      std::memset(iv, 0, 4);
+      std::memcpy(iv + 4, iv - 4, 4);
+    } else {
+      std::memcpy(iv, ivs + --random * kMaxIv, sealings[i].iv_size);
+    }
+  }
   return true;
 }
 

@@ -1,5 +1,5 @@
 // What protects ESP packets: CBC ciphers and truncated HMACs, done by OpenSSL one packet after the other, or by
-// libipsec-mb or, for DES, by our own code many at once. A mirror of src/esp/suites.ts.
+// libipsec-mb or, for DES, by our own code many at once; or AES-GCM. A mirror of src/esp/suites.ts.
 #pragma once
 
 #include <openssl/evp.h>
@@ -19,26 +19,36 @@
 
 namespace floatgate {
 
-enum class Cipher : uint8_t { Des, TripleDes, Aes128, Aes192, Aes256 };
-inline constexpr size_t kCipherCount = 5;
-enum class Integrity : uint8_t { Md5, Sha1, Sha256 };
-inline constexpr size_t kIntegrityCount = 3;
+enum class Cipher : uint8_t { Des, TripleDes, Aes128, Aes192, Aes256, AesGcm128, AesGcm192, AesGcm256 };
+inline constexpr size_t kCipherCount = 8;
+// Gcm is the cipher's own, and has no key.
+enum class Integrity : uint8_t { Md5, Sha1, Sha256, Gcm };
+inline constexpr size_t kIntegrityCount = 4;
 
 struct CipherSizes {
   uint8_t key, block, iv;
 };
-inline constexpr CipherSizes kCipherSizes[kCipherCount] = {
-    {8, 8, 8}, {24, 8, 8}, {16, 16, 16}, {24, 16, 16}, {32, 16, 16}};
+// GCM's key ends with the salt that its nonces begin with; its text is whole words (RFC 4106 sections 8.1 and 3).
+inline constexpr CipherSizes kCipherSizes[kCipherCount] = {{8, 8, 8},    {24, 8, 8},   {16, 16, 16}, {24, 16, 16},
+                                                           {32, 16, 16}, {20, 4, 8},   {28, 4, 8},   {36, 4, 8}};
+inline constexpr size_t kGcmSalt = 4;
+inline constexpr size_t kGcmNonce = 12;
+inline constexpr size_t kGcmTag = 16;
+// SPI and sequence number are what GCM authenticates beside the text.
+inline constexpr size_t kGcmHeader = 8;
 struct IntegritySizes {
   uint8_t key, icv;
 };
-inline constexpr IntegritySizes kIntegritySizes[kIntegrityCount] = {{16, 12}, {20, 12}, {32, 16}};
+inline constexpr IntegritySizes kIntegritySizes[kIntegrityCount] = {{16, 12}, {20, 12}, {32, 16}, {0, kGcmTag}};
 
+inline constexpr size_t kMaxKey = 36;
 inline constexpr size_t kMaxIv = 16;
 inline constexpr size_t kMaxIcv = 16;
 
 constexpr size_t Index(Cipher cipher) { return static_cast<size_t>(cipher); }
 constexpr size_t Index(Integrity integrity) { return static_cast<size_t>(integrity); }
+constexpr bool IsGcm(Cipher cipher) { return cipher >= Cipher::AesGcm128; }
+constexpr bool GoTogether(Cipher cipher, Integrity integrity) { return IsGcm(cipher) == (integrity == Integrity::Gcm); }
 
 enum class Direction : uint8_t { Encrypt, Decrypt };
 
@@ -77,6 +87,7 @@ class OpensslKeys {
   bool Expand(const SuiteKeys& keys);
   void Crypt(Job& job);
   void Sign(Job& job);
+  void Gcm(Job& job);
 
  private:
   union Hash {
@@ -85,7 +96,10 @@ class OpensslKeys {
     SHA256_CTX sha256;
   };
 
+  void Absorb(const SuiteKeys& keys, Hash& hash, uint8_t pad);
+
   EVP_CIPHER_CTX* cipher_ = nullptr;
+  uint8_t salt_[kGcmSalt] = {};
   Integrity integrity_ = Integrity::Md5;
   Hash inner_, outer_;
 };
@@ -105,6 +119,9 @@ struct IpsecMbKeys {
   const void* des_schedules[3];
   // AES: the round keys of the SA's direction. DES and 3DES: the key schedules of one or three keys.
   alignas(64) uint8_t schedule[3 * IMB_DES_KEY_SCHED_SIZE];
+  // GCM's round keys and powers of its hash key: large, and only where the SA has them.
+  std::unique_ptr<gcm_key_data> gcm;
+  uint8_t salt[kGcmSalt];
 };
 
 // A multi-buffer manager: one thread's.
@@ -120,6 +137,7 @@ class IpsecMb {
   // At most kBatchCapacity jobs, all of one cipher and direction, or of one HMAC.
   void Crypt(Job* const* jobs, size_t count);
   void Sign(Job* const* jobs, size_t count);
+  void Gcm(Job* const* jobs, size_t count);
 
  private:
   explicit IpsecMb(IMB_MGR* manager) : manager_(manager) {}
@@ -217,11 +235,13 @@ class Crypto {
   // Answers false where OpenSSL refuses the algorithm.
   bool Expand(const SuiteKeys& keys, Keys& expanded);
 
-  // Each step runs over at most kBatchCapacity jobs of any SAs of one direction.
+  // Each step runs over at most kBatchCapacity jobs of any SAs of one direction. GCM's both steps are one: the first of
+  // them, which is Crypt for what is sent and Sign for what comes, where it leaves the text decrypted and the ICV to compare.
   void Crypt(Job* const* jobs, size_t count);
   void Sign(Job* const* jobs, size_t count);
 
  private:
+  void Gcm(Job* const* jobs, size_t count);
   void CryptDes(Job** jobs, size_t count);
   void EncryptDes(Job** jobs, size_t count);
 

@@ -33,6 +33,8 @@ constexpr ShuffleCosts kShuffleDes = {15, 11};
 constexpr ShuffleCosts kShuffleTripleDes = {35, 27};
 
 constexpr uint32_t kDesBlock = 8;
+constexpr size_t kCbcCount = Index(Cipher::AesGcm128);
+constexpr size_t kHmacCount = Index(Integrity::Gcm);
 
 bool IsDes(Cipher cipher) { return cipher == Cipher::Des || cipher == Cipher::TripleDes; }
 
@@ -64,9 +66,10 @@ constexpr size_t kLanes = 16;
 // From how many packets of one algorithm on libipsec-mb's lanes win over OpenSSL, measured with 1,408 bytes on a CPU
 // with AVX-512 and SHA instructions. AES-CBC decrypts one packet's blocks side by side and needs no second packet.
 // DES is chosen for above: the library has it in lanes with AVX-512 only, and there shuffles are faster.
-constexpr size_t kEncryptFrom[kCipherCount] = {kNever, kNever, 2, 2, 2};
-constexpr size_t kDecryptFrom[kCipherCount] = {kNever, kNever, 1, 1, 1};
-constexpr size_t kSignFrom[kIntegrityCount] = {3, 7, 11};
+// GCM wins with one packet, and needs no table.
+constexpr size_t kEncryptFrom[] = {kNever, kNever, 2, 2, 2};
+constexpr size_t kDecryptFrom[] = {kNever, kNever, 1, 1, 1};
+constexpr size_t kSignFrom[] = {3, 7, 11};
 
 size_t Threshold(Cipher cipher, Direction direction) {
   return direction == Direction::Encrypt ? kEncryptFrom[Index(cipher)] : kDecryptFrom[Index(cipher)];
@@ -118,7 +121,7 @@ bool Crypto::Expand(const SuiteKeys& keys, Keys& expanded) {
   expanded.cipher = keys.cipher;
   expanded.integrity = keys.integrity;
   expanded.direction = keys.direction;
-  expanded.des.Expand(keys);
+  if (IsDes(keys.cipher)) expanded.des.Expand(keys);
 #ifdef HAVE_IPSEC_MB
   if (ipsec_mb_ != nullptr) ipsec_mb_->Expand(keys, expanded.ipsec_mb);
 #endif
@@ -127,13 +130,22 @@ bool Crypto::Expand(const SuiteKeys& keys, Keys& expanded) {
 
 // Jobs of one cipher share lanes, whatever SAs they belong to.
 void Crypto::Crypt(Job* const* jobs, size_t count) {
-  Job* of[kCipherCount][kBatchCapacity];
-  size_t counts[kCipherCount] = {};
+  Job* of[kCbcCount][kBatchCapacity];
+  size_t counts[kCbcCount] = {};
+  Job* gcm[kBatchCapacity];
+  size_t gcms = 0;
   for (size_t i = 0; i < count; i++) {
-    size_t cipher = Index(jobs[i]->keys->cipher);
+    const Keys& keys = *jobs[i]->keys;
+    if (IsGcm(keys.cipher)) {
+      if (keys.direction == Direction::Encrypt) gcm[gcms++] = jobs[i];
+      jobs[i]->done = true;
+      continue;
+    }
+    size_t cipher = Index(keys.cipher);
     of[cipher][counts[cipher]++] = jobs[i];
   }
-  for (size_t c = 0; c < kCipherCount; c++) {
+  Gcm(gcm, gcms);
+  for (size_t c = 0; c < kCbcCount; c++) {
     if (counts[c] == 0) continue;
     size_t lanes = 0;
     if ((bitslice_ != nullptr || shuffle_ != nullptr) && IsDes(static_cast<Cipher>(c))) {
@@ -146,6 +158,14 @@ void Crypto::Crypt(Job* const* jobs, size_t count) {
 #endif
     OneByOne(of[c] + lanes, counts[c] - lanes);
   }
+}
+
+void Crypto::Gcm(Job* const* jobs, size_t count) {
+  if (count == 0) return;
+#ifdef HAVE_IPSEC_MB
+  if (ipsec_mb_ != nullptr) return ipsec_mb_->Gcm(jobs, count);
+#endif
+  for (size_t i = 0; i < count; i++) jobs[i]->keys->openssl.Gcm(*jobs[i]);
 }
 
 // All of one cipher and direction.
@@ -201,13 +221,22 @@ void Crypto::EncryptDes(Job** jobs, size_t count) {
 
 // Jobs of one HMAC share lanes likewise.
 void Crypto::Sign(Job* const* jobs, size_t count) {
-  Job* of[kIntegrityCount][kBatchCapacity];
-  size_t counts[kIntegrityCount] = {};
+  Job* of[kHmacCount][kBatchCapacity];
+  size_t counts[kHmacCount] = {};
+  Job* gcm[kBatchCapacity];
+  size_t gcms = 0;
   for (size_t i = 0; i < count; i++) {
-    size_t integrity = Index(jobs[i]->keys->integrity);
+    const Keys& keys = *jobs[i]->keys;
+    if (IsGcm(keys.cipher)) {
+      if (keys.direction == Direction::Decrypt) gcm[gcms++] = jobs[i];
+      jobs[i]->done = true;
+      continue;
+    }
+    size_t integrity = Index(keys.integrity);
     of[integrity][counts[integrity]++] = jobs[i];
   }
-  for (size_t a = 0; a < kIntegrityCount; a++) {
+  Gcm(gcm, gcms);
+  for (size_t a = 0; a < kHmacCount; a++) {
     size_t lanes = 0;
 #ifdef HAVE_IPSEC_MB
     lanes = Share(counts[a], kSignFrom[a]);

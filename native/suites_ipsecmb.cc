@@ -1,4 +1,4 @@
-// CBC ciphers and HMACs by libipsec-mb: the packets of a batch go through the vector unit side by side,
+// CBC ciphers, HMACs and GCM by libipsec-mb: the packets of a batch go through the vector unit side by side,
 // whatever SAs they belong to.
 #ifdef HAVE_IPSEC_MB
 
@@ -12,8 +12,10 @@ namespace floatgate {
 namespace {
 
 constexpr IMB_CIPHER_MODE kCipherModes[kCipherCount] = {IMB_CIPHER_DES, IMB_CIPHER_DES3, IMB_CIPHER_CBC,
-                                                        IMB_CIPHER_CBC, IMB_CIPHER_CBC};
-constexpr IMB_HASH_ALG kHashes[kIntegrityCount] = {IMB_AUTH_MD5, IMB_AUTH_HMAC_SHA_1, IMB_AUTH_HMAC_SHA_256};
+                                                        IMB_CIPHER_CBC, IMB_CIPHER_CBC, IMB_CIPHER_GCM,
+                                                        IMB_CIPHER_GCM, IMB_CIPHER_GCM};
+constexpr IMB_HASH_ALG kHashes[kIntegrityCount] = {IMB_AUTH_MD5, IMB_AUTH_HMAC_SHA_1, IMB_AUTH_HMAC_SHA_256,
+                                                   IMB_AUTH_AES_GMAC};
 
 // Whole batches of one algorithm in one call, with less to keep book of: since 1.3.
 #ifdef IMB_SUBMIT_CIPHER_BURST_NOCHECK
@@ -37,6 +39,8 @@ IpsecMbKeys::~IpsecMbKeys() {
   OPENSSL_cleanse(schedule, sizeof schedule);
   OPENSSL_cleanse(inner, sizeof inner);
   OPENSSL_cleanse(outer, sizeof outer);
+  OPENSSL_cleanse(salt, sizeof salt);
+  if (gcm != nullptr) OPENSSL_cleanse(gcm.get(), sizeof *gcm);
 }
 
 std::unique_ptr<IpsecMb> IpsecMb::Create() {
@@ -55,6 +59,14 @@ std::unique_ptr<IpsecMb> IpsecMb::Create() {
 IpsecMb::~IpsecMb() { free_mb_mgr(manager_); }
 
 void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
+  if (IsGcm(keys.cipher)) {
+    if (expanded.gcm == nullptr) expanded.gcm = std::make_unique<gcm_key_data>();
+    std::memcpy(expanded.salt, keys.cipher_key + kCipherSizes[Index(keys.cipher)].key - kGcmSalt, kGcmSalt);
+    if (keys.cipher == Cipher::AesGcm128) IMB_AES128_GCM_PRE(manager_, keys.cipher_key, expanded.gcm.get());
+    if (keys.cipher == Cipher::AesGcm192) IMB_AES192_GCM_PRE(manager_, keys.cipher_key, expanded.gcm.get());
+    if (keys.cipher == Cipher::AesGcm256) IMB_AES256_GCM_PRE(manager_, keys.cipher_key, expanded.gcm.get());
+    return;
+  }
   // The library answers both directions' AES round keys; one of them is wanted.
   alignas(64) uint8_t other[16 * 15];
   bool encrypts = keys.direction == Direction::Encrypt;
@@ -78,6 +90,8 @@ void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
         des_key_schedule(reinterpret_cast<uint64_t*>(schedule), keys.cipher_key + i * 8);
       }
       break;
+    default:
+      break;
   }
   OPENSSL_cleanse(other, sizeof other);
 
@@ -94,6 +108,8 @@ void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
         break;
       case Integrity::Sha256:
         IMB_SHA256_ONE_BLOCK(manager_, block, state);
+        break;
+      case Integrity::Gcm:
         break;
     }
     OPENSSL_cleanse(block, sizeof block);
@@ -164,6 +180,26 @@ void IpsecMb::Sign(Job* const* jobs, size_t count) {
   if (!burst) return Flush();
   IMB_SUBMIT_HASH_BURST_NOCHECK(manager_, burst_, static_cast<int>(count), kHashes[Index(integrity)]);
   for (size_t i = 0; i < count; i++) Complete(&burst_[i]);
+}
+
+// One packet's blocks fill the vector unit, so packets follow one another.
+void IpsecMb::Gcm(Job* const* jobs, size_t count) {
+  gcm_context_data context;
+  for (size_t i = 0; i < count; i++) {
+    Job& job = *jobs[i];
+    const Keys& keys = *job.keys;
+    uint8_t nonce[kGcmNonce];
+    std::memcpy(nonce, keys.ipsec_mb.salt, kGcmSalt);
+    std::memcpy(nonce + kGcmSalt, job.iv, kGcmNonce - kGcmSalt);
+    bool seals = keys.direction == Direction::Encrypt;
+    aes_gcm_enc_dec_t run = seals ? manager_->gcm128_enc : manager_->gcm128_dec;
+    if (keys.cipher == Cipher::AesGcm192) run = seals ? manager_->gcm192_enc : manager_->gcm192_dec;
+    if (keys.cipher == Cipher::AesGcm256) run = seals ? manager_->gcm256_enc : manager_->gcm256_dec;
+    run(keys.ipsec_mb.gcm.get(), &context, job.text, job.text, job.text_length, nonce, job.packet, kGcmHeader, job.icv,
+        kGcmTag);
+    job.done = true;
+  }
+  OPENSSL_cleanse(&context, sizeof context);
 }
 
 // The library's own check of each job is left out: esp_engine.cc has checked every length and pointer.

@@ -53,7 +53,10 @@ struct OwnBatch {
     view.protocol = memory.get() + kProtocolColumn;
     view.verdict = memory.get() + kVerdictColumn;
     view.reason = memory.get() + kReasonColumn;
+    view.next = memory.get() + kNextColumn;
+    view.segment = word(kSegmentColumn);
     view.bytes = memory.get() + kBytesStart;
+    view.size = kBytesSize;
   }
   OwnBatch(const OwnBatch&) = delete;
   OwnBatch& operator=(const OwnBatch&) = delete;
@@ -72,8 +75,8 @@ struct Ends {
 
   void Install(uint32_t peer) {
     auto cipher = static_cast<Cipher>(Below(kCipherCount));
-    auto integrity = static_cast<Integrity>(Below(kIntegrityCount));
-    uint8_t cipher_key[32], integrity_key[32];
+    auto integrity = IsGcm(cipher) ? Integrity::Gcm : static_cast<Integrity>(Below(Index(Integrity::Gcm)));
+    uint8_t cipher_key[kMaxKey], integrity_key[32];
     for (uint8_t& byte : cipher_key) byte = static_cast<uint8_t>(dice());
     for (uint8_t& byte : integrity_key) byte = static_cast<uint8_t>(dice());
     static constexpr uint32_t kWindows[] = {64, 128, 256};

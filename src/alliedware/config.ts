@@ -71,6 +71,9 @@ export interface SaSpecification {
     | 'aes128'
     | 'aes192'
     | 'aes256'
+    | 'aesgcm128'
+    | 'aesgcm192'
+    | 'aesgcm256'
     | 'null'
     | undefined
   readonly hash: 'sha' | 'md5' | 'sha256' | 'desmac' | 'null' | undefined

@@ -104,8 +104,11 @@ function checkFirewall(c: Configuration, _wrong: Wrong, absent: Absent): void {
 function checkIpsec(c: Configuration, wrong: Wrong, absent: Absent): void {
   const { saSpecifications, bundles, policies } = c.ipsec
   for (const s of saSpecifications) {
-    if (s.protocol === 'esp' && (s.encryption === undefined || s.hash === undefined))
+    const gcm = s.encryption?.startsWith('aesgcm') === true
+    if (s.protocol === 'esp' && (s.encryption === undefined || (s.hash === undefined && !gcm)))
       wrong('SA specification', s.id, 'ESP needs ENCALG and HASHALG')
+    if (gcm && s.hash !== undefined && s.hash !== 'null')
+      wrong('SA specification', s.id, 'AESGCM is its own HASHALG: leave it out')
     if (s.protocol === 'esp' && s.encryption === 'null' && s.hash === 'null')
       wrong('SA specification', s.id, 'ENCALG and HASHALG cannot both be NULL')
   }

@@ -10,7 +10,7 @@
  * packet, an ICV of 96 bits will do as well as one of 128 (RFC 4868); which of them it was holds from then on.
  *
  * `seal` takes the payload with `peer` and `protocol` set and makes the ESP packet around it in place, with a fresh
- * random IV and the next sequence number of the peer's current outbound SA, padded with 1, 2, 3, ... (RFC 4303 section
+ * random IV (AES-GCM: the sequence number, RFC 4106 section 3.1) and the next sequence number of the peer's current outbound SA, padded with 1, 2, 3, ... (RFC 4303 section
  * 2.4); it sets `address`, `port` and `local` from the peer's path. No SA: Drop(NoSa).
  */
 

@@ -2,9 +2,9 @@
 
 import type { Dice } from '../machine.ts'
 import { type Batch, SLOT_SIZE } from '../packet/batch.ts'
-import { equalSecret } from '../packet/bytes.ts'
 import { readIpv4 as readWord, writeIpv4 as writeWord } from '../packet/ip.ts'
 import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
+import { concat } from '../packet/writer.ts'
 import type { Engine, EngineEvent, SaUsage } from './engine.ts'
 import { ReplayWindow } from './replay.ts'
 import { checkInbound, checkOutbound, checkPeer } from './rules.ts'
@@ -15,11 +15,12 @@ import {
   ESP_HEADER_SIZE,
   ESP_TRAILER_SIZE,
   integritySizes,
+  isGcm,
   LAST_SEQUENCE,
   paddingFor,
   SOFT_SEQUENCE,
 } from './suites.ts'
-import { type CbcCipher, cbcCipher, type Mac, mac } from './transform.ts'
+import { type Protection, protection } from './transform.ts'
 
 /** What both directions of an SA have. */
 interface Row {
@@ -29,8 +30,9 @@ interface Row {
   readonly iv: number
   readonly sha256: boolean
   icv: number
-  readonly cipher: CbcCipher
-  readonly mac: Mac
+  /** Its IVs are its sequence numbers (RFC 4106 section 3.1: never one twice under a key), not random bytes. */
+  readonly counts: boolean
+  readonly protection: Protection
   readonly limits: SaLimits
   readonly usage: { packets: number; bytes: number; badIcv: number; replayed: number }
   softReported: boolean
@@ -61,7 +63,7 @@ export class ReferenceEngine implements Engine {
   private readonly inbound = new Map<number, InboundRow>()
   private events: EngineEvent[] = []
 
-  /** `dice` makes the IVs. */
+  /** `dice` makes the IVs of CBC. */
   constructor(dice: Dice) {
     this.dice = dice
   }
@@ -170,12 +172,13 @@ export class ReferenceEngine implements Engine {
       sa.usage.replayed++
       return DropReason.Replayed
     }
-    if (!equalSecret(sa.mac(packet.subarray(0, end)).subarray(0, icv), packet.subarray(end))) {
+    const [header, iv] = [packet.subarray(0, ESP_HEADER_SIZE), packet.subarray(ESP_HEADER_SIZE, start)]
+    const plain = sa.protection.open(header, iv, packet.subarray(start), icv)
+    if (!plain) {
       sa.usage.badIcv++
       return DropReason.BadIcv
     }
 
-    const plain = sa.cipher.decrypt(packet.subarray(ESP_HEADER_SIZE, start), packet.subarray(start, end))
     const padded = plain.length - ESP_TRAILER_SIZE
     const padLength = plain[padded]!
     if (padLength > padded) return DropReason.BadPadding
@@ -227,16 +230,16 @@ export class ReferenceEngine implements Engine {
 
     const { bytes } = batch
     const icv = sa.sha256 && row.shortIcv ? DRAFT_SHA256_ICV : sa.icv
-    const iv = this.dice(sa.iv)
     sa.sequence++
     writeWord(bytes, start, sa.spi)
     writeWord(bytes, start + 4, sa.sequence)
+    const header = bytes.slice(start, start + ESP_HEADER_SIZE)
+    const iv = sa.counts ? concat(new Uint8Array(4), header.subarray(4)) : this.dice(sa.iv)
     bytes.set(iv, start + ESP_HEADER_SIZE)
     for (let p = 1; p <= padLength; p++) bytes[at + carried + p - 1] = p
     bytes[padded] = padLength
     bytes[padded + 1] = batch.protocol[i]!
-    bytes.set(sa.cipher.encrypt(iv, bytes.subarray(at, end)), at)
-    bytes.set(sa.mac(bytes.subarray(start, end)).subarray(0, icv), end)
+    bytes.set(sa.protection.seal(header, iv, bytes.subarray(at, end), icv), at)
 
     batch.offset[i] = start
     batch.length[i] = end + icv - start
@@ -304,8 +307,8 @@ function makeRow(sa: {
     iv: cipherSizes[cipher].iv,
     sha256: integrity === 'sha256',
     icv: integritySizes[integrity].icv,
-    cipher: cbcCipher(cipher, sa.keys.encryption.reveal()),
-    mac: mac(integrity, sa.keys.integrity.reveal()),
+    counts: isGcm(cipher),
+    protection: protection(sa.suite, sa.keys),
     limits: { ...sa.limits },
     usage: { packets: 0, bytes: 0, badIcv: 0, replayed: 0 },
     softReported: false,

@@ -2,7 +2,7 @@
 
 import { REPLAY_WINDOWS } from './replay.ts'
 import type { InboundSa, OutboundSa, SaKeys, SaLimits, Suite } from './sa.ts'
-import { cipherSizes, integritySizes, LAST_SEQUENCE, MAX_PEERS } from './suites.ts'
+import { cipherSizes, integritySizes, isGcm, LAST_SEQUENCE, MAX_PEERS } from './suites.ts'
 
 /** Throws RangeError on a peer number that no engine has a row for. */
 export function checkPeer(peer: number): void {
@@ -29,6 +29,8 @@ function checkCommon(peer: number, spi: number, suite: Suite, keys: SaKeys, limi
   const cipher = cipherSizes[suite.cipher]
   const integrity = integritySizes[suite.integrity]
   if (!cipher || !integrity) throw new RangeError('unknown suite')
+  if (isGcm(suite.cipher) !== (suite.integrity === 'gcm'))
+    throw new RangeError(`${suite.cipher} with ${suite.integrity}`)
   if (keys.encryption.reveal().length !== cipher.key) throw new RangeError(`${suite.cipher} takes ${cipher.key} bytes`)
   if (keys.integrity.reveal().length !== integrity.key) {
     throw new RangeError(`${suite.integrity} takes ${integrity.key} bytes`)

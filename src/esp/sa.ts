@@ -3,16 +3,20 @@
 import type { Secret } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 
-export type Cipher = 'des' | '3des' | 'aes128' | 'aes192' | 'aes256'
-export type Integrity = 'md5' | 'sha1' | 'sha256'
+export type Cipher = 'des' | '3des' | 'aes128' | 'aes192' | 'aes256' | GcmCipher
+export type GcmCipher = 'aesgcm128' | 'aesgcm192' | 'aesgcm256'
+export type Integrity = 'md5' | 'sha1' | 'sha256' | 'gcm'
 
-/** What protects a packet. Key, IV, block and ICV sizes follow from it: see suites.ts. */
+/**
+ * What protects a packet. Key, IV, block and ICV sizes follow from it: see suites.ts. AES-GCM goes with `gcm` alone, its
+ * own integrity, and `gcm` with it.
+ */
 export interface Suite {
   readonly cipher: Cipher
   readonly integrity: Integrity
 }
 
-/** One direction's keys, each exactly as long as its suite asks. */
+/** One direction's keys, each exactly as long as its suite asks. GCM's encryption key ends with its salt. */
 export interface SaKeys {
   readonly encryption: Secret
   readonly integrity: Secret

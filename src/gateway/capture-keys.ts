@@ -10,12 +10,19 @@ const CIPHERS: Readonly<Record<ChildSa['suite']['cipher'], string>> = {
   aes128: 'AES-CBC [RFC3602]',
   aes192: 'AES-CBC [RFC3602]',
   aes256: 'AES-CBC [RFC3602]',
+  aesgcm128: 'AES-GCM with 16 octet ICV [RFC4106]',
+  aesgcm192: 'AES-GCM with 16 octet ICV [RFC4106]',
+  aesgcm256: 'AES-GCM with 16 octet ICV [RFC4106]',
 }
 const INTEGRITIES: Readonly<Record<ChildSa['suite']['integrity'], string>> = {
   md5: 'HMAC-MD5-96 [RFC2403]',
   sha1: 'HMAC-SHA-1-96 [RFC2404]',
   sha256: 'HMAC-SHA-256-128 [RFC4868]',
+  gcm: 'NULL',
 }
+
+/** GCM has none of its own, and Wireshark takes no empty number. */
+const integrityKey = (key: Uint8Array) => (key.length === 0 ? '' : `0x${toHex(key)}`)
 
 export class KeyTables {
   private readonly phase1 = new Map<string, string>()
@@ -32,7 +39,7 @@ export class KeyTables {
       const cells = [
         ...['IPv4', source, destination, `0x${spi.toString(16).padStart(8, '0')}`],
         ...[CIPHERS[sa.suite.cipher], `0x${toHex(keys.encryption.reveal())}`],
-        ...[INTEGRITIES[sa.suite.integrity], `0x${toHex(keys.integrity.reveal())}`],
+        ...[INTEGRITIES[sa.suite.integrity], integrityKey(keys.integrity.reveal())],
       ]
       const text = cells.map(cell => `"${cell}"`).join(',')
       this.phase2.set(`${source} ${destination} ${spi}`, text)

@@ -1,5 +1,6 @@
 /** ENABLE ISAKMP and IPSEC POLICY DEBUG, and CAPTURE: looks over the IKE endpoint's shoulder while somebody wants to. */
 
+import { suiteName } from '../esp/suites.ts'
 import { Flag } from '../ike/constants.ts'
 import { describeHeader, describePayloads, describeWalk } from '../ike/describe.ts'
 import type { ChildSa, IkeEffect, IkeEvent, IkeInput } from '../ike/effects.ts'
@@ -230,7 +231,7 @@ function ofDataPath(input: IkeInput | DeadlineInput): { text: string; peer?: num
 
 function saText(sa: ChildSa): string {
   const life = `${sa.lifetimeSeconds ?? '-'} s / ${sa.lifetimeKilobytes ?? '-'} kB`
-  const suite = `${sa.suite.cipher}-${sa.suite.integrity}`
+  const suite = suiteName(sa.suite)
   const way = sa.udpEncapsulated ? 'in UDP' : 'native'
   return `policy ${sa.policy}, peer ${sa.peer} ${formatEndpoint(sa.remote)}, in ${spi(sa.inboundSpi)} out ${spi(sa.outboundSpi)}, ${suite}, ${way}, life ${life}`
 }

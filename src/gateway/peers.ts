@@ -1,6 +1,7 @@
 /** The IKE side of control: carries out the IKE endpoint's effects and keeps what is known of each peer. */
 
 import { chooseSpi } from '../esp/spi.ts'
+import { suiteName } from '../esp/suites.ts'
 import type { ChildSa, IkeEffect, IkeEvent } from '../ike/effects.ts'
 import type { Phase1Suite } from '../ike/policy.ts'
 import type { Dice, Millis } from '../machine.ts'
@@ -314,7 +315,7 @@ export class Peers {
       case 'phase2Completed':
         return isakmp(Severity.Info, `Exch ${e.exchange}: Completed`, {
           peer: e.peer,
-          suite: `${e.suite.cipher}-${e.suite.integrity}`,
+          suite: suiteName(e.suite),
         })
       case 'failed':
         isakmp(Severity.Notice, `Exch ${e.exchange}: Failed`, { peer: e.peer, cause: e.cause })

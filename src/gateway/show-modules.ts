@@ -106,7 +106,7 @@ export function encoState(secrets: SecretStore, system: SystemState): EncoState 
     crypto: system.crypto,
     workers: system.workers,
     keys: secrets.keyIds().length,
-    ciphers: ['AES256', 'AES192', 'AES128', '3DESOUTER', 'DES'],
+    ciphers: ['AESGCM256', 'AESGCM192', 'AESGCM128', 'AES256', 'AES192', 'AES128', '3DESOUTER', 'DES'],
     hashes: ['SHA256', 'SHA', 'MD5'],
   }
 }

@@ -15,6 +15,7 @@ import type {
   SessionState,
   UserState,
 } from '../alliedware/show/state.ts'
+import { suiteName } from '../esp/suites.ts'
 import { formatRange } from '../alliedware/value.ts'
 import { ipsecComment } from '../firewall/nft-ipsec.ts'
 import { formatEndpoint, formatIpv4 } from '../packet/ip.ts'
@@ -84,7 +85,7 @@ export function ipsecSas(c: Control): IpsecSaState[] {
         outSpi: sa.outboundSpi,
         peer: p.peer,
         remote: formatEndpoint(p.remote),
-        suite: `${sa.suite.cipher}-${sa.suite.integrity}`,
+        suite: suiteName(sa.suite),
         encapsulation: sa.udpEncapsulated ? 'UDP' : 'none',
         ageSeconds: seconds(now - installed),
         lifetimeSeconds: sa.lifetimeSeconds,
@@ -254,7 +255,7 @@ export function sessions(c: Control): SessionState[] {
         identity: peer.identity,
         remote: formatEndpoint(peer.remote),
         nat: peer.nat,
-        suite: sa ? `${sa.suite.cipher}-${sa.suite.integrity}` : 'none',
+        suite: sa ? suiteName(sa.suite) : 'none',
         address: addressOf(s),
         bytesIn: traffic.bytesIn,
         bytesOut: traffic.bytesOut,

@@ -34,6 +34,7 @@ const CIPHERS = {
   aes256: 'aes256',
 } as const
 const HASHES = { sha: 'sha1', md5: 'md5', sha256: 'sha256' } as const
+const GCM = { aesgcm128: 'aesgcm128', aesgcm192: 'aesgcm192', aesgcm256: 'aesgcm256' } as const
 
 /** Anti-replay where the specification does not say: always on, 64 packets (the router's default of none serves nobody). */
 const REPLAY_WINDOW = 64
@@ -161,6 +162,8 @@ export function ipsecLists(c: Configuration): IpsecPolicyList[] {
 
 function suite(s: SaSpecification): Phase2Suite[] {
   if (s.protocol !== 'esp' || s.mode !== 'transport' || s.keyManagement !== 'isakmp') return []
+  if (s.encryption !== undefined && s.encryption in GCM)
+    return [{ cipher: GCM[s.encryption as keyof typeof GCM], integrity: 'gcm' }]
   const cipher =
     s.encryption !== undefined && s.encryption in CIPHERS ? CIPHERS[s.encryption as keyof typeof CIPHERS] : undefined
   const integrity = s.hash !== undefined && s.hash in HASHES ? HASHES[s.hash as keyof typeof HASHES] : undefined

@@ -147,11 +147,13 @@ function phase2Offer(
   const attributes = parseAttributes(transform.attributes)
   const a = valuesOf(attributes)
   const cipher = espCipher(transform.id, a.get(Phase2Attribute.KeyLength))
-  const integrity = espIntegrity(a.get(Phase2Attribute.Authentication))
+  const integrity = espIntegrity(transform.id, a.get(Phase2Attribute.Authentication))
   const mode = a.get(Phase2Attribute.EncapsulationMode)
   const groupNumber = a.get(Phase2Attribute.Group)
   const suite = cipher && integrity && { cipher, integrity }
-  const name = `${protocolText(proposal.protocol)} ${espText(transform.id, cipher)}-${integrityText(a.get(Phase2Attribute.Authentication), integrity)}`
+  const name = suite
+    ? `${protocolText(proposal.protocol)} ${algorithmsText(suite)}`
+    : `${protocolText(proposal.protocol)} ${espText(transform.id, cipher)}-${integrityText(a.get(Phase2Attribute.Authentication), integrity)}`
   const changes: string[] = []
   if (proposal.protocol !== Protocol.Esp) changes.push(protocolText(proposal.protocol))
   if (bundled) changes.push('ESP bundled with another protocol')
@@ -253,10 +255,15 @@ function phase1Hash(value: number | undefined): Phase1Hash | undefined {
 function espCipher(id: number, keyBits: number | undefined): Phase2Suite['cipher'] | undefined {
   if (id === EspTransform.Des) return 'des'
   if (id === EspTransform.TripleDes) return '3des'
-  return id === EspTransform.Aes ? aes(keyBits) : undefined
+  const long = aes(keyBits)
+  if (id === EspTransform.AesGcm16 && long)
+    return ({ aes128: 'aesgcm128', aes192: 'aesgcm192', aes256: 'aesgcm256' } as const)[long]
+  return id === EspTransform.Aes ? long : undefined
 }
 
-function espIntegrity(value: number | undefined): Phase2Suite['integrity'] | undefined {
+/** With GCM there is none to be agreed on. */
+function espIntegrity(id: number, value: number | undefined): Phase2Suite['integrity'] | undefined {
+  if (id === EspTransform.AesGcm16) return value === undefined ? 'gcm' : undefined
   if (value === EspAuthentication.HmacMd5) return 'md5'
   if (value === EspAuthentication.HmacSha1) return 'sha1'
   return value === EspAuthentication.HmacSha256 ? 'sha256' : undefined
@@ -270,7 +277,11 @@ export function cipherText(cipher: Phase1Cipher): string {
 }
 
 export function suiteText(suite: Phase2Suite): string {
-  return `ESP ${upper(suite.cipher)}-${upper(suite.integrity)}`
+  return `ESP ${algorithmsText(suite)}`
+}
+
+function algorithmsText({ cipher, integrity }: Phase2Suite): string {
+  return integrity === 'gcm' ? upper(cipher) : `${upper(cipher)}-${upper(integrity)}`
 }
 
 function espText(id: number, cipher: Phase2Suite['cipher'] | undefined): string {

@@ -16,17 +16,27 @@ const ciphers: Readonly<Record<Phase1Cipher, Cipher>> = {
   aes256: { keyLength: 32, blockLength: 16 },
 }
 
-const integrityKeyLengths: Readonly<Record<Phase2Suite['integrity'], number>> = { md5: 16, sha1: 20, sha256: 32 }
+/** What AES-GCM takes of the key material behind its key: the salt of its nonces (RFC 4106 section 8.1). */
+const GCM_SALT_LENGTH = 4
+const gcmKeyLengths = {
+  aesgcm128: 16 + GCM_SALT_LENGTH,
+  aesgcm192: 24 + GCM_SALT_LENGTH,
+  aesgcm256: 32 + GCM_SALT_LENGTH,
+} as const
+const integrityKeyLengths = { md5: 16, sha1: 20, sha256: 32, gcm: 0 } as const
 
-export function keyLength(cipher: Phase1Cipher): number {
-  return ciphers[cipher].keyLength
+/** Of a cipher of either phase. */
+export function keyLength(cipher: Phase2Suite['cipher']): number {
+  return cipher in gcmKeyLengths
+    ? gcmKeyLengths[cipher as keyof typeof gcmKeyLengths]
+    : ciphers[cipher as Phase1Cipher].keyLength
 }
 
 export function blockLength(cipher: Phase1Cipher): number {
   return ciphers[cipher].blockLength
 }
 
-/** Bytes of key that an HMAC of ESP takes: the length of its hash (RFC 2403, 2404, 4868). */
+/** Bytes of key that an HMAC of ESP takes: the length of its hash (RFC 2403, 2404, 4868). GCM takes none of its own. */
 export function integrityKeyLength(integrity: Phase2Suite['integrity']): number {
   return integrityKeyLengths[integrity]
 }

@@ -91,8 +91,8 @@ export const Phase2Attribute = {
 
 export const LifeType = { Seconds: 1, Kilobytes: 2 } as const
 
-/** ESP transform identifiers (RFC 2407 section 4.4.4, RFC 3602). */
-export const EspTransform = { Des: 2, TripleDes: 3, Null: 11, Aes: 12 } as const
+/** ESP transform identifiers (RFC 2407 section 4.4.4, RFC 3602; RFC 4106 section 8.3, where the ICV has 16 bytes). */
+export const EspTransform = { Des: 2, TripleDes: 3, Null: 11, Aes: 12, AesGcm16: 20 } as const
 /** Authentication algorithm values (RFC 2407 section 4.5, RFC 4868). */
 export const EspAuthentication = { HmacMd5: 1, HmacSha1: 2, HmacSha256: 5, HmacSha384: 6, HmacSha512: 7 } as const
 

@@ -16,8 +16,9 @@ export interface Phase1Suite {
 }
 
 export interface Phase2Suite {
-  readonly cipher: 'des' | '3des' | 'aes128' | 'aes192' | 'aes256'
-  readonly integrity: 'md5' | 'sha1' | 'sha256'
+  readonly cipher: Phase1Cipher | 'aesgcm128' | 'aesgcm192' | 'aesgcm256'
+  /** `gcm` with AES-GCM, which is its own integrity, and with nothing else. */
+  readonly integrity: 'md5' | 'sha1' | 'sha256' | 'gcm'
 }
 
 /** What our own identity payload says. */

@@ -41,7 +41,7 @@ describe('faults', () => {
   it.each([
     [
       'create ipsec sas=1 key=isakmp prot=esp encalg=blowfish hashalg=sha',
-      'CREATE IPSEC SASPECIFICATION: ENCALG=blowfish: expected DES, 3DESOUTER, 3DES2KEY, 3DESINNER, AES128, AES192, AES256, NULL',
+      'CREATE IPSEC SASPECIFICATION: ENCALG=blowfish: expected DES, 3DESOUTER, 3DES2KEY, 3DESINNER, AES128, AES192, AES256, AESGCM128, AESGCM192, AESGCM256, NULL',
     ],
     [
       'create ipsec sas=256 key=isakmp prot=esp',
@@ -152,6 +152,15 @@ create ipsec policy=internet int=eth0 action=permit
     expect(faults(`${note}set ipsec policy=internet lport=80\ndestroy ipsec policy=float`)).toEqual([
       'line 5: warning: IPsec policy "vpn": no policy of eth0 lets UDP port 4500 pass, so no client can connect by it: put one with ACTION=PERMIT and LPORT=4500 first',
     ])
+  })
+
+  it('tell of AES-GCM with a hash beside it', () => {
+    const of = (words: string) => faults(`create ipsec sas=1 key=isakmp prot=esp mode=transport ${words}`)
+    expect(of('encalg=aesgcm256 hashalg=sha')).toEqual([
+      'line 1: SA specification "1": AESGCM is its own HASHALG: leave it out',
+    ])
+    expect(of('encalg=aesgcm256')).toEqual([])
+    expect(of('encalg=aesgcm128 hashalg=null')).toEqual([])
   })
 
   it('are only warnings where what is missing waits for its blanks', () => {

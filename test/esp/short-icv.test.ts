@@ -102,7 +102,9 @@ describe.each(engines)('$name: a client that cuts SHA-256 to 96 bits', ({ make }
     const gateway = populate(make(), 'gateway', others)
     for (const n of others.keys()) {
       const [first] = sealed(client, n, REQUEST)
-      expect(opened(gateway, [cut(first!)])).toEqual([DropReason.BadPadding])
+      // Four bytes less are still whole words of GCM.
+      const reason = others[n]!.integrity === 'gcm' ? DropReason.BadIcv : DropReason.BadPadding
+      expect(opened(gateway, [cut(first!)])).toEqual([reason])
     }
   })
 })

@@ -9,9 +9,10 @@ import { type CommandWorld, carryOut } from '../../src/gateway/commands.ts'
 import { formatIpv4, ipv4 } from '../../src/packet/ip.ts'
 import { Reader } from '../../src/packet/reader.ts'
 import { must, which } from '../support/command.ts'
+import { espProposal } from '../support/offers.ts'
 import { windows10, windowsXp } from '../support/profiles.ts'
 import { temporaryDirectory } from './fakes.ts'
-import { type Guest, type GuestOptions, LAN_HOST, ping, World } from './world.ts'
+import { type Guest, type GuestOptions, LAN_HOST, OFFICE, ping, World } from './world.ts'
 
 const anna: GuestOptions = {
   profile: windowsXp,
@@ -24,10 +25,21 @@ const anna: GuestOptions = {
 const ben: GuestOptions = { ...anna, user: 'ben', password: 'bananas', ports: { 500: 32_001, 4500: 32_002 } }
 const carl: GuestOptions = { profile: windows10, user: 'carl', password: 'cherries', address: ipv4('203.0.113.50') }
 
+/** It offers AES-GCM alone. */
+const dora: GuestOptions = {
+  ...carl,
+  address: ipv4('203.0.113.51'),
+  profile: {
+    ...windows10,
+    quickProposals: (spi, _, mode) => [espProposal(1, spi, { cipher: 'aesgcm256', integrity: 'gcm' }, mode)],
+  },
+}
+const script = OFFICE.replace('encalg=aes256 hashalg=sha ', 'encalg=aesgcm256 ')
+
 const ROOT = { uid: 0, pid: 1, from: 'vpnctl (uid 0)' }
 
-function setUp() {
-  const world = new World()
+function setUp(options?: ConstructorParameters<typeof World>[0]) {
+  const world = new World(options)
   const captures = join(temporaryDirectory(), 'captures')
   const commands: CommandWorld = {
     control: world.control,
@@ -189,10 +201,11 @@ describe('CAPTURE', () => {
       console.warn('the capture is not read by an independent program: there is no tshark on this host')
       skip()
     }
-    const { world, type, captures } = setUp()
-    for (const address of ['203.0.113.101', '203.0.113.50']) {
+    const { world, type, captures } = setUp({ script })
+    for (const who of [ben, carl, dora]) {
+      const address = formatIpv4(who.outer ?? who.address)
       await type(`capture peer=${address} file=${address}.pcapng keys=yes`)
-      const guest = world.guest(address === '203.0.113.50' ? carl : ben)
+      const guest = world.guest(who)
       world.connect(guest)
       pings(world, guest, 4)
       await type('disable capture')

@@ -134,6 +134,12 @@ describe('Phase 2', () => {
     expect(phase2('', '3').suites).toEqual([{ cipher: 'des', integrity: 'sha1' }])
   })
 
+  it.each(['aesgcm128', 'aesgcm192', 'aesgcm256'] as const)('takes %s without a hash', cipher => {
+    const one = `create ipsec saspecification=1 keymanagement=isakmp protocol=esp encalg=${cipher} mode=transport`
+    expect(phase2('', '1', '', one).suites).toEqual([{ cipher, integrity: 'gcm' }])
+    expect(phase2('', '1', '', `${one} hashalg=null`).suites).toEqual([{ cipher, integrity: 'gcm' }])
+  })
+
   it('skips what is to be used together, AH, and tunnel mode', () => {
     expect(phase2('', '5 and 1, 2').suites).toEqual([{ cipher: '3des', integrity: 'md5' }])
     expect(phase2('', '4 or 1').suites).toEqual([{ cipher: 'aes256', integrity: 'sha1' }])

@@ -138,6 +138,37 @@ describe('Windows 10', () => {
     }
   })
 
+  it.each([
+    ['aesgcm128', 20],
+    ['aesgcm192', 28],
+    ['aesgcm256', 36],
+  ] as const)(
+    'agrees on %s with keys and salts of %i bytes, and on the integrity that is its own',
+    (cipher, length) => {
+      const suites = [{ cipher, integrity: 'gcm' }] as const
+      const gateway = new Gateway({ phase2: [{ ...phase2Policy, suites: [...suites, ...phase2Policy.suites] }] })
+      const client = new Client(gateway, { ...windows10, quickOffers: [...windows10.quickOffers, ...suites] })
+      const pair = client.connect()
+      const sa = of(gateway.take(), 'installOutbound')[0]!.sa
+      expect(sa.suite).toEqual(suites[0])
+      expect(sa.outboundKeys.encryption.reveal()).toEqual(pair.inboundKeys.encryption)
+      expect(sa.inboundKeys.encryption.reveal()).toEqual(pair.outboundKeys.encryption)
+      expect(sa.inboundKeys.encryption.reveal().length).toBe(length)
+      expect(sa.inboundKeys.integrity.reveal().length).toBe(0)
+      expect(sa.inboundKeys.encryption.reveal()).not.toEqual(sa.outboundKeys.encryption.reveal())
+    },
+  )
+
+  it('agrees on GCM with nobody unless its policy names it, and names what was offered', () => {
+    const gateway = new Gateway()
+    const offers = [{ cipher: 'aesgcm256', integrity: 'gcm' }] as const
+    const client = new Client(gateway, { ...windows10, quickOffers: offers })
+    expect(() => client.connect()).toThrow()
+    const failed = of(gateway.take(), 'event').flatMap(({ event }) => (event.kind === 'failed' ? [event] : []))
+    expect(failed[0]).toMatchObject({ phase: 2, cause: 'no-proposal-phase2' })
+    expect(failed[0]!.detail).toContain('ESP AESGCM256')
+  })
+
   it('connects without a NAT on port 500 with plain ESP', () => {
     const gateway = new Gateway()
     const client = new Client(gateway, { ...windows10, ...direct })

@@ -145,6 +145,9 @@ function cipher(name: string, key: string): Cipher | undefined {
   return undefined
 }
 
+/** AES-GCM by the hexadecimal digits of its key and salt. */
+const GCM: Readonly<Record<number, Cipher>> = { 40: 'aesgcm128', 56: 'aesgcm192', 72: 'aesgcm256' }
+
 /** The security associations in the output of `ip xfrm state`. */
 function parseStates(output: string): EspKey[] {
   return output
@@ -154,6 +157,12 @@ function parseStates(output: string): EspKey[] {
       const [, spi] = /spi 0x([0-9a-f]+)/.exec(text) ?? []
       const [, encryption, encryptionKey] = /enc (\S+) 0x([0-9a-f]+)/.exec(text) ?? []
       const [, integrity, integrityKey] = /auth\S* (\S+) 0x([0-9a-f]+)/.exec(text) ?? []
+      const [, aead, aeadKey] = /aead (\S+) 0x([0-9a-f]+) 128/.exec(text) ?? []
+      if (spi && aead && aeadKey) {
+        const whole = aead === 'rfc4106(gcm(aes))' ? GCM[aeadKey.length] : undefined
+        if (!whole) throw new Error(`the client's kernel protects with ${aead}`)
+        return [{ spi, encryption: whole, encryptionKey: aeadKey, integrity: 'gcm' as const, integrityKey: '' }]
+      }
       if (!spi || !encryption || !encryptionKey || !integrity || !integrityKey) return []
       const [ours, mac] = [cipher(encryption, encryptionKey), integrities[integrity]]
       if (!ours || !mac) throw new Error(`the client's kernel protects with ${encryption} and ${integrity}`)

@@ -24,6 +24,9 @@ export const libreswan: IkeDaemon = {
 /** Debian builds it without MODP 1024; with 3DES its MODP 2048 is what Windows XP SP2 offers first. */
 const group = (proposal: string) => proposal.replace('modp1024', 'modp2048')
 
+/** Its own name for what strongSwan calls aes128gcm16. */
+const phase2 = (proposal: string) => proposal.replace(/^aes(\d+)gcm16$/, 'aes_gcm$1-null')
+
 /** The guest puts its address and its certificate's nickname into it. */
 function connectionFile(settings: Settings): string {
   const { certificate, dpdSeconds, lifeSeconds, fragments } = settings
@@ -51,7 +54,7 @@ conn l2tp
   rightprotoport=17/1701
   leftupdown=/bin/true${own}${liveness}
   ike=${group(settings.ike)}
-  phase2alg=${settings.esp}
+  phase2alg=${phase2(settings.esp)}
   pfs=no
   keyingtries=1
   retransmit-timeout=20s

@@ -27,7 +27,7 @@ import { natInFrontScenarios } from './nat-in-front.ts'
 import { passwordScenarios } from './passwords.ts'
 import { pathScenarios } from './paths.ts'
 import { renewalScenarios } from './renewals.ts'
-import { aes128, type Settings, tripleDes } from './settings.ts'
+import { aes128, aesGcm128, type Settings, tripleDes } from './settings.ts'
 import { charonKeys } from './strongswan.ts'
 import { windowsDriverScenarios } from './windows-linux.ts'
 
@@ -39,6 +39,11 @@ async function natTripleDes(stage: Stage): Promise<string> {
 /** The same with AES. */
 async function natAes(stage: Stage): Promise<string> {
   return await visit(stage, stage.c1, aes128, 'aes128', true)
+}
+
+/** AES-GCM (RFC 4106) in IKEv1, by a client that offers nothing else. */
+async function natGcm(stage: Stage): Promise<string> {
+  return await visit(stage, stage.c1, aesGcm128, 'aesgcm128', true)
 }
 
 /** A client that no NAT hides: ESP is an IP protocol of its own. */
@@ -227,6 +232,7 @@ async function closedDoor(stage: Stage): Promise<string> {
 const basicScenarios: readonly Scenario[] = [
   { name: 'nat-3des', about: '3DES-SHA1 behind NAT, ESP in UDP 4500', play: natTripleDes },
   { name: 'nat-aes', about: 'AES128-SHA1 behind NAT', play: natAes },
+  { name: 'nat-gcm', about: 'AES128-GCM behind NAT', play: natGcm },
   { name: 'bare-3des', about: '3DES-SHA1 without NAT, ESP on IP protocol 50', play: bareTripleDes },
   {
     name: 'two-behind-one-nat',
@@ -255,7 +261,7 @@ const basicScenarios: readonly Scenario[] = [
 ]
 
 /** What libreswan plays as well: in every run, when it is named or `libreswan` is, and only when named. */
-const forLibreswan = new Set(['nat-aes', 'bare-3des', 'wrong-key', 'rekey', 'certificate'])
+const forLibreswan = new Set(['nat-aes', 'nat-gcm', 'bare-3des', 'wrong-key', 'rekey', 'certificate'])
 const forLibreswanApart = new Set([
   ...['nat-3des', 'two-behind-one-nat', 'reconnect', 'power-cut', 'main-mode-rekey', 'dead-peer', 'mschap-v2'],
   ...['long-messages', 'nat-in-front'],

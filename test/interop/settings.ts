@@ -46,6 +46,7 @@ export interface Settings {
 
 export const tripleDes = { ike: '3des-sha1-modp1024', esp: '3des-sha1' }
 export const aes128 = { ike: 'aes128-sha1-modp1024', esp: 'aes128-sha1' }
+export const aesGcm128 = { ike: aes128.ike, esp: 'aes128gcm16' }
 
 export const usualSettings: Omit<Settings, 'account'> = {
   ...tripleDes,

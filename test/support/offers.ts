@@ -41,6 +41,18 @@ const cipherNumbers = {
   aes192: [Phase1Encryption.Aes, 192],
   aes256: [Phase1Encryption.Aes, 256],
 } as const
+/** GCM's key lengths are those of AES. */
+const espBits = {
+  des: undefined,
+  '3des': undefined,
+  null: undefined,
+  aes128: 128,
+  aes192: 192,
+  aes256: 256,
+  aesgcm128: 128,
+  aesgcm192: 192,
+  aesgcm256: 256,
+} as const
 const hashNumbers = { md5: Phase1HashId.Md5, sha1: Phase1HashId.Sha1, sha256: Phase1HashId.Sha256, sha512: 6 } as const
 const espNumbers = {
   des: EspTransform.Des,
@@ -48,6 +60,9 @@ const espNumbers = {
   aes128: EspTransform.Aes,
   aes192: EspTransform.Aes,
   aes256: EspTransform.Aes,
+  aesgcm128: EspTransform.AesGcm16,
+  aesgcm192: EspTransform.AesGcm16,
+  aesgcm256: EspTransform.AesGcm16,
   null: EspTransform.Null,
 } as const
 const ahNumbers = { md5: 2, sha1: 3 } as const
@@ -91,12 +106,10 @@ export function espProposal(
   lifetimeSeconds = 3600,
   pfsGroup?: Group,
 ): Proposal {
-  const bits = offer.cipher === 'null' ? undefined : cipherNumbers[offer.cipher][1]
+  const bits = espBits[offer.cipher]
   const attributes = emitAttributes([
     ...lives(mode, lifetimeSeconds),
-    ...(offer.integrity === undefined
-      ? []
-      : [basic(Phase2Attribute.Authentication, integrityNumbers[offer.integrity])]),
+    ...integrityAttribute(offer),
     ...(bits === undefined ? [] : [basic(Phase2Attribute.KeyLength, bits)]),
     ...(pfsGroup === undefined ? [] : [basic(Phase2Attribute.Group, pfsGroup)]),
   ])
@@ -112,10 +125,9 @@ export function proposalOfMany(
   style: AttributeStyle,
 ): Proposal {
   const transforms = offers.map((offer, i) => {
-    const bits = offer.cipher === 'null' ? undefined : cipherNumbers[offer.cipher][1]
+    const bits = espBits[offer.cipher]
     const keyLength = bits === undefined ? [] : [basic(Phase2Attribute.KeyLength, bits)]
-    const integrity =
-      offer.integrity === undefined ? [] : [basic(Phase2Attribute.Authentication, integrityNumbers[offer.integrity])]
+    const integrity = integrityAttribute(offer)
     const lifeType = basic(Phase2Attribute.LifeType, LifeType.Seconds)
     const life =
       style === 'racoon' || lifetimeSeconds >= 0x10000
@@ -130,6 +142,13 @@ export function proposalOfMany(
     return { number: i + 1, id: espNumbers[offer.cipher], attributes: emitAttributes(attributes) }
   })
   return { number: 1, protocol: Protocol.Esp, spi, transforms }
+}
+
+/** None where there is no integrity, or where GCM is its own. */
+function integrityAttribute({ integrity }: EspOffer): Attribute[] {
+  return integrity === undefined || integrity === 'gcm'
+    ? []
+    : [basic(Phase2Attribute.Authentication, integrityNumbers[integrity])]
 }
 
 /** The AH half of a bundle: it bears the number of the ESP proposal that it goes with. */
@@ -180,8 +199,13 @@ export function readEsp(proposal: Proposal): { suite: Phase2Suite; udpEncapsulat
   const { id, attributes } = proposal.transforms[0]!
   const a = new Map(parseAttributes(attributes).map(x => [x.type, x.value]))
   const bits = a.get(Phase2Attribute.KeyLength)
-  const cipher = id === EspTransform.Des ? 'des' : id === EspTransform.TripleDes ? '3des' : (`aes${bits}` as 'aes128')
-  const names = Object.entries(integrityNumbers).find(([, n]) => n === a.get(Phase2Attribute.Authentication))!
+  const cipher = (Object.keys(espNumbers) as Phase2Suite['cipher'][]).find(
+    name => espNumbers[name] === id && espBits[name] === bits,
+  )!
+  const names =
+    id === EspTransform.AesGcm16
+      ? ['gcm']
+      : Object.entries(integrityNumbers).find(([, n]) => n === a.get(Phase2Attribute.Authentication))!
   const mode = a.get(Phase2Attribute.EncapsulationMode)
   return {
     suite: { cipher, integrity: names[0] as Phase2Suite['integrity'] },

@@ -71,7 +71,8 @@ create ipsec saspecification=1 key=isakmp protocol=esp encalg=aes256 hashalg=sha
 create ipsec saspecification=2 key=isakmp protocol=esp encalg=aes128 hashalg=sha mode=transport
 create ipsec saspecification=3 key=isakmp protocol=esp encalg=3desouter hashalg=sha mode=transport
 create ipsec saspecification=4 key=isakmp protocol=esp encalg=3desouter hashalg=md5 mode=transport
-create ipsec bundle=1 key=isakmp string="1 or 2 or 3 or 4"
+create ipsec saspecification=5 key=isakmp protocol=esp encalg=aesgcm128 mode=transport
+create ipsec bundle=1 key=isakmp string="1 or 2 or 3 or 4 or 5"
 create ipsec policy="isakmp" int=eth0 action=permit lport=500
 create ipsec policy="isakmp_float" int=eth0 action=permit lport=4500
 create ipsec policy="all_roaming" int=eth0 action=ipsec key=isakmp bundlespecification=1 isakmppolicy="roaming1" peer=any

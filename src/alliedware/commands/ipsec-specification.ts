@@ -8,11 +8,23 @@ import { bundleString } from './bundle.ts'
 export const specificationId = number(0, 255)
 export const keyManagement = oneOf('ISakmp', 'MAnual')
 
-/** What both algorithms are called is the router's; SHA256 is ours. 3DESOUTER is the 3DES of RFC 2451. */
+/** What both algorithms are called is the router's; SHA256 and AESGCM are ours. 3DESOUTER is the 3DES of RFC 2451. */
 const specificationParameters = {
   KEYmanagement: keyManagement,
   PROTocol: oneOf('AH', 'COmp', 'ESp'),
-  ENCalg: oneOf('DES', '3DESOuter', '3DES2key', '3DESInner', 'AES128', 'AES192', 'AES256', 'NULl'),
+  ENCalg: oneOf(
+    'DES',
+    '3DESOuter',
+    '3DES2key',
+    '3DESInner',
+    'AES128',
+    'AES192',
+    'AES256',
+    'AESGCM128',
+    'AESGCM192',
+    'AESGCM256',
+    'NULl',
+  ),
   HAShalg: oneOf('SHa', 'MD5', 'SHA256', 'DESmac', 'NULl'),
   MODe: oneOf('TRansport', 'TUnnel'),
   ANTIreplayenabled: bool,
