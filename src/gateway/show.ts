@@ -15,8 +15,8 @@ import type {
   SessionState,
   UserState,
 } from '../alliedware/show/state.ts'
-import { suiteName } from '../esp/suites.ts'
 import { formatRange } from '../alliedware/value.ts'
+import { suiteName } from '../esp/suites.ts'
 import { ipsecComment } from '../firewall/nft-ipsec.ts'
 import { formatEndpoint, formatIpv4 } from '../packet/ip.ts'
 import type { Control } from './control.ts'
