@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <ctime>
 
 #include "napi.h"
 
@@ -79,6 +80,13 @@ napi_value Wait(napi_env env, napi_callback_info info) {
   uint32_t mask = 0;
   for (int i = 0; i < ready; i++) mask |= 1u << events[i].data.u32;
   return MakeU32(env, mask);
+}
+
+// As process.hrtime counts, in whole milliseconds.
+napi_value Now(napi_env env, napi_callback_info) {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return MakeDouble(env, static_cast<double>(now.tv_sec) * 1000 + static_cast<double>(now.tv_nsec / 1'000'000));
 }
 
 // A descriptor watched by a thread's event loop. It lives until both the loop (handle closed) and JavaScript
@@ -213,7 +221,7 @@ napi_value Unwatch(napi_env env, napi_callback_info info) {
 
 napi_status RegisterPoll(napi_env env, napi_value exports) {
   return Define(env, exports,
-                {{"poller", MakePoller}, {"wait", Wait}, {"watch", Watch}, {"unwatch", Unwatch}});
+                {{"poller", MakePoller}, {"wait", Wait}, {"now", Now}, {"watch", Watch}, {"unwatch", Unwatch}});
 }
 
 }  // namespace floatgate

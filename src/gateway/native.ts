@@ -82,6 +82,8 @@ export interface Native {
   poller(fds: number[]): NativePoller
   /** Blocks this thread up to `milliseconds` (-1: for ever). Answers a bit mask: bit i is set when fds[i] is readable. */
   wait(poller: NativePoller, milliseconds: number): number
+  /** The monotonic clock in whole milliseconds, as process.hrtime has it, without the garbage that a bigint is. */
+  now(): number
   /** Calls back in this thread's event loop whenever fd is readable (level-triggered), until unwatch. */
   watch(fd: number, readable: () => void): NativeWatcher
   unwatch(watcher: NativeWatcher): void

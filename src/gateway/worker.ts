@@ -117,7 +117,7 @@ function fill(bytes: Uint8Array): void {
 }
 
 function clock(): Millis {
-  return Number(process.hrtime.bigint() / 1_000_000n)
+  return loadNative().now()
 }
 
 if (parentPort) run(workerData as WorkerStart, parentPort)

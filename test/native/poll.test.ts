@@ -12,6 +12,17 @@ const fds = new Descriptors()
 afterEach(() => fds.closeAll())
 const eventFd = () => fds.keep(native.eventFd())
 
+describe('the clock', () => {
+  it('is that of process.hrtime, in whole milliseconds', () => {
+    const millis = () => Number(process.hrtime.bigint() / 1_000_000n)
+    const before = millis()
+    const now = native.now()
+    expect(now).toBeGreaterThanOrEqual(before)
+    expect(now).toBeLessThanOrEqual(millis())
+    expect(Number.isInteger(now)).toBe(true)
+  })
+})
+
 describe('a poller', () => {
   it('answers which descriptors are readable', () => {
     const events = [eventFd(), eventFd(), eventFd()]

@@ -1,0 +1,343 @@
+/**
+ * What the data path leaves to the garbage collector: packets of both ways through one worker's whole Forwarder around the
+ * native engine, with a policy that tracks and translates them, in batches of 64 and of one. Then the same while SAs are
+ * renewed, which makes garbage: how long the collector then stops the thread. It fails where the heap grows with
+ * the packets, or where they leave garbage.
+ *
+ * `--packets=N` (ten million otherwise); `--days=N`: for how long the host's clock has been counting, 1 otherwise. From 25 on
+ * its milliseconds are more than a small integer holds, and each batch leaves a number behind.
+ */
+
+import { PerformanceObserver } from 'node:perf_hooks'
+import type { Engine } from '../src/esp/engine.ts'
+import type { Suite } from '../src/esp/sa.ts'
+import { FIREWALL_DEFAULTS, type FirewallPolicy } from '../src/firewall/policy.ts'
+import { buildRuleset } from '../src/firewall/ruleset.ts'
+import { Forwarder, type Wires } from '../src/gateway/forwarder.ts'
+import { loadNative } from '../src/gateway/native.ts'
+import { NativeEngine } from '../src/gateway/native-engine.ts'
+import { NativeSegments } from '../src/gateway/native-segments.ts'
+import { Stats } from '../src/gateway/stats.ts'
+import { decapsulate as decapsulateL2tp } from '../src/l2tp/decapsulate.ts'
+import { encapsulate as encapsulateL2tp } from '../src/l2tp/encapsulate.ts'
+import { L2tpTable } from '../src/l2tp/table.ts'
+import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
+import { Secret } from '../src/packet/bytes.ts'
+import { emitIpv4, emitUdp, ipv4, TcpFlag } from '../src/packet/ip.ts'
+import { Verdict } from '../src/packet/verdict.ts'
+import { decapsulate as decapsulatePpp } from '../src/ppp/decapsulate.ts'
+import { encapsulate as encapsulatePpp } from '../src/ppp/encapsulate.ts'
+import { PppTable } from '../src/ppp/table.ts'
+import { tcpPacket } from '../test/support/segments.ts'
+import { note } from './rows.ts'
+
+const option = (name: string) => process.argv.find(a => a.startsWith(`--${name}=`))?.slice(name.length + 3)
+const wanted = Number(option('packets') ?? 10_000_000)
+const days = Number(option('days') ?? 1)
+/** The compiler's own leavings come first. */
+const WARM_UP = 1_000_000
+/** Turns between two looks at the heap: a look allocates, and lets the observer be told. */
+const SAMPLE = 500
+/** Bytes of garbage a packet that are the compiler's, who now and then looks at a function again. */
+const TOLERATED = 0.1
+/** Turns from one renewal of an SA to the next: more than a hundred a second. */
+const RENEWAL = 8
+
+const SESSIONS = 50
+/** Of each session, half of them TCP. */
+const FLOWS = 20
+const SERVER = ipv4('203.0.113.1')
+const GLOBAL = ipv4('203.0.113.8')
+const CLIENT = ipv4('100.64.0.1')
+const INNER = ipv4('10.9.0.1')
+const FAR = ipv4('198.51.100.1')
+const MASK = ipv4('255.255.255.0')
+const SUITE: Suite = { cipher: 'aes128', integrity: 'sha1' }
+const IN = 0x1000
+const OUT = 0x1000
+
+const POLICY: FirewallPolicy = {
+  ...FIREWALL_DEFAULTS,
+  name: 'main',
+  interfaces: [
+    { name: 'dyn-all', type: 'private', method: 'dynamic' },
+    { name: 'eth0', type: 'public', method: 'dynamic' },
+  ],
+  dynamics: [{ name: 'all', users: [], any: true, none: false }],
+  rules: [],
+  nats: [
+    {
+      kind: 'enhanced',
+      interface: 'dyn-all',
+      ip: undefined,
+      globalInterface: 'eth0',
+      globalIp: { first: GLOBAL, last: GLOBAL },
+    },
+  ],
+}
+
+/** Installs one direction's SA at both ends. The engines wipe the keys that they are given. */
+function install(sender: Engine, receiver: Engine, spi: number, peer: number): void {
+  const keys = () => ({
+    encryption: new Secret(new Uint8Array(16).fill(spi)),
+    integrity: new Secret(new Uint8Array(20).fill(spi)),
+  })
+  const common = { spi, peer, suite: SUITE, limits: { softBytes: 0, hardBytes: 0 } }
+  sender.installOutbound({ ...common, keys: keys() })
+  receiver.installInbound({ ...common, keys: keys(), replayWindow: 64 })
+}
+
+function ids(n: number, near: boolean) {
+  const [gateway, client] = [
+    { tunnel: 1, session: 2 },
+    { tunnel: 3, session: 4 },
+  ]
+  const [own, other] = near ? [gateway, client] : [client, gateway]
+  return {
+    session: n,
+    peer: n,
+    localTunnelId: own!.tunnel,
+    localSessionId: own!.session,
+    remoteTunnelId: other!.tunnel,
+    remoteSessionId: other!.session,
+    remotePort: 1701,
+    localPort: 1701,
+    template: 0,
+    hostName: '',
+    sequencing: false,
+  }
+}
+
+/** The packets of one session's flow, as its client sends them. */
+function packetOf(session: number, flow: number): Uint8Array {
+  const source = INNER + session
+  const ends = { source, destination: FAR + flow, sourcePort: 1024 + flow, destinationPort: 443 }
+  if (flow % 2 === 1) return tcpPacket({ ...ends, sequence: 1, flags: TcpFlag.Syn, payload: new Uint8Array(0) })
+  const payload = emitUdp(ends.sourcePort, ends.destinationPort, new Uint8Array(64))
+  return emitIpv4({ source, destination: ends.destination, protocol: 17, payload })
+}
+
+/** All clients and all that is behind the gateway, in one: whatever comes out for the world goes back as its answer. */
+class World implements Wires {
+  readonly segments: NativeSegments
+  up = 0
+  down = 0
+  lost = 0
+  private readonly native = loadNative()
+  private readonly engine = new NativeEngine(this.native)
+  private readonly client = new NativeEngine(this.native)
+  private readonly forwarder: Forwarder
+  private readonly l2tp = new L2tpTable()
+  private readonly ppp = new PppTable()
+  private readonly answers = new Batch()
+  private readonly packets: Uint8Array[] = []
+  private next = 0
+  private batches = 0
+
+  constructor() {
+    this.segments = new NativeSegments(this.native, this.engine)
+    this.forwarder = new Forwarder({ worker: 0, engine: this.engine, wires: this, stats: Stats.forWorkers(1), seed: 1 })
+    const interfaces = [{ name: 'eth0', address: SERVER, mask: MASK }]
+    const ruleset = buildRuleset({ enabled: true, policies: [POLICY] }, { interfaces })
+    this.forwarder.obey({ kind: 'setRuleset', ruleset }, 1)
+    for (let n = 1; n <= SESSIONS; n++) {
+      install(this.client, this.engine, IN + n, n)
+      install(this.engine, this.client, OUT + n, n)
+      this.engine.setPath({ peer: n, local: SERVER, remote: CLIENT + n, port: 4500 })
+      this.client.setPath({ peer: n, local: CLIENT + n, remote: SERVER, port: 4500 })
+      this.l2tp.install(ids(n, false))
+      this.ppp.set(n, { up: true, compressAddress: false, compressProtocol: false })
+      this.forwarder.obey({ kind: 'installSession', ids: ids(n, true) }, 1)
+      const row = { session: n, peer: n, address: INNER + n, user: `u${n}`, mtu: 1400 }
+      this.forwarder.obey({ kind: 'networkUp', row, compressAddress: false, compressProtocol: false }, 1)
+    }
+    for (let flow = 0; flow < FLOWS; flow++) {
+      for (let n = 1; n <= SESSIONS; n++) this.packets.push(packetOf(n, flow))
+    }
+  }
+
+  get passed(): number {
+    return this.up + this.down
+  }
+
+  /** One turn of the worker: what clients send, and what the world answers. */
+  turn(clock: () => number): void {
+    this.forwarder.fromPublic(false, clock)
+  }
+
+  /** Control gives a session new SAs, and takes the old ones away. */
+  renew(n: number, times: number): void {
+    const old = IN + n + (times << 16)
+    const spi = IN + n + ((times + 1) << 16)
+    install(this.client, this.engine, spi, n)
+    install(this.engine, this.client, spi, n)
+    for (const engine of [this.engine, this.client]) {
+      engine.removeInbound(old)
+      engine.removeOutbound(n, old)
+    }
+  }
+
+  /** The connections are open now: from here on their segments carry data. */
+  opened(): void {
+    for (const p of this.packets) if (p[9] === 6) p[33] = TcpFlag.Ack
+  }
+
+  receive(batch: Batch): number {
+    batch.clear()
+    // One call of fromPublic: seven full batches, or one packet, behind which there is nothing.
+    this.batches = (this.batches + 1) % 9
+    const size = this.batches < 8 ? BATCH_CAPACITY : 1
+    if (this.batches === 7) return 0
+    for (let k = 0; k < size; k++) {
+      const at = this.next++ % this.packets.length
+      const i = batch.push(this.packets[at]!)
+      batch.session[i] = 1 + (at % SESSIONS)
+    }
+    encapsulatePpp(batch, this.ppp)
+    encapsulateL2tp(batch, this.l2tp)
+    this.client.seal(batch)
+    for (let i = 0; i < batch.count; i++) {
+      batch.address[i] = CLIENT + batch.peer[i]!
+      batch.local[i] = SERVER
+    }
+    return batch.count
+  }
+
+  /** Answers each packet at once, from its far end. */
+  writeTun(batch: Batch): number {
+    const { answers } = this
+    answers.clear()
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] !== Verdict.Forward) {
+        this.lost++
+        continue
+      }
+      const row = answers.add(batch.length[i]!)
+      this.segments.copy(batch, i, 0, 0, answers, row, 1)
+      const to = answers.offset[row]!
+      swap(answers.bytes, to + 12, to + 16, 4)
+      swap(answers.bytes, to + 20, to + 22, 2)
+    }
+    this.up += answers.count
+    if (answers.count > 0) this.forwarder.fromTun(clock)
+    return answers.count
+  }
+
+  readTun(batch: Batch): number {
+    const { answers } = this
+    batch.clear()
+    for (let i = 0; i < answers.count; i++) {
+      this.segments.copy(answers, i, 0, 0, batch, batch.add(answers.length[i]!), 1)
+    }
+    answers.clear()
+    return batch.count
+  }
+
+  /** To the client, who opens and reads it. */
+  send(batch: Batch): number {
+    const { count } = batch
+    for (let i = 0; i < count; i++) {
+      if (batch.verdict[i] !== Verdict.Forward) this.lost++
+      batch.address[i] = SERVER
+      batch.local[i] = CLIENT + batch.peer[i]!
+      batch.port[i] = 4500
+    }
+    this.client.open(batch)
+    decapsulateL2tp(batch, this.l2tp)
+    decapsulatePpp(batch, this.ppp)
+    for (let i = 0; i < count; i++) if (batch.verdict[i] === Verdict.Forward) this.down++
+    return count
+  }
+
+  tell(): void {}
+}
+
+function swap(bytes: Uint8Array, a: number, b: number, length: number): void {
+  for (let k = 0; k < length; k++) {
+    const byte = bytes[a + k]!
+    bytes[a + k] = bytes[b + k]!
+    bytes[b + k] = byte
+  }
+}
+
+const pauses: number[] = []
+const observer = new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) pauses.push(entry.duration)
+})
+observer.observe({ entryTypes: ['gc'] })
+
+const collect = (globalThis as { gc?: () => void }).gc
+if (collect === undefined) throw new Error('node --expose-gc is needed')
+
+const native = loadNative()
+const world = new World()
+let millis = days * 86_400_000
+// As a worker does: the clock is asked once a batch.
+const clock = () => {
+  millis += native.now() > 0 ? 1 : 0
+  return millis
+}
+
+/** So many packets both ways, `other` after each turn. Answers bytes of garbage, and the collector's pauses in order. */
+async function run(packets: number, other: (turn: number) => void) {
+  await new Promise(resolve => setTimeout(resolve, 50))
+  pauses.length = 0
+  const end = world.passed + packets
+  let garbage = 0
+  let last = process.memoryUsage().heapUsed
+  for (let turn = 1; world.passed < end; turn++) {
+    world.turn(clock)
+    other(turn)
+    if (turn % SAMPLE !== 0) continue
+    garbage += Math.max(0, process.memoryUsage().heapUsed - last)
+    // The observer is told between turns alone.
+    await new Promise(resolve => setImmediate(resolve))
+    last = process.memoryUsage().heapUsed
+  }
+  await new Promise(resolve => setTimeout(resolve, 50))
+  return { garbage, pauses: [...pauses].sort((a, b) => a - b) }
+}
+
+const kilobytes = (bytes: number) => `${(bytes / 1024).toFixed(0)} kB`
+function fail(why: string): void {
+  console.log(why)
+  process.exitCode = 1
+}
+
+await run(WARM_UP / 10, () => undefined)
+world.opened()
+await run(WARM_UP, () => undefined)
+collect()
+const before = process.memoryUsage()
+const [start, lost, began] = [world.passed, world.lost, performance.now()]
+const { garbage, pauses: none } = await run(wanted, () => undefined)
+const seconds = (performance.now() - began) / 1000
+const packets = world.passed - start
+collect()
+const after = process.memoryUsage()
+console.log(
+  `${packets} packets both ways in ${seconds.toFixed(1)} s, ${world.lost - lost} lost; ${SESSIONS * FLOWS} translated flows`,
+)
+console.log(`heap after collection: ${kilobytes(before.heapUsed)} before, ${kilobytes(after.heapUsed)} after`)
+console.log(`outside the heap: ${kilobytes(before.external)} before, ${kilobytes(after.external)} after`)
+console.log(
+  `garbage: ${kilobytes(garbage)}, ${(garbage / packets).toFixed(4)} bytes a packet; collections: ${none.length}`,
+)
+note({ what: 'garbage of the data path', value: garbage / packets, unit: 'bytes/packet' })
+note({ what: 'heap grown by all packets', value: (after.heapUsed - before.heapUsed) / 1024, unit: 'kB' })
+if (world.lost > lost) fail('packets were lost')
+if (garbage > packets * TOLERATED) fail('the data path leaves garbage behind its packets')
+if (after.heapUsed - before.heapUsed > packets * TOLERATED) fail('the heap grows with the packets')
+
+let renewals = 0
+const churned = await run(wanted, turn => {
+  if (turn % RENEWAL === 0) world.renew(1 + (renewals % SESSIONS), Math.floor(renewals++ / SESSIONS))
+})
+const quantile = (q: number) =>
+  churned.pauses[Math.min(churned.pauses.length - 1, Math.floor(q * churned.pauses.length))]
+const [p50 = 0, p999 = 0] = [quantile(0.5), quantile(0.999)]
+console.log(
+  `${renewals} renewals among as many packets: ${kilobytes(churned.garbage)} of garbage, ${churned.pauses.length} collections, ` +
+    `pauses p50 ${p50.toFixed(2)} ms, p99.9 ${p999.toFixed(2)} ms (what else runs on the machine included)`,
+)
+note({ what: 'pause of the collector in the data path, p99.9', value: p999, unit: 'ms' })
