@@ -291,6 +291,7 @@ function connect(
   track(flows, row, false, bytes, h, ruleset, policy, now)
   if (translated && p.fromClient && ruleset.ftp[policy] !== 0 && h.destinationPort === FTP_PORT) refuseSack(bytes, h)
   tables.opened = true
+  tables.decidedBy = number
   h.bytes = bytes
   tables.events.record(h, p, true, number, DropReason.None, now)
   if (translated) {

@@ -44,7 +44,9 @@ export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): voi
   fetchSessions(batch, tables)
   for (let i = 0; i < batch.count; i++) {
     if (batch.verdict[i] !== Verdict.Forward) continue
+    if (tables.trace.on) tables.trace.look(batch, i)
     const reason = receive(batch, i, tables, now)
+    if (tables.trace.on) tables.trace.record(tables, tables.inward, reason, now)
     if (reason === DropReason.Policy && isForDhcpServer(tables.headers)) {
       tables.decidedBy = 0
       punt(batch, i, PuntReason.Dhcp)
@@ -72,7 +74,9 @@ export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): vo
       drop(batch, i, DropReason.BadIp)
       continue
     }
+    if (tables.trace.on) tables.trace.look(batch, i)
     const reason = deliver(batch, i, tables, now)
+    if (tables.trace.on) tables.trace.record(tables, tables.outward, reason, now)
     // What a session sent was looked at when it came.
     if (isOfInterest(tables, reason))
       note(batch.bytes, tables, tables.outward, tables.outward.sender === 0, reason, now)
@@ -104,7 +108,7 @@ function fetchDestinations(batch: Batch, tables: FirewallTables): void {
 
 function fetchSession(tables: FirewallTables, session: number): number {
   const { sessions, untracked } = tables
-  return sessions.address[session]! + sessions.zone[session]! + sessions.mtu[session]! + untracked.fetch(session)
+  return sessions.address[session]! + sessions.zone[session]! + sessions.mtu[session]! + untracked.glance(session)
 }
 
 /** Whether it is refused, opens something, or is a ping: the rest costs no more time. */

@@ -104,6 +104,8 @@ export class Headers {
     this.totalLength = length
     this.source = 0
     this.destination = 0
+    this.originalDestination = 0
+    this.originalPort = 0
     this.protocol = 0
     this.sourcePort = 0
     this.destinationPort = 0

@@ -17,6 +17,7 @@ import { type LimitReport, Limits } from './limits.ts'
 import type { PolicyCount } from './report.ts'
 import { closedRuleset, type Ruleset, zoneOfUser } from './ruleset.ts'
 import { type SessionRow, SessionTable } from './sessions.ts'
+import { FirewallTrace } from './trace.ts'
 import { Untracked } from './untracked.ts'
 
 export class FirewallTables {
@@ -28,6 +29,7 @@ export class FirewallTables {
   readonly ftp = new FtpExpectations()
   readonly limits: Limits
   readonly accounting = new Accounting()
+  readonly trace = new FirewallTrace()
   /**
    * IP packets that filterOut made for the senders of what it dropped: write its `count` rows to the TUN device after
    * each call. The next call empties it.
@@ -114,6 +116,7 @@ export class FirewallTables {
     const counted = this.policyCounts()
     const refused = this.limits.report(this.policyNames)
     this.current = ruleset
+    this.trace.use(ruleset)
     this.fragments.allow(ruleset.firewall.maxFragments ?? MOST_FRAGMENTS)
     this.counts = Float64Array.from(
       ruleset.firewall.policies.flatMap(p => countsOf(counted.find(c => c.policy === p.name))),
@@ -134,6 +137,11 @@ export class FirewallTables {
     this.limits.keepRefusals(refused, this.policyNames)
     this.flows.observer = this.limits.active || ruleset.accounting.includes(1) ? this.ends : undefined
     if (this.limits.active) this.ends.recount()
+  }
+
+  /** Whether control is to be told of something. */
+  get hasNews(): boolean {
+    return this.events.waiting > 0 || this.accounting.waiting > 0 || this.trace.waiting > 0
   }
 
   /** By their indices in the ruleset. */

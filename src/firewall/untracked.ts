@@ -10,7 +10,7 @@ export class Untracked {
   private readonly seen = new Int32Array(MAX_SESSIONS * WAYS)
 
   /** Looks at what is remembered of a session, and at nothing in it; for filter.ts. */
-  fetch(session: number): number {
+  glance(session: number): number {
     return this.seen[session * WAYS]!
   }
 

@@ -107,6 +107,7 @@ export class Control {
     this.rules = new RulesNow(world)
     this.steering = new NatSteering(world.data)
     this.debug = new Debug(clock, world.wall)
+    this.debug.changed = () => this.firewall.debugChanged()
     this.captures = new Captures(this)
     this.admissions = new Admissions({
       residents: this.residents,
@@ -230,7 +231,7 @@ export class Control {
       case 'mirrored':
         return this.captures.mirrored(m.packets)
       case 'firewall':
-        return this.firewall.heard(m.news)
+        return this.firewall.heard(worker, m.news)
       case 'bug':
         return this.bug(m.text, `worker ${worker}`)
       case 'stopped':

@@ -23,6 +23,7 @@ const MEANINGS: Readonly<Record<DebugModule, Readonly<Record<string, readonly st
   ipsec: { filter: [] },
   l2tp: { pkt: ['packet'] },
   ppp: { demand: [], utilisation: [] },
+  firewall: { pkt: ['packet'], http: [], proxy: [], smtp: [] },
 }
 
 /** Undefined where the command is another. */
@@ -92,11 +93,13 @@ function objectOf(w: DebugWorld, { object, value, verb }: Command): string | Adm
   const exists = (() => {
     if (object[0] === 'ipsec')
       return configuration.ipsec.policies.some(p => p.name.toLowerCase() === value.toLowerCase())
+    if (object[0] === 'firewall')
+      return configuration.firewall.policies.some(p => p.name.toLowerCase() === value.toLowerCase())
     if (object[1] === 'template') return configuration.pppTemplates.some(t => t.template === Number(value))
     return [...sessions.all.values()].some(s => s.name === `ppp${value}`)
   })()
   if (!exists && verb === 'enable') return refusal(`${object.join(' ')} "${value}" does not exist`)
-  if (object[0] === 'ipsec') return value
+  if (object[0] === 'ipsec' || object[0] === 'firewall') return value
   return object[1] === 'template' ? `template ${value}` : `ppp${value}`
 }
 

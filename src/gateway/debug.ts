@@ -11,6 +11,7 @@ export const DEBUG_MODES = {
   ipsec: ['trace', 'packet'],
   l2tp: ['state', 'packet'],
   ppp: ['lcp', 'auth', 'ncp', 'pkt'],
+  firewall: ['process', 'packet', 'limitrule'],
 } as const
 export type DebugModule = keyof typeof DEBUG_MODES
 export type DebugMode<M extends DebugModule> = (typeof DEBUG_MODES)[M][number]
@@ -61,6 +62,8 @@ const RING = 500
 const MOST = 32
 
 export class Debug {
+  /** Somebody began to listen, or ceased. */
+  changed: () => void = () => undefined
   private entries: Entry[] = []
   private readonly ring: string[] = []
   private readonly clock: Clock
@@ -94,6 +97,7 @@ export class Debug {
     }
     this.entries.push(entry)
     if (this.entries.length > MOST) this.end(this.entries[0]!)
+    this.changed()
     return () => this.end(entry)
   }
 
@@ -108,6 +112,7 @@ export class Debug {
       this.end(e)
       if (left.length > 0) this.entries.push({ ...e, request: { ...e.request, modes: left }, cancelNotice: undefined })
     }
+    this.changed()
     return hit.length > 0
   }
 
@@ -180,6 +185,7 @@ export class Debug {
   private end(e: Entry): void {
     e.cancelNotice?.()
     this.entries = this.entries.filter(other => other !== e)
+    this.changed()
   }
 
   private stamped(module: DebugModule, lines: readonly string[]): string {

@@ -7,6 +7,7 @@ import { headerText, logged, placeText, protocolName, reasonText } from '../fire
 import type { FirewallEvent } from '../firewall/events.ts'
 import type { FirewallReport, FlowFilter } from '../firewall/report.ts'
 import type { Control } from './control.ts'
+import { sayMissed, sayTraced, traceOrders } from './debug-firewall.ts'
 import { FirewallAccounts } from './firewall-accounts.ts'
 import type { FirewallNews, FirewallQuestion } from './firewall-messages.ts'
 import { Severity } from './log.ts'
@@ -34,7 +35,7 @@ export class FirewallMonitor {
   /** Tells managers on their terminals; whoever has terminals puts something here. */
   announce: (text: string) => void = () => undefined
   readonly accounts = new FirewallAccounts()
-  private readonly control: Pick<Control, 'world' | 'configuration' | 'sessions'>
+  private readonly control: Pick<Control, 'world' | 'configuration' | 'sessions' | 'debug'>
   /** By what makes two events the same, the latest last. */
   private readonly kept: Readonly<Record<Action, Map<string, KeptEvent>>> = {
     allow: new Map(),
@@ -43,6 +44,7 @@ export class FirewallMonitor {
   }
   private readonly questions = new Map<number, Question>()
   private asked = 0
+  private traceWanted = '[]'
 
   constructor(control: FirewallMonitor['control']) {
     this.control = control
@@ -50,6 +52,7 @@ export class FirewallMonitor {
 
   heard(worker: number, news: FirewallNews): void {
     if (news.what === 'events') for (const e of news.events) this.event(e)
+    else if (news.what === 'traced') this.traced(news)
     else if (news.what === 'finished') this.accounts.take(worker, news, this.control.world)
     else this.questions.get(news.id)?.got(news)
   }
@@ -57,6 +60,31 @@ export class FirewallMonitor {
   /** Events of one action, the oldest first. */
   events(action: Action): KeptEvent[] {
     return [...this.kept[action].values()]
+  }
+
+  /** Somebody began to debug, or ceased: the workers tell what is wanted now. */
+  debugChanged(): void {
+    const orders = traceOrders(this.control.debug)
+    if (JSON.stringify(orders) === this.traceWanted) return
+    this.traceWanted = JSON.stringify(orders)
+    const { workers } = this.control.world.data
+    for (let w = 0; w < workers; w++) void this.ask(w, id => ({ id, what: 'trace', orders }))
+  }
+
+  private traced({ packets, missed }: Extract<FirewallNews, { what: 'traced' }>): void {
+    const { debug, configuration } = this.control
+    for (const p of packets) sayTraced(debug, p, this.userOf(p.session))
+    if (missed === 0) return
+    sayMissed(
+      debug,
+      missed,
+      configuration.firewall.policies.map(p => p.name),
+    )
+  }
+
+  private userOf(session: number): string {
+    const admission = this.control.sessions.all.get(session)?.admission
+    return admission?.kind === 'accepted' ? admission.user : ''
   }
 
   /** Waits until the workers have told of all connections that are over. */
@@ -99,9 +127,8 @@ export class FirewallMonitor {
   }
 
   private event(e: FirewallEvent): void {
-    const { world, sessions } = this.control
-    const admission = sessions.all.get(e.session)?.admission
-    const user = admission?.kind === 'accepted' ? admission.user : ''
+    const { world } = this.control
+    const user = this.userOf(e.session)
     const time = new Date(world.wall().getTime() - Math.max(0, world.clock.now() - e.at)).toISOString()
     this.keep({ ...e, time, user })
     this.log(e, user)

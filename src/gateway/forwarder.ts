@@ -255,8 +255,7 @@ export class Forwarder {
   }
 
   private firewallEvents(): void {
-    const { events, accounting } = this.firewall
-    if (events.waiting === 0 && accounting.waiting === 0) return
+    if (!this.firewall.hasNews) return
     for (const news of waitingNews(this.firewall)) this.wires.tell({ kind: 'firewall', news })
   }
 

@@ -34,6 +34,17 @@ const debugging: readonly CommandEntry[] = ['enable', 'disable'].flatMap(verb =>
   }),
   operate({
     verb,
+    path: 'FIREwall POLIcy=',
+    of: policyName,
+    parameters: {
+      DEBug: optional(listOf('ALL', 'HTTP', 'LIMitrule', 'PACket', 'PKT', 'PROCess', 'PROXy', 'SMTp')),
+      ...(verb === 'enable' && limits),
+    },
+    needs: ['debug'],
+    selector: 'debug',
+  }),
+  operate({
+    verb,
     path: 'L2TP',
     parameters: { DEBug: optional(listOf('ALL', 'PACket', 'PKT', 'STAte')), ...(verb === 'enable' && limits) },
     needs: ['debug'],
