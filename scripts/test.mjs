@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { debian, onPath, root, setup } from './setup.mjs'
+import { unpack } from './unpack.mjs'
 
 setup()
 if (process.getuid() === 0 && onPath('apt-get')) {
@@ -12,6 +13,7 @@ if (process.getuid() === 0 && onPath('apt-get')) {
     { package: 'tshark', shows: () => onPath('tshark') },
     { package: 'iputils-ping', shows: () => onPath('ping') },
   ])
+  if (!onPath('sshd')) unpack('sshd', ['openssh-server', 'libwrap0'], 'usr/sbin/sshd')
 }
 
 const only = process.argv.slice(2)
