@@ -81,6 +81,23 @@ export function debian(wanted) {
   run('apt-get', args, { env })
 }
 
+/** Installs Debian packages that one can do without, as root on Debian; says where they cannot be had. */
+export function wished(wanted) {
+  const missing = wanted.filter(w => !w.shows()).map(w => w.package)
+  if (missing.length === 0) return
+  say(`installing Debian packages: ${missing.join(' ')}`)
+  const install = () =>
+    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', ...missing], {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      encoding: 'utf8',
+    })
+  if (install().status === 0) return
+  spawnSync('apt-get', ['update'], { encoding: 'utf8' })
+  const second = install()
+  if (second.status !== 0)
+    say(`not to be had: ${missing.join(' ')}: ${(second.stderr ?? '').trim().split('\n').at(-1)}`)
+}
+
 /** A digest of the named files and folders, by their contents. */
 function digest(paths) {
   const hash = createHash('sha256')

@@ -1,10 +1,10 @@
 // `npm test`: sets everything up, then formatter and linter, types and every test; ends with `N passed, N failed`.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { debian, onPath, root, setup } from './setup.mjs'
+import { debian, onPath, root, setup, wished } from './setup.mjs'
 import { unpack } from './unpack.mjs'
 
 setup()
@@ -12,6 +12,11 @@ if (process.getuid() === 0 && onPath('apt-get')) {
   debian([
     { package: 'tshark', shows: () => onPath('tshark') },
     { package: 'iputils-ping', shows: () => onPath('ping') },
+  ])
+  // For the tests of native code, which say so where these are not to be had.
+  wished([
+    { package: 'valgrind', shows: () => onPath('valgrind') },
+    { package: 'libssl-dev', shows: () => existsSync('/usr/include/openssl/evp.h') },
   ])
   if (!onPath('sshd')) unpack('sshd', ['openssh-server', 'libwrap0'], 'usr/sbin/sshd')
 }

@@ -4,32 +4,18 @@
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lacking, toolchain } from '../support/toolchain.ts'
 import { native } from './support.ts'
 
 const sources = fileURLToPath(new URL('../../native/', import.meta.url))
 const flags = ['-std=c++20', '-O2', '-fno-exceptions', '-fno-rtti']
 
-function has(program: string): boolean {
-  return spawnSync(program, ['--version']).error === undefined
-}
-
-/** Why a test cannot run here, printed; empty where it can. */
-function lacking(...needs: [what: string, there: boolean][]): string {
-  const missing = needs.filter(([, there]) => !there).map(([what]) => what)
-  if (missing.length > 0) console.warn(`skipped, for want of ${missing.join(' and ')}`)
-  return missing.join(' and ')
-}
-
-const compiler: [string, boolean] = ['g++', has('g++')]
-const openssl: [string, boolean] = ['libssl-dev', existsSync('/usr/include/openssl/evp.h')]
-const valgrind: [string, boolean] = ['valgrind', has('valgrind') && existsSync('/usr/include/valgrind/memcheck.h')]
-const objdump: [string, boolean] = ['objdump', has('objdump')]
-const x86: [string, boolean] = ['an x86-64 processor', process.arch === 'x64']
+const { compiler, openssl, valgrind, objdump, x86 } = toolchain
 
 let folder = ''
 beforeAll(() => {
