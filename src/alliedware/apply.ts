@@ -2,13 +2,15 @@
 
 import type { Configuration, Fault, InertCommand } from './config.ts'
 import { type Draft, draftOf, sameName } from './draft.ts'
-import type { Report } from './grammar.ts'
+import type { FileReader, Report } from './grammar.ts'
 import { dropHeld, holdCommand, holdParameter } from './held.ts'
 import { dropInert, dropSuperseded, inertMaker, keepInert, positioned } from './inert.ts'
 import { isRemoval } from './kept.ts'
 import { firstWord, isComment } from './lines.ts'
 import { type Command, parseCommand } from './parse.ts'
 import { placeholderValues } from './token.ts'
+
+const noFiles: FileReader = () => undefined
 
 export type OutcomeKind =
   /** It changed the configuration. */
@@ -36,12 +38,13 @@ export interface Outcome {
  * Carries out one command as typed at the prompt; the given configuration stays as it is.
  *
  * Faults have line 1. References to things that are not there yet are no fault, as they are at the end of a script.
- * `values` fills placeholders, by their names.
+ * `values` fills placeholders, by their names; `files` reads files of flash.
  */
 export function applyCommand(
   configuration: Configuration,
   text: string,
   values: Readonly<Record<string, string>> = {},
+  files: FileReader = noFiles,
 ): Outcome {
   if (text.trim() === '' || isComment(text)) return { configuration, faults: [], kind: 'nothing', command: undefined }
   const result = parseCommand(expandAlias(configuration, text), placeholderValues(values))
@@ -50,7 +53,7 @@ export function applyCommand(
     return { configuration, faults, kind: 'refused', command: undefined }
   }
   const draft = draftOf(configuration)
-  const { kind, faults } = carryOut(draft, result.command, 1)
+  const { kind, faults } = carryOut(draft, result.command, 1, files)
   const changed = kind === 'acted' || kind === 'held' || kind === 'inert'
   return { configuration: changed ? draft : configuration, faults, kind, command: result.command }
 }
@@ -68,6 +71,7 @@ export function carryOut(
   draft: Draft,
   command: Command,
   line: number,
+  files: FileReader = noFiles,
 ): { readonly kind: OutcomeKind; readonly faults: readonly Fault[] } {
   if (command.entry.effect === 'operate') return { kind: 'operation', faults: [] }
   if (command.placeholders.length > 0) {
@@ -85,6 +89,7 @@ export function carryOut(
       maker = inertMaker(draft, kind, String(identity))
       if (maker === undefined) report.error(`${kind} "${identity}" does not exist`)
     },
+    file: name => files(name),
   }
   if (command.entry.effect === 'hold') holdCommand(draft, command, report)
   else command.entry.apply(draft, command.of, positioned(draft, command), report)

@@ -42,7 +42,12 @@ export interface Report {
   warn(text: string): void
   /** An object that is not there: an error, unless a command that waits for its placeholders would make it. */
   missing(kind: Kind, identity: string | number): void
+  /** The text of a file of flash; undefined where it is not there. */
+  file(name: string): string | undefined
 }
+
+/** How files of flash are read, by the name as it was typed. Throws an Error where one is none to read. */
+export type FileReader = (name: string) => string | undefined
 
 /** What commands make, change and remove. */
 export type Kind =

@@ -3,6 +3,7 @@
 import { carryOut, expandAlias } from './apply.ts'
 import type { Fault, ScriptResult } from './config.ts'
 import { draftOf, emptyConfiguration } from './draft.ts'
+import type { FileReader } from './grammar.ts'
 import { resolveVerb } from './keyword.ts'
 import { joinLines, type LogicalLine } from './lines.ts'
 import { parseCommand } from './parse.ts'
@@ -14,6 +15,8 @@ export interface ScriptOptions {
   readonly values: Readonly<Record<string, string>>
   /** ENCO keys that the key store holds: a policy may name them without a warning. */
   readonly keys?: readonly number[]
+  /** Reads files of flash that lists are in; absent: there are none. */
+  readonly files?: FileReader
 }
 
 /** Of a line that a comment has swallowed. */
@@ -43,7 +46,7 @@ export function readScript(text: string, options: ScriptOptions): ScriptResult {
       for (const fault of result.faults) faults.push({ line, severity: 'error', text: fault })
       continue
     }
-    const outcome = carryOut(draft, result.command, line)
+    const outcome = carryOut(draft, result.command, line, options.files)
     faults.push(...outcome.faults)
     if (outcome.kind === 'operation')
       faults.push({ line, severity: 'warning', text: 'a command for the prompt: it does nothing in a script' })

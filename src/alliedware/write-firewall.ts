@@ -46,12 +46,17 @@ export function writeFirewallPolicy(p: FirewallPolicy): string[] {
     ...when(p.ping, `enable ${head} ping`),
     ...when(p.isolation, `enable ${head} isolation`),
     ...when(p.accounting, `enable ${head} accounting`),
-    ...p.lists.flatMap(l => l.addresses.map(a => `add ${head} list=${l.name} ip=${formatRange(a)}`)),
+    ...p.lists.flatMap(l =>
+      l.file === undefined
+        ? l.addresses.map(a => `add ${head} list=${l.name} ip=${formatRange(a)}`)
+        : [`add ${head} list=${l.name} file=${l.file} type=${l.hardware === undefined ? 'ip' : 'address'}`],
+    ),
     ...p.dynamics.flatMap(d => [
       `create ${head} dynamic=${d.name}`,
       ...[...when(d.any, 'ANY'), ...when(d.none, 'NONE'), ...d.users.map(quote)].map(
         user => `add ${head} dynamic=${d.name} user=${user}`,
       ),
+      ...(d.files ?? []).map(f => `add ${head} dynamic=${d.name} file=${f.file}`),
     ]),
     ...p.interfaces.map(i =>
       line(`add ${head}`, { interface: i.name, type: i.type, method: unless(i.method, 'dynamic') }),

@@ -18,7 +18,7 @@ export const ICMP_FRAGMENTATION_NEEDED = 4
 /** TCP option kinds (RFC 9293 section 3.2). */
 export const TcpOption = { End: 0, NoOperation: 1, MaximumSegmentSize: 2, WindowScale: 3 } as const
 
-/** IPv4 option types (RFC 791 section 3.1). */
+/** IPv4 option types (RFC 791 section 3.1, RFC 2113). */
 export const IpOption = {
   End: 0,
   NoOperation: 1,
@@ -27,6 +27,7 @@ export const IpOption = {
   Security: 130,
   LooseSourceRoute: 131,
   StrictSourceRoute: 137,
+  RouterAlert: 148,
 } as const
 
 export { TcpFlag } from '../packet/ip.ts'

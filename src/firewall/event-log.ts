@@ -17,7 +17,7 @@ export const LOG_OPTIONS: readonly string[] = [
   ...['IN', 'OUT'].flatMap(way => [
     `${way}ALLOW`,
     `${way}DENY`,
-    `${way}DENYDUMP`,
+    `${way}DDUMP`,
     ...['A', 'D', 'DD'].flatMap(what => PROTOCOLS.map(protocol => `${way}${what}${protocol}`)),
   ]),
 ]
@@ -30,7 +30,7 @@ export function logged(options: readonly string[], e: FirewallEvent): 'no' | 'ye
   const asked = (what: string, letter: string) =>
     [what, `${e.direction}${what}`, `${e.direction}${letter}${kind}`].some(o => options.includes(o))
   if (e.action === 'allow') return asked('allow', 'a') ? 'yes' : 'no'
-  if (asked('denydump', 'dd')) return 'dump'
+  if (asked('denydump', 'dd') || options.includes(`${e.direction}ddump`)) return 'dump'
   return asked('deny', 'd') ? 'yes' : 'no'
 }
 

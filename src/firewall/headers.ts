@@ -11,8 +11,8 @@ const MAX_IP_PAYLOAD = 65535
 const UDP_HEADER = 8
 
 /** The bits of `options`. */
-export const OptionBit = { record_route: 1, security: 2, timestamp: 4 } as const
-const SOURCE_ROUTED = 8
+export const OptionBit = { record_route: 1, security: 2, timestamp: 4, router_alert: 8 } as const
+const SOURCE_ROUTED = 128
 
 export class Headers {
   /** Where the packet is; set by those who report it, for events. */
@@ -227,6 +227,7 @@ function readOptions(bytes: Uint8Array, start: number, end: number): number {
     else if (type === IpOption.RecordRoute) found |= OptionBit.record_route
     else if (type === IpOption.Security) found |= OptionBit.security
     else if (type === IpOption.Timestamp) found |= OptionBit.timestamp
+    else if (type === IpOption.RouterAlert) found |= OptionBit.router_alert
     const length = at + 1 < end ? bytes[at + 1]! : 0
     if (length < 2) return found
     at += length

@@ -2,6 +2,7 @@
 
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
 import type { AddressRange, FirewallRule, PortRange } from './policy.ts'
+import { joinRanges } from './ranges.ts'
 import { isLimited } from './rules.ts'
 
 /** `10.0.0.1` or `10.0.0.1-10.0.0.9`. */
@@ -21,19 +22,15 @@ export function device(name: string): string {
 
 /** Ranges as an anonymous set; overlapping ones are joined, since nft wants them apart. */
 export function ranges(list: readonly AddressRange[]): string {
-  const joined: { first: number; last: number }[] = []
-  for (const r of [...list].sort((a, b) => a.first - b.first)) {
-    const before = joined.at(-1)
-    if (before && r.first <= before.last + 1) before.last = Math.max(before.last, r.last)
-    else joined.push({ ...r })
-  }
-  return `{ ${joined.map(range).join(', ')} }`
+  return `{ ${joinRanges(list).map(range).join(', ')} }`
 }
 
 /** What of a rule needs to be looked up. */
 export interface MatchContext {
   /** The addresses of the rule's LIST. */
   readonly list?: readonly AddressRange[] | undefined
+  /** The Ethernet addresses of the rule's LIST: the sender's. */
+  readonly hardware?: readonly string[] | undefined
   /** The set of the sessions that its USER or GROUP is about. */
   readonly who?: string | undefined
 }
@@ -54,6 +51,7 @@ export function matchOf(rule: FirewallRule, privateIsSource: boolean, c: MatchCo
     inner && `ip ${near} ${range(inner)}`,
     remote && `ip ${far} ${range(remote)}`,
     c.list && `ip ${far} ${ranges(c.list)}`,
+    c.hardware && `ether saddr { ${c.hardware.join(', ')} }`,
     c.who && `ip ${near} @${c.who}`,
     ...transport(rule.protocol, port, rule.sourcePort),
     // Only what came by the global values: the private ones may be reachable from outside, too.
@@ -70,6 +68,7 @@ export function globalMatchOf(rule: FirewallRule, c: MatchContext, ownAddress: n
     address && `ip daddr ${range(address)}`,
     rule.remoteIp && `ip saddr ${range(rule.remoteIp)}`,
     c.list && `ip saddr ${ranges(c.list)}`,
+    c.hardware && `ether saddr { ${c.hardware.join(', ')} }`,
     ...transport(rule.protocol, rule.globalPort ?? rule.port, rule.sourcePort),
   )
 }

@@ -89,6 +89,7 @@ export function rulesOf(policies: readonly FirewallPolicy[], name: string): Fire
 /** What a rule's match needs to know beside the rule. */
 export function contextOf(input: NftablesInput, rule: FirewallRule): MatchContext {
   const policy = input.firewall.policies.find(p => p.rules.includes(rule))
-  const list = rule.list === undefined ? undefined : (policy?.lists.find(l => l.name === rule.list)?.addresses ?? [])
-  return { list, who: audienceSet(input, rule) }
+  const list = rule.list === undefined ? undefined : policy?.lists.find(l => l.name === rule.list)
+  const who = audienceSet(input, rule)
+  return list?.hardware === undefined ? { list: list?.addresses, who } : { hardware: list.hardware, who }
 }

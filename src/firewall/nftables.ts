@@ -27,7 +27,14 @@ import {
 } from './nft-places.ts'
 import { changeSets, fillSets, setLines } from './nft-sets.ts'
 import { timeoutChain } from './nft-timeouts.ts'
-import { type Firewall, type FirewallPolicy, type FirewallRule, ICMP_KINDS, type IcmpKind } from './policy.ts'
+import {
+  type Firewall,
+  type FirewallPolicy,
+  type FirewallRule,
+  ICMP_KINDS,
+  type IcmpKind,
+  type IpOptionKind,
+} from './policy.ts'
 import { isForward } from './rules.ts'
 import { isDynamic, relate, sameName } from './zones.ts'
 
@@ -221,13 +228,14 @@ const ICMP_TYPES: Readonly<Record<IcmpKind, string>> = {
   unreachable: 'destination-unreachable',
 }
 
-/** What a policy does not forward. Fragments are together again by now; of options the kernel can name the route alone. */
+/** What a policy does not forward. Fragments are together again by now; of options nft has words for these two. */
 function notForwarded(policies: readonly FirewallPolicy[]): string[] {
   const types = ICMP_KINDS.filter(kind => policies.some(p => !p.icmpForwarding.includes(kind))).map(k => ICMP_TYPES[k])
-  const routes = policies.some(p => !p.ipOptions.includes('record_route'))
+  const missing = (kind: IpOptionKind) => policies.some(p => !p.ipOptions.includes(kind))
   return [
     ...(types.length > 0 ? [`  icmp type { ${types.join(', ')} } counter drop`] : []),
-    ...(routes ? ['  ip option rr exists counter drop'] : []),
+    ...(missing('record_route') ? ['  ip option rr exists counter drop'] : []),
+    ...(missing('router_alert') ? ['  ip option ra exists counter drop'] : []),
   ]
 }
 

@@ -18,7 +18,7 @@ export type Day = 0 | 1 | 2 | 3 | 4 | 5 | 6
 /** What the policy may let pass or not beside its rules, in the words of ICMP_FORWARDING, OPTIONS and FRAGMENT. */
 export const ICMP_KINDS = ['parameter', 'ping', 'sourcequench', 'timeexceeded', 'timestamp', 'unreachable'] as const
 export type IcmpKind = (typeof ICMP_KINDS)[number]
-export const IP_OPTION_KINDS = ['record_route', 'security', 'timestamp'] as const
+export const IP_OPTION_KINDS = ['record_route', 'security', 'timestamp', 'router_alert'] as const
 export type IpOptionKind = (typeof IP_OPTION_KINDS)[number]
 export const FRAGMENT_KINDS = ['icmp', 'udp', 'other'] as const
 export type FragmentKind = (typeof FRAGMENT_KINDS)[number]
@@ -37,6 +37,8 @@ export interface DynamicTemplate {
   readonly users: readonly string[]
   readonly any: boolean
   readonly none: boolean
+  /** Files of flash with more user names. */
+  readonly files?: readonly { readonly file: string; readonly users: readonly string[] }[]
 }
 
 export interface FirewallNat {
@@ -93,10 +95,14 @@ export interface LimitRule {
   readonly globalRemoteIp: AddressRange | undefined
 }
 
-/** ADD FIREWALL POLICY LIST=name IP=... */
+/** ADD FIREWALL POLICY LIST=name: by IP=..., or out of a file of flash. It is never empty. */
 export interface AddressList {
   readonly name: string
   readonly addresses: readonly AddressRange[]
+  /** The file that all of it is from; absent: none. */
+  readonly file?: string
+  /** Ethernet addresses of senders instead, with colons; sessions have none. */
+  readonly hardware?: readonly string[]
 }
 
 /** ADD FIREWALL POLICY UDPPORTTIMEOUT=port: how long UDP to this port of the public side is remembered, from its first packet on. */

@@ -4,6 +4,7 @@ import { IpProtocol, type Ipv4 } from '../packet/ip.ts'
 import { type FieldIndex, indexField, pieceOf } from './classifier.ts'
 import type { Headers } from './headers.ts'
 import type { AddressRange, FirewallPolicy, FirewallRule, PortRange } from './policy.ts'
+import { inTable, rangeTable } from './ranges.ts'
 
 /** What a rule says about translation. */
 export const RuleNat = { Unsaid: 0, Never: 1, Enhanced: 2, Standard: 3, Reverse: 4 } as const
@@ -158,7 +159,7 @@ function compileRule(
     originalLast: original?.last ?? ANY,
     originalPortFirst: originalPort?.first ?? 0,
     originalPortLast: originalPort?.last ?? 0xffff,
-    list: r.list === undefined ? undefined : Float64Array.from((list?.addresses ?? []).flatMap(a => [a.first, a.last])),
+    list: r.list === undefined ? undefined : rangeTable(list?.addresses ?? []),
     audience: spoken ? context.audience({ user: r.user, group: r.group, policy: policy.name }) : -1,
     nat: natOf(r, privateIsSource),
     globalFirst: translates ? r.globalIp!.first : 0,
@@ -221,13 +222,8 @@ export function matches(r: CompiledRule, h: Headers, subject: number, members: M
   const remote = (r.privateIsSource ? h.destination : h.source) >>> 0
   if (remote < r.remoteFirst || remote > r.remoteLast) return false
   if (r.audience >= 0 && members[r.audience]![subject] !== 1) return false
-  if (r.list !== undefined && !inList(r.list, remote)) return false
+  if (r.list !== undefined && !inTable(r.list, remote)) return false
   return matchesPorts(r, h) && (!r.original || matchesOriginal(r, h))
-}
-
-function inList(list: Float64Array, address: number): boolean {
-  for (let i = 0; i < list.length; i += 2) if (address >= list[i]! && address <= list[i + 1]!) return true
-  return false
 }
 
 function matchesPorts(r: CompiledRule, h: Headers): boolean {
@@ -253,7 +249,7 @@ export function isForwardedBy(r: CompiledRule, h: Headers): boolean {
   if (!r.forwards || (r.protocol >= 0 && r.protocol !== h.protocol)) return false
   const remote = h.source >>> 0
   if (remote < r.remoteFirst || remote > r.remoteLast) return false
-  if (r.list !== undefined && !inList(r.list, remote)) return false
+  if (r.list !== undefined && !inTable(r.list, remote)) return false
   if (r.ports && !(hasPorts(h) && h.sourcePort >= r.sourceFirst && h.sourcePort <= r.sourceLast)) return false
   if (!matchesOriginal(r, h)) return false
   // Without GBLPORT the packet's own port is the private one.

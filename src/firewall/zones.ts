@@ -66,7 +66,7 @@ export function interfaceOfUser(firewall: Firewall, user: string): string | unde
     // One that is no interface only serves rules as a GROUP.
     const zones = policy.dynamics.filter(d => policy.interfaces.some(i => sameName(i.name, dynamicInterface(d.name))))
     // A template that names the user is meant more than one that takes anybody.
-    const named = zones.find(d => name !== '' && d.users.includes(name))
+    const named = zones.find(d => names(d, name))
     const template = named ?? zones.find(d => matchesAnybody(d, name))
     if (template) return dynamicInterface(template.name)
   }
@@ -75,7 +75,11 @@ export function interfaceOfUser(firewall: Firewall, user: string): string | unde
 
 /** Whether a template takes this user (in lower case), by name or among others. */
 export function takes(template: DynamicTemplate, user: string): boolean {
-  return (user !== '' && template.users.includes(user)) || matchesAnybody(template, user)
+  return names(template, user) || matchesAnybody(template, user)
+}
+
+function names({ users, files = [] }: DynamicTemplate, user: string): boolean {
+  return user !== '' && (users.includes(user) || files.some(f => f.users.includes(user)))
 }
 
 /** Whether an interface is made of sessions. */

@@ -44,7 +44,7 @@ export async function carryOut(w: CommandWorld, text: string, caller: Caller): P
 }
 
 function applied(w: CommandWorld, text: string): Outcome {
-  return applyCommand(withKeys(w, replacedKey(w, text)), text)
+  return applyCommand(withKeys(w, replacedKey(w, text)), text, {}, name => w.files?.flash.read(name))
 }
 
 async function carriedOut(w: CommandWorld, outcome: Outcome, caller: Caller): Promise<AdminAnswer> {

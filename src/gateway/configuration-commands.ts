@@ -51,10 +51,11 @@ export async function configurationCommand(
       return showFile(flash, command.value, absent)
     case 'delete file':
       if (flash.chosen === flash.nameOf(name)) return refusal('the gateway starts with it: SET CONFIG first')
+      if (isListFile(w.control.configuration, flash.nameOf(name))) return refusal('the firewall reads a list from it')
       return flash.remove(name) ? done : absent(name)
     case 'copy':
     case 'rename':
-      return moveFile(flash, command, absent)
+      return moveFile(flash, command, absent, file => isListFile(w.control.configuration, file))
     case 'reload':
     case 'restart router': {
       const wanted = command.args['config']
@@ -67,6 +68,12 @@ export async function configurationCommand(
     default:
       return refusal(instead(command.verb, flash))
   }
+}
+
+function isListFile({ firewall }: Configuration, name: string): boolean {
+  return firewall.policies.some(
+    p => p.lists.some(l => l.file === name) || p.dynamics.some(d => d.files?.some(f => f.file === name)),
+  )
 }
 
 const OWN: ReadonlySet<string> = new Set([
@@ -125,7 +132,12 @@ function showFile(flash: Flash, name: string | undefined, absent: (file: string)
   return { exit: 0, text: masked, data: { name: flash.nameOf(name), text: masked } }
 }
 
-function moveFile(flash: Flash, command: Command, absent: (file: string) => AdminAnswer): AdminAnswer {
+function moveFile(
+  flash: Flash,
+  command: Command,
+  absent: (file: string) => AdminAnswer,
+  listed: (name: string) => boolean,
+): AdminAnswer {
   const [from, to, ...more] = command.words
   const named = [from, to].every(
     word => word !== undefined && /^([a-z]+:)?[a-z0-9_-]{1,28}\.[a-z0-9]{1,4}$/i.test(word),
@@ -136,6 +148,7 @@ function moveFile(flash: Flash, command: Command, absent: (file: string) => Admi
   if (flash.has(to)) return refusal(`file "${flash.nameOf(to)}" exists already`)
   const text = flash.read(from)
   if (text === undefined) return absent(from)
+  if (command.verb === 'rename' && listed(flash.nameOf(from))) return refusal('the firewall reads a list from it')
   flash.write(to, text)
   if (command.verb === 'copy') return done
   if (flash.chosen === flash.nameOf(from)) flash.chosen = to

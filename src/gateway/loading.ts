@@ -2,6 +2,7 @@
 
 import { readFileSync, statSync } from 'node:fs'
 import type { Configuration, Fault, InertCommand, User } from '../alliedware/config.ts'
+import type { FileReader } from '../alliedware/grammar.ts'
 import { maskSecrets } from '../alliedware/parse.ts'
 import { readScript } from '../alliedware/script.ts'
 import { readSite, type Site } from './site.ts'
@@ -19,6 +20,8 @@ export interface Stored {
   readonly keys: readonly number[]
   /** Users made or changed at the prompt. Those of the script come before them. */
   readonly users: readonly User[]
+  /** Reads a file of flash. */
+  readonly file?: FileReader
 }
 
 export interface Loaded {
@@ -31,7 +34,7 @@ export interface Loaded {
   readonly faults: readonly { readonly text: string; readonly error: boolean }[]
 }
 
-export function load(places: Places, { keys, users }: Stored): Loaded {
+export function load(places: Places, { keys, users, file }: Stored): Loaded {
   const { script: path } = places
   const { site, faults: siteFaults } = readSite(places.site, places.siteGiven)
   const faults = siteFaults.map(text => ({ text: `${places.site}: ${text}`, error: true }))
@@ -43,7 +46,11 @@ export function load(places: Places, { keys, users }: Stored): Loaded {
   } catch (e) {
     faults.push({ text: `${path}: cannot be read: ${(e as NodeJS.ErrnoException).code ?? ''}`, error: true })
   }
-  const { configuration: own, faults: found } = readScript(script, { values: site.values, keys })
+  const { configuration: own, faults: found } = readScript(script, {
+    values: site.values,
+    keys,
+    ...(file && { files: file }),
+  })
   const scripted = new Set(own.users.map(u => u.name.toLowerCase()))
   const configuration = { ...own, users: [...own.users, ...users.filter(u => !scripted.has(u.name.toLowerCase()))] }
   const describe = (f: Fault) => `${path}: line ${f.line}: ${f.severity}: ${f.text}`

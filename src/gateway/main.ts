@@ -55,8 +55,9 @@ function kept(secrets: SecretStore): Stored {
 }
 
 function check(o: Options): number {
-  const places = placesOf(o, new Flash(o.state))
-  const loaded = load(places, storedIn(o.state))
+  const flash = new Flash(o.state)
+  const places = placesOf(o, flash)
+  const loaded = load(places, { ...storedIn(o.state), file: name => flash.read(name) })
   for (const f of loaded.faults) process.stdout.write(`${f.text}\n`)
   if (loaded.faults.some(f => f.error)) return EXIT_CONFIGURATION
   for (const c of loaded.configuration.inert) process.stdout.write(`${inertText(places.script, c)}\n`)
@@ -116,8 +117,8 @@ async function serve(o: Options): Promise<number> {
     stderr(`floatgate: the state directory ${o.state} cannot be used: ${(e as Error).message}`)
     return EXIT_HOST
   }
-  const stored = () => kept(secrets)
   const flash = new Flash(o.state)
+  const stored = () => ({ ...kept(secrets), file: (name: string) => flash.read(name) })
   const places = placesOf(o, flash)
   let loaded = load(places, stored())
   const made = o.firstStart ? firstStart(loaded, secrets) : undefined

@@ -3,11 +3,14 @@
 import type { Command } from '../alliedware/parse.ts'
 import * as print from '../alliedware/show/firewall.ts'
 import { printFirewallAccounting } from '../alliedware/show/firewall-accounting.ts'
+import { printFirewallArp } from '../alliedware/show/firewall-arp.ts'
 import { printFirewallLimits } from '../alliedware/show/firewall-limits.ts'
+import { type FlowState, printFirewallSessions } from '../alliedware/show/firewall-sessions.ts'
 import { MAX_FLOWS } from '../firewall/constants.ts'
 import { headerText } from '../firewall/event-log.ts'
 import { MOST_FRAGMENTS } from '../firewall/fragments.ts'
 import type { LimitReport } from '../firewall/limits.ts'
+import { isGlobal } from '../firewall/nat.ts'
 import { limitComment } from '../firewall/nft-limits.ts'
 import { deniedComment, ruleComment } from '../firewall/nftables.ts'
 import type { AddressRange } from '../firewall/policy.ts'
@@ -33,6 +36,11 @@ export const firewallShows: Readonly<Record<string, Showing>> = {
   'firewall policy': showPolicies,
   'firewall event': showEvents,
   'firewall accounting': showAccounting,
+  'firewall arp': showArp,
+  'firewall monitor': () =>
+    refusal('nothing is copied to an interface here: CAPTURE writes one user’s packets to a file'),
+  'firewall sessionreport': () =>
+    refusal('there is no SNMP: SHOW FIREWALL POLICY LIMITRULE DETAIL tells who has how many sessions'),
   'firewall session': showSessions,
 }
 
@@ -122,6 +130,24 @@ function showEvents({ control }: ShowWorld, command: Command): AdminAnswer {
   return answer(groups, print.printFirewallEvents)
 }
 
+/** The addresses that the gateway alone owns: it answers for them on the interface that they are asked for on. */
+function showArp({ control }: ShowWorld): AdminAnswer {
+  const { firewall, nat } = control.ruleset
+  const owned = (r: AddressRange | undefined) => r !== undefined && isGlobal(nat.globals, r.first)
+  const proxied = firewall.policies.flatMap(p => [
+    ...p.nats
+      .filter(n => owned(n.globalIp))
+      .map(n => ({ policy: p.name, interface: n.globalInterface, ip: n.globalIp! })),
+    ...p.rules.filter(r => owned(r.globalIp)).map(r => ({ policy: p.name, interface: r.interface, ip: r.globalIp! })),
+  ])
+  const seen = new Set<string>()
+  const once = proxied.filter(a => {
+    const key = JSON.stringify(a)
+    return !seen.has(key) && seen.add(key)
+  })
+  return answer(once, printFirewallArp)
+}
+
 async function showAccounting({ control }: ShowWorld, command: Command): Promise<AdminAnswer> {
   const { policy, tail, reverse } = command.args
   await control.firewall.settle()
@@ -194,14 +220,11 @@ async function showSessions({ control }: ShowWorld, command: Command): Promise<A
   const matching = flows.length + reports.reduce((sum, r) => sum + r.report.matching, 0) - told
   const policies = control.configuration.firewall.policies.map(p => p.name).filter(mine)
   return answer({ matching, flows }, data =>
-    print.printFirewallSessions(policies, data, { counter: counter !== undefined, summary: summary !== undefined }),
+    printFirewallSessions(policies, data, { counter: counter !== undefined, summary: summary !== undefined }),
   )
 }
 
-function flowStates(
-  control: Control,
-  { worker, report }: { worker: number; report: FirewallReport },
-): print.FlowState[] {
+function flowStates(control: Control, { worker, report }: { worker: number; report: FirewallReport }): FlowState[] {
   const wall = control.world.wall().getTime()
   return report.flows.map(({ number, age, ...flow }) => {
     const admission = control.sessions.all.get(flow.session)?.admission

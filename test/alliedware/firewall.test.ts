@@ -102,12 +102,11 @@ describe('a list', () => {
     expect(read(`${both}del fire poli=main list=friends`).policy.lists).toEqual([])
   })
 
-  it('is not taken away from under a rule, and not read from a file', () => {
+  it('is not taken away from under a rule', () => {
     const used = `${add}10.0.0.1\nadd fire poli=main rul=1 ac=deny int=eth0 prot=all list=friends\n`
     expect(read(`${used}del fire poli=main list=friends`).faults.join()).toContain('in use by rule 1')
     expect(read(`${used}del fire poli=main list=friends ip=10.0.0.1`).faults.join()).toContain('in use by rule 1')
     expect(read(`${add}10.0.0.1\n${add}10.0.0.1`).faults.join()).toContain('has that already')
-    expect(read('add fire poli=main list=friends file=a.txt type=ip').faults.join()).toContain('name each IP')
     expect(read('del fire poli=main list=friends').faults.join()).toContain('friends')
   })
 })
@@ -164,7 +163,7 @@ describe('what a policy passes', () => {
       'unreachable',
     ])
     expect(read('dis fire poli=main op=rec fra=udp').policy).toMatchObject({
-      ipOptions: ['security', 'timestamp'],
+      ipOptions: ['security', 'timestamp', 'router_alert'],
       fragments: ['icmp', 'other'],
     })
     expect(read('ena fire poli=main ping iso').policy).toMatchObject({ ping: true, isolation: true })
@@ -183,8 +182,39 @@ describe('what a policy passes', () => {
     expect(written).toContain('ftpdataport=any')
   })
 
-  it('warns of source routing', () => {
-    expect(read('ena fire poli=main options=sourcerouting').faults.join()).toContain('never forwarded')
+  it('warns of source routing, in both words for it', () => {
+    for (const word of ['sourcerouting', 'sourceroute', 'sou'])
+      expect(read(`ena fire poli=main options=${word}`).faults.join()).toContain('never forwarded')
+  })
+
+  it('knows the router alert', () => {
+    expect(read('dis fire poli=main op=rou').policy.ipOptions).toEqual(['record_route', 'security', 'timestamp'])
+  })
+})
+
+describe('what the router had besides', () => {
+  it.each([
+    'add fire monitor=1 ip=10.0.0.1 copyto=vlan1 applyto=private',
+    'ena fire monitor',
+    'ena fire sessionreport',
+    'ena fire sipalg',
+    'set fire poli=main upnp=enabled',
+    'dis fire poli=main tcpsetupproxy',
+  ])('is held: %s', command => {
+    const { faults, written } = read(command)
+    expect(faults).toEqual([])
+    expect(written).toMatch(
+      /(add|set|enable|disable) firewall( policy="?main"?)? ?(monitor|sessionreport|sipalg|upnp|tcpsetupproxy)/,
+    )
+  })
+
+  it.each([
+    ['add fire poli=main prox=smtp int=vlan1 gblint=eth0 direction=both', /no proxies/],
+    ['add fire poli=main httpfilter=f.txt direction=out', /no proxies/],
+    ['set fire poli=main smtpdomain=example.org', /no proxies/],
+    ['add fire poli=main apprule=1 action=deny int=eth0 application=ftp command=put', /into FTP/],
+  ])('is refused where it filters: %s', (command, why) => {
+    expect(read(command).faults.join()).toMatch(why)
   })
 })
 
@@ -249,6 +279,10 @@ describe('what the firewall looks out for', () => {
     expect(read('ena fire poli=main log=inatc').faults.join()).toMatch(/INATCP/)
   })
 
+  it('logs with bytes by direction', () => {
+    expect(read('ena fire poli=main log=inddump,outddtcp').policy.log).toEqual(['inddump', 'outddtcp'])
+  })
+
   it('counts fragments as it is told', () => {
     const set = readScript('set fire maxf=20', { values: {}, keys: [] })
     expect(set.configuration.firewall.maxFragments).toBe(20)
@@ -260,7 +294,9 @@ describe('what the firewall looks out for', () => {
     expect(read('').written).not.toMatch(/notify/)
     expect(read('dis fire not=man').written).toContain('disable firewall notify=manager\n')
     expect(read('dis fire not=all\nena fire not=manager').written).not.toMatch(/notify/)
-    expect(read('ena fire not=snmp,mail').faults.join()).toMatch(/NOTIFY=SNMP,MAIL is not kept: notices go to managers and to the log/)
+    expect(read('ena fire not=snmp,mail').faults.join()).toMatch(
+      /NOTIFY=SNMP,MAIL is not kept: notices go to managers and to the log/,
+    )
     const script = readScript(`${POLICY}dis fire not=man`, { values: {}, keys: [] }).configuration
     const again = readScript(writeScript(script), { values: {}, keys: [] }).configuration
     expect(again.firewall).toEqual(script.firewall)

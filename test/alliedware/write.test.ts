@@ -132,6 +132,12 @@ const firewallRule = fc.oneof(
     }),
   ),
 )
+/** Files of flash that lists and templates are read from. */
+const FILES: Readonly<Record<string, string>> = {
+  'far.txt': '0.0.0.1\n',
+  'cards.txt': '00-11-22-33-44-55\n',
+  'users.txt': 'Anna\n',
+}
 const subsetOf = <T>(all: readonly T[]) => fc.subarray([...all])
 
 const attacks = fc.dictionary(
@@ -201,8 +207,21 @@ const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
   })
   .map(({ addresses, ...p }) => ({
     ...p,
-    lists: [{ name: 'friends', addresses }],
-    dynamics: [...p.dynamics.filter(d => d.name !== 'staff'), { name: 'staff', users: [], any: false, none: false }],
+    lists: [
+      { name: 'friends', addresses },
+      { name: 'far', addresses: [{ first: 1, last: 1 }], file: 'far.txt' },
+      { name: 'cards', addresses: [], file: 'cards.txt', hardware: ['00:11:22:33:44:55'] },
+    ],
+    dynamics: [
+      ...p.dynamics.filter(d => d.name !== 'staff'),
+      {
+        name: 'staff',
+        users: [],
+        any: false,
+        none: false,
+        ...(p.ping && { files: [{ file: 'users.txt', users: ['anna'] }] }),
+      },
+    ],
   }))
   .map(({ methods, ...p }) => ({
     ...p,
@@ -506,7 +525,7 @@ describe('a written script', () => {
     fc.assert(
       fc.property(configuration, c => {
         const script = writeScript(c)
-        const result = readScript(script, { values: {} })
+        const result = readScript(script, { values: {}, files: name => FILES[name] })
         expect(result.faults.filter(f => f.severity === 'error').map(formatFault)).toEqual([])
         expect(withoutLines(result.configuration)).toEqual(withoutLines(c))
         expect(writeScript(result.configuration)).toBe(script)

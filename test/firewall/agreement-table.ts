@@ -4,7 +4,7 @@
  *
  * A step is `side protocol source > destination = fate`. Sides are `in` (from inside) and `out` (from outside). A is the
  * inside host, B another, X the far host of the case, Y its neighbour, G a global address, H the next, N a name inside.
- * `udp/3` is a datagram in three fragments. A small letter is a port that the first fate to speak of it drew. Fates are the ends as the packet leaves, or `drop`.
+ * `udp/3` is a datagram in three fragments, `udp+rr` one with an option (its fate names no ports). A small letter is a port that the first fate to speak of it drew. Fates are the ends as the packet leaves, or `drop`.
  */
 
 import type { Firewall, FirewallNat, FirewallPolicy, FirewallRule, LimitRule } from '../../src/firewall/policy.ts'
@@ -134,6 +134,25 @@ export const cases: readonly ((x: Ipv4) => Case)[] = [
       in tcp:S A:3 > Y:4 = A:3 > Y:4`,
   }),
   () => ({
+    name: 'a list of Ethernet addresses, which these packets have not; and a template’s users out of a file',
+    policy: {
+      dynamics: [everybody, { ...staff, users: [], files: [{ file: 'staff.txt', users: ['bob', 'alice'] }] }],
+      lists: [
+        { name: 'cards', addresses: [], file: 'cards.txt', hardware: ['02:00:00:00:00:01', '02:00:00:00:00:02'] },
+      ],
+    },
+    rules: [
+      rule({ ...allow, number: 1, protocol: 17, list: 'cards' }),
+      rule({ action: 'deny', interface: 'inside', number: 2, protocol: 6, list: 'cards' }),
+      rule({ ...allow, number: 3, protocol: 47, group: 'staff' }),
+    ],
+    steps: `
+      out udp X:1 > A:2 = drop
+      in tcp:S A:3 > X:4 = A:3 > X:4
+      out gre X:0 > A:0 = X:0 > A:0
+      out gre X:0 > B:0 = X:0 > B:0`,
+  }),
+  () => ({
     name: 'users and groups',
     policy: { dynamics: [everybody, staff] },
     rules: [
@@ -232,6 +251,24 @@ export const cases: readonly ((x: Ipv4) => Case)[] = [
       out tcp:S X:4001 > G:8080 = drop
       out tcp:S Y:4001 > G:8080 = Y:4001 > A:80
       in tcp:SA A:80 > X:4000 = G:8080 > X:4000`,
+  }),
+  () => ({
+    name: 'IP options that the policy does not forward',
+    policy: { ipOptions: ['security', 'timestamp', 'router_alert'] },
+    steps: `
+      in udp+rr A:1 > X:2 = drop
+      in udp+ra A:1 > X:2 = A:0 > X:0
+      in udp+ts A:3 > X:2 = A:0 > X:0`,
+  }),
+  () => ({
+    name: 'router alerts',
+    policy: { ipOptions: ['record_route'] },
+    rules: [rule({ ...allow, number: 1 })],
+    steps: `
+      in udp+ra A:1 > X:2 = drop
+      in udp+rr A:1 > X:2 = A:0 > X:0
+      out udp+ra X:3 > A:2 = drop
+      out udp+rr X:3 > A:2 = X:0 > A:0`,
   }),
   () => ({
     name: 'fragments that the policy does not forward',

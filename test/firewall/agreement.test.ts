@@ -94,7 +94,7 @@ function identified(packet: Uint8Array): Uint8Array {
   packet[4] = identification >>> 8
   packet[5] = identification
   packet.fill(0, 10, 12)
-  const sum = checksum(packet, 0, 20)
+  const sum = checksum(packet, 0, (packet[0]! & 15) * 4)
   packet[10] = sum >>> 8
   packet[11] = sum
   return packet
@@ -128,6 +128,23 @@ function build(kind: string, side: string, from: End, to: End, more = 0): Uint8A
     }
   }
   throw new Error(`no packet of kind ${kind}`)
+}
+
+const OPTIONS: Readonly<Record<string, readonly number[]>> = {
+  rr: [7, 7, 4, 0, 0, 0, 0, 0],
+  ra: [148, 4, 0, 0],
+  ts: [68, 8, 5, 0, 0, 0, 0, 0],
+}
+
+/** `udp+rr` bears the option to record its route, `udp+ra` a router alert. */
+function withOption(packet: Uint8Array, name: string | undefined): Uint8Array {
+  if (name === undefined) return packet
+  const options = OPTIONS[name]!
+  const out = Uint8Array.from([...packet.subarray(0, 20), ...options, ...packet.subarray(20)])
+  out[0] = 0x45 + options.length / 4
+  out[2] = out.length >>> 8
+  out[3] = out.length
+  return out
 }
 
 /** Bytes of a fragment's payload. */
@@ -188,16 +205,20 @@ async function play(c: Case, x: Ipv4, enforcer: Enforcer): Promise<void> {
       continue
     }
     if (!plain) throw new Error(`what is "${line}"?`)
-    const [, side, what, from, to] = plain as unknown as string[]
-    const [kind, pieces = '1'] = what!.split('/') as [string, string?]
-    const packet = identified(build(kind, side!, end(from!), end(to!), PIECE * (Number(pieces) - 1)))
+    const [, side, whole, from, to] = plain as unknown as string[]
+    const [what, option] = whole!.split('+') as [string, string?]
+    const [kind, pieces = '1'] = what.split('/') as [string, string?]
+    const built = build(kind, side!, end(from!), end(to!), PIECE * (Number(pieces) - 1))
+    const packet = identified(withOption(built, option))
     const left =
       pieces === '1'
         ? await enforcer.pass(side!, packet, fate !== 'drop')
         : await passPieces(enforcer, side!, fragments(packet, PIECE + 20, identification), fate !== 'drop')
     const seen =
       left &&
-      (kind === 'gre' ? `${formatIpv4(readIpv4(left, 12))}:0 > ${formatIpv4(readIpv4(left, 16))}:0` : ends(left))
+      (kind === 'gre' || option !== undefined
+        ? `${formatIpv4(readIpv4(left, 12))}:0 > ${formatIpv4(readIpv4(left, 16))}:0`
+        : ends(left))
     expect({ line, left: seen }).toEqual({ line, left: fate === 'drop' ? undefined : fill(fate, seen) })
   }
 }

@@ -169,6 +169,25 @@ if (why !== undefined) {
       expect(pings(ns.vpn, '203.0.113.7')).toBe(true)
     })
 
+    test('a list of Ethernet addresses is about who sends', () => {
+      const shown = run(['ip', '-n', ns.lan, '-j', 'link', 'show', 'far0']).stdout
+      const [{ address }] = JSON.parse(shown) as [{ address: string }]
+      const denying = (hardware: string) =>
+        firewall({
+          lists: [{ name: 'cards', addresses: [], file: 'cards.txt', hardware: ['02:00:00:00:00:01', hardware] }],
+          rules: [
+            ...OFFICE_RULES,
+            rule({ number: 9, action: 'deny', interface: 'vlan1', protocol: 17, list: 'cards' }),
+          ],
+        })
+      apply(denying(address))
+      expect(ask(ns.lan, 'udp', '203.0.113.7', 9000)).toBe('silence')
+      expect(ask(ns.lan, 'tcp', '203.0.113.7', 9000)).toContain('203.0.113.1')
+      apply(denying('02:00:00:00:00:02'))
+      expect(ask(ns.lan, 'udp', '203.0.113.7', 9000)).toMatch(/^203\.0\.113\.1:/)
+      apply(firewall())
+    })
+
     test('nobody inside gets a translation on a port that the gateway listens on', () => {
       const answer = ask(ns.lan, 'udp', '203.0.113.7', 4500, 4500)
       expect(answer).toMatch(/^203\.0\.113\.1:/)

@@ -35,6 +35,31 @@ describe('an alias with a password in it', () => {
   })
 })
 
+describe('a firewall list in a file', () => {
+  it('is read when it is added, saved by its name, and read again with the script', async () => {
+    const g = await gateway()
+    const addresses = () => g.configuration().firewall.policies[0]!.lists.map(l => l.addresses.length)
+    expect((await g.type('add firewall policy=main list=far file=far.txt type=ip')).text).toMatch(/does not exist/)
+    g.flash.write('far.txt', '198.51.100.7\n')
+    await g.done('add firewall policy=main list=far file=far.txt type=ip')
+    g.flash.write('users.txt', 'anna\n')
+    await g.done('add firewall policy=main dynamic=roaming file=users.txt')
+    expect(addresses()).toEqual([1])
+    await g.done('create config=vpn.cfg')
+    expect(g.flash.read('vpn.cfg')).toContain('add firewall policy=main list=far file=far.txt type=ip\n')
+    g.flash.write('far.txt', '198.51.100.7\n10.0.0.0/8\n')
+    await g.done('reload config=vpn.cfg')
+    expect(addresses()).toEqual([2])
+    expect((await g.done('show firewall policy')).text).toContain('List : far\n  File : far.txt, 2 entries\n')
+    for (const command of ['delete file=far.txt', 'rename users.txt others.txt'])
+      expect((await g.type(command)).text).toContain('the firewall reads a list from it')
+    g.flash.write('far.txt', 'nonsense\n')
+    const refused = await g.type('reload config=vpn.cfg')
+    expect(refused.text).toMatch(/file "far.txt": line 1: expected an IP address/)
+    expect(addresses()).toEqual([2])
+  })
+})
+
 describe('CREATE CONFIG', () => {
   it('writes a script of mode 0600 that builds what runs, passwords and all', async () => {
     const g = await gateway()

@@ -1,9 +1,10 @@
 /** The firewall's events, notices, sessions and hits over a live gateway: a client that scans the office, and others beside it. */
 
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { EventGroup, FirewallState, FlowsState, PolicyState } from '../../src/alliedware/show/firewall.ts'
+import type { EventGroup, FirewallState, PolicyState } from '../../src/alliedware/show/firewall.ts'
 import type { AccountsState } from '../../src/alliedware/show/firewall-accounting.ts'
 import type { PolicyLimits } from '../../src/alliedware/show/firewall-limits.ts'
+import type { FlowsState } from '../../src/alliedware/show/firewall-sessions.ts'
 import { type CommandWorld, carryOut } from '../../src/gateway/commands.ts'
 import { HostCounters } from '../../src/gateway/host-counters.ts'
 import { emitIpv4, emitUdp, IpProtocol, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
@@ -227,6 +228,19 @@ describe('a client that scans', () => {
     send(carl, syn(carl.client.address, INTERNET, 80))
     await type('reset user=carl')
     expect((await accounts()).policies[0]!.flows.at(-1)).toMatchObject({ user: 'carl', protocol: 6 })
+  })
+
+  it('tells which addresses it answers for, and what it has not', async () => {
+    expect((await type('show firewall arp')).data).toEqual([])
+    await type('add firewall policy=main nat=enhanced interface=dyn-roaming gblinterface=eth0 gblip=203.0.113.77')
+    await type(
+      'add firewall policy=main rule=9 interface=eth0 action=allow protocol=tcp gblip=203.0.113.77 gblport=80 user=anna port=80',
+    )
+    const shown = await type('show firewall arp')
+    expect(shown.data).toEqual([{ policy: 'main', interface: 'eth0', ip: { first: 0xcb00714d, last: 0xcb00714d } }])
+    expect(shown.text).toMatch(/\n203\.0\.113\.77 +eth0 +main$/)
+    expect((await type('show firewall monitor')).text).toMatch(/CAPTURE/)
+    expect((await type('show firewall sessionreport')).text).toMatch(/LIMITRULE DETAIL/)
   })
 
   it('limits sessions by device, and shows who has how many', async () => {

@@ -85,7 +85,7 @@ export async function flashWorld(fixed = false) {
       site: join(state, 'site.json'),
       siteGiven: false,
     }),
-    stored: () => ({ keys: [1], users: w.world.secrets.allUsers() }),
+    stored: () => ({ keys: [1], users: w.world.secrets.allUsers(), file: (name: string) => flash.read(name) }),
   }
   const commands = { ...w.commands, files, wall: () => new Date(Date.UTC(2026, 1, 3, 4, 5, 6)) }
   const type = (text: string, operator: Operator = w.root) => perform(commands, operator, text)

@@ -1,11 +1,26 @@
 /** Dynamic templates of a firewall policy: whose sessions make up the interface `dyn-NAME`. */
 
-import { act, type CommandEntry } from '../grammar.ts'
+import type { DynamicTemplate } from '../../firewall/policy.ts'
+import { act, type CommandEntry, type Report } from '../grammar.ts'
+import { readUsers } from '../list-file.ts'
 import { either, fileName, name, oneOf } from '../value.ts'
-import { change, inPolicy, policyName, templateName, without } from './firewall-policy.ts'
+import { change, entriesOf, flashName, inPolicy, policyName, templateName, without } from './firewall-policy.ts'
 
 const templateUser = either(oneOf('ANY', 'NONE'), name(64))
 const templateParameters = { DYnamic: templateName, USer: templateUser, FIle: fileName } as const
+function withFile(template: DynamicTemplate, typed: string, report: Report): DynamicTemplate | undefined {
+  const file = flashName(typed)
+  const users = entriesOf(typed, readUsers, report)
+  if (users === undefined) return undefined
+  const others = (template.files ?? []).filter(f => f.file !== file)
+  return { ...template, files: [...others, { file, users }] }
+}
+
+function withoutFile({ files = [], ...template }: DynamicTemplate, typed: string | undefined): DynamicTemplate {
+  const left = files.filter(f => typed === undefined || f.file !== flashName(typed))
+  return left.length === 0 ? template : { ...template, files: left }
+}
+
 export const dynamicCommands: readonly CommandEntry[] = [
   act({
     verb: 'create',
@@ -63,9 +78,13 @@ export const dynamicCommands: readonly CommandEntry[] = [
           report.missing('firewall template', inPolicy(policy, args.dynamic))
           return undefined
         }
-        if (args.user === undefined) {
-          report.error(args.file === undefined ? 'USER is missing' : 'FILE is not supported: name each USER')
+        if ((args.user === undefined) === (args.file === undefined)) {
+          report.error('expected USER or FILE')
           return undefined
+        }
+        if (args.user === undefined) {
+          const with_ = withFile(template, args.file!, report)
+          return with_ && { ...p, dynamics: p.dynamics.map(d => (d === template ? with_ : d)) }
         }
         const user = args.user.toLowerCase()
         const with_ = {
@@ -81,8 +100,8 @@ export const dynamicCommands: readonly CommandEntry[] = [
     verb: 'delete',
     path: 'FIREwall POLIcy=',
     of: policyName,
-    parameters: { DYnamic: templateName, USer: templateUser },
-    needs: ['dynamic', 'user'],
+    parameters: templateParameters,
+    needs: ['dynamic'],
     selector: 'dynamic',
     section: 'FIREWALL',
     kind: 'firewall template',
@@ -90,13 +109,17 @@ export const dynamicCommands: readonly CommandEntry[] = [
     apply: (draft, policy, args, report) =>
       change(draft, policy, report, p => {
         const template = p.dynamics.find(d => d.name === args.dynamic)
-        const user = args.user!.toLowerCase()
         if (template === undefined) {
           report.missing('firewall template', inPolicy(policy, args.dynamic))
           return undefined
         }
+        if ((args.user === undefined) === (args.file === undefined)) {
+          report.error('expected USER or FILE')
+          return undefined
+        }
+        const user = args.user?.toLowerCase()
         const left = {
-          ...template,
+          ...withoutFile(template, args.file),
           any: template.any && user !== 'any',
           none: template.none && user !== 'none',
           users: template.users.filter(u => u !== user),

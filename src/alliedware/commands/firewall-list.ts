@@ -1,8 +1,19 @@
 /** Access lists of a firewall policy: the far hosts that a rule with LIST=name is about. */
 
-import { act, type CommandEntry } from '../grammar.ts'
+import type { AddressList } from '../../firewall/policy.ts'
+import { type Arguments, act, type CommandEntry, type Report } from '../grammar.ts'
+import { readAddresses, readHardware } from '../list-file.ts'
 import { addressRange, fileName, oneOf } from '../value.ts'
-import { change, inPolicy, policyName, sameAddresses, templateName, without } from './firewall-policy.ts'
+import {
+  change,
+  entriesOf,
+  flashName,
+  inPolicy,
+  policyName,
+  sameAddresses,
+  templateName,
+  without,
+} from './firewall-policy.ts'
 
 const listParameters = {
   LISt: templateName,
@@ -10,6 +21,21 @@ const listParameters = {
   FIle: fileName,
   TYpe: oneOf('IP', 'ADDress'),
 } as const
+
+/** The list that a file holds; undefined, and a complaint, where it holds none. */
+function fromFile(name: string, args: Arguments<typeof listParameters>, report: Report): AddressList | undefined {
+  const { file, type = 'ip' } = args
+  if (file === undefined || args.ip !== undefined) {
+    report.error('expected IP, or FILE with TYPE')
+    return undefined
+  }
+  if (type === 'ip') {
+    const addresses = entriesOf(file, readAddresses, report)
+    return addresses && { name, addresses, file: flashName(file) }
+  }
+  const hardware = entriesOf(file, readHardware, report)
+  return hardware && { name, addresses: [], file: flashName(file), hardware }
+}
 
 export const listCommands: readonly CommandEntry[] = [
   act({
@@ -25,12 +51,17 @@ export const listCommands: readonly CommandEntry[] = [
     apply: (draft, policy, args, report) =>
       change(draft, policy, report, p => {
         const { ip } = args
-        if (ip === undefined || args.type === 'address') {
-          report.error('FILE and TYPE=ADDRESS (Ethernet addresses) are not supported: name each IP')
-          return undefined
-        }
         const name = args.list!
         const before = p.lists.find(l => l.name === name)
+        if (ip === undefined || args.file !== undefined) {
+          const list = before === undefined ? fromFile(name, args, report) : undefined
+          if (before !== undefined) report.error(`list "${name}" exists already`)
+          return list && { ...p, lists: [...p.lists, list] }
+        }
+        if (args.type === 'address' || before?.file !== undefined) {
+          report.error(args.type === 'address' ? 'TYPE=ADDRESS is for FILE' : `list "${name}" is in a file`)
+          return undefined
+        }
         if (before?.addresses.some(a => sameAddresses(a, ip))) {
           report.error(`list "${name}" has that already`)
           return undefined
@@ -58,6 +89,10 @@ export const listCommands: readonly CommandEntry[] = [
           return undefined
         }
         const { ip } = args
+        if (ip !== undefined && list.file !== undefined) {
+          report.error(`list "${list.name}" is in a file: change that, and add the list anew`)
+          return undefined
+        }
         const left = ip === undefined ? [] : without(list.addresses, a => sameAddresses(a, ip), missing)
         if (left === undefined) return undefined
         if (left.length > 0) return { ...p, lists: p.lists.map(l => (l === list ? { ...l, addresses: left } : l)) }

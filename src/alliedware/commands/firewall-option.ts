@@ -7,7 +7,7 @@ import { change, policyName } from './firewall-policy.ts'
 
 const optionParameters = {
   ICMP_forwarding: listOf('ALL', 'PARAmeter', 'PING', 'SOUrcequench', 'TIMEExceeded', 'TIMESTamp', 'UNReachable'),
-  OPtions: listOf('ALL', 'RECord_route', 'SECurity', 'SOUrcerouting', 'TIMEstamp'),
+  OPtions: listOf('ALL', 'RECord_route', 'ROUter_alert', 'SECurity', 'SOUrceroute', 'SOURCEROUTIng', 'TIMEstamp'),
   FRAgment: listOf('ALL', 'ICMP', 'UDP', 'OTHER'),
   PING: flag,
   ISOlation: flag,
@@ -33,8 +33,8 @@ function withOptions(
   on: boolean,
   report: Report,
 ): FirewallPolicy {
-  if (on && args.options?.includes('sourcerouting'))
-    report.warn('source-routed packets are never forwarded: OPTIONS=SOURCEROUTING has no effect')
+  if (on && args.options?.some(o => o === 'sourceroute' || o === 'sourcerouting'))
+    report.warn('source-routed packets are never forwarded: OPTIONS=SOURCEROUTE has no effect')
   return {
     ...p,
     icmpForwarding: toggled(ICMP_KINDS, p.icmpForwarding, args.icmp_forwarding, on),

@@ -3,6 +3,7 @@
 import type { AddressRange, FirewallPolicy } from '../../firewall/policy.ts'
 import { type Draft, sameName } from '../draft.ts'
 import type { Report } from '../grammar.ts'
+import type { Entries } from '../list-file.ts'
 import { identifier, naming, type ValueType } from '../value.ts'
 
 export const policyName = naming('firewall policy', identifier(15))
@@ -28,6 +29,31 @@ export function change(
   if (index < 0) return report.missing('firewall policy', wanted)
   const policy = change(draft.firewall.policies[index]!)
   if (policy) draft.firewall.policies[index] = policy
+}
+
+/** A file's name without its device, as flash has it. */
+export function flashName(typed: string): string {
+  return typed.replace(/^[a-z]+:/i, '').toLowerCase()
+}
+
+/** What is in a file of flash; undefined, and a complaint, where that is not to be had. */
+export function entriesOf<T>(
+  typed: string,
+  read: (text: string) => Entries<T>,
+  report: Report,
+): readonly T[] | undefined {
+  const name = flashName(typed)
+  let text: string | undefined
+  try {
+    text = report.file(name)
+  } catch (e) {
+    report.error((e as Error).message)
+    return undefined
+  }
+  const found = text === undefined ? { fault: 'it does not exist' } : read(text)
+  if ('entries' in found) return found.entries
+  report.error(`file "${name}": ${found.fault}`)
+  return undefined
 }
 
 /** The same list without what fits; undefined, and a complaint, where nothing does. */

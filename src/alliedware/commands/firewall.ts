@@ -8,6 +8,7 @@ import { dynamicCommands } from './firewall-dynamic.ts'
 import { limitCommands } from './firewall-limit.ts'
 import { listCommands } from './firewall-list.ts'
 import { natCommands } from './firewall-nat.ts'
+import { firewallNeighbourCommands } from './firewall-neighbours.ts'
 import { optionCommands } from './firewall-option.ts'
 import { change, inPolicy, policyName, without } from './firewall-policy.ts'
 import { ruleCommands } from './firewall-rule.ts'
@@ -123,6 +124,7 @@ const policyCommands: readonly CommandEntry[] = [
 
 /** By precedence: an INTERFACE stands beside a RULE or a NAT, too. */
 export const firewallCommands: readonly CommandEntry[] = [
+  ...firewallNeighbourCommands,
   ...ruleCommands,
   ...natCommands,
   ...listCommands,

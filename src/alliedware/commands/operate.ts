@@ -119,6 +119,9 @@ const shows: readonly CommandEntry[] = [
     REVerse: optional(number(1, 10000)),
     TAIl: optional(number(1, 10000)),
   }),
+  show('FIREwall ARP'),
+  show('FIREwall MONitor'),
+  show('FIREwall SESSIONReport'),
   show('FIREwall ACCounting', undefined, {
     POLIcy: identifier(15),
     REVerse: optional(number(1, 10000)),

@@ -4,13 +4,14 @@ import { ATTACK_DEFAULTS, ATTACKS } from '../../firewall/attack-kinds.ts'
 import { placeText, protocolName, reasonText } from '../../firewall/event-log.ts'
 import type { FirewallEvent } from '../../firewall/events.ts'
 import {
+  type AddressList,
   type FirewallNat,
   type FirewallPolicy,
   FRAGMENT_KINDS,
   ICMP_KINDS,
   IP_OPTION_KINDS,
 } from '../../firewall/policy.ts'
-import type { FlowSnapshot, PolicyCount } from '../../firewall/report.ts'
+import type { PolicyCount } from '../../firewall/report.ts'
 import { formatDays, formatTime } from '../commands/firewall-match.ts'
 import { formatRange } from '../value.ts'
 import { dayTime, durationText, leaders, page, rule } from './layout.ts'
@@ -41,20 +42,6 @@ export interface EventState extends Omit<FirewallEvent, 'header'> {
   readonly user: string
   /** Hexadecimal, by words of four bytes. */
   readonly header: string
-}
-
-export interface FlowState extends Omit<FlowSnapshot, 'number' | 'age'> {
-  /** As DELETE FIREWALL SESSION takes it: eight hexadecimal digits. */
-  readonly id: string
-  readonly policy: string
-  readonly user: string
-  /** ISO 8601. */
-  readonly since: string
-}
-
-export interface FlowsState {
-  readonly matching: number
-  readonly flows: readonly FlowState[]
 }
 
 /** Where values stand, at the outermost indentation. */
@@ -174,8 +161,12 @@ function parts(p: PolicyState): string[] {
   const users = (d: PolicyState['dynamics'][number]) =>
     [...(d.any ? ['ANY'] : []), ...(d.none ? ['NONE'] : []), ...d.users].join(', ')
   return [
-    ...p.dynamics.flatMap(d => [`Dynamic Template : ${d.name}`, `  Users : ${users(d) || '-'}`]),
-    ...p.lists.flatMap(l => [`List : ${l.name}`, ...l.addresses.map(a => `  ${formatRange(a)}`)]),
+    ...p.dynamics.flatMap(d => [
+      `Dynamic Template : ${d.name}`,
+      `  Users : ${users(d) || '-'}`,
+      ...(d.files ?? []).map(f => `  File : ${f.file}, ${f.users.length} users`),
+    ]),
+    ...p.lists.flatMap(l => [`List : ${l.name}`, ...listed(l).map(line => `  ${line}`)]),
     ...(['private', 'public'] as const).flatMap(type =>
       p.interfaces
         .filter(i => i.type === type)
@@ -187,6 +178,11 @@ function parts(p: PolicyState): string[] {
         ]),
     ),
   ]
+}
+
+function listed({ addresses, file, hardware }: AddressList): string[] {
+  if (file === undefined) return addresses.map(formatRange)
+  return [`File : ${file}, ${hardware ? `${hardware.length} Ethernet addresses` : `${addresses.length} entries`}`]
 }
 
 function printNat(n: FirewallNat): string[] {
@@ -279,57 +275,6 @@ function printEvent(e: EventState): string[] {
   for (let at = 0; at < words.length; at += 7) lines.push(words.slice(at, at + 7).join(' '))
   const reason = `${reasonText(e)}${e.user === '' ? '' : ` (user ${e.user})`}`
   return [`${head.join(' ')} ${from} ${to}`, `    ${reason}`, ...lines.map(l => `    ${l}`)]
-}
-
-export function printFirewallSessions(policies: readonly string[], state: FlowsState, view: PolicyView = {}): string {
-  const blocks = policies.map(name => {
-    const flows = state.flows.filter(f => f.policy === name)
-    return [`Policy : ${name}`, `Current Sessions : ${flows.length}`, ...flows.flatMap(f => printFlow(f, view))]
-  })
-  const others = state.flows.filter(f => !policies.includes(f.policy))
-  const rest = others.length === 0 ? [] : ['Without a policy', ...others.flatMap(f => printFlow(f, view))]
-  const left = state.matching - state.flows.length
-  return page(
-    ...blocks.flatMap((b, i) => (i === 0 ? b : ['', ...b])),
-    rest,
-    left > 0 ? [`... and ${left} more: narrow the choice by IP, PORT or PROTOCOL`] : [],
-  )
-}
-
-function printFlow(f: FlowState, view: PolicyView): string[] {
-  const protocol = protocolName(f.protocol).toUpperCase()
-  const place = (address: number, port: number) => placeText(address, port, f.protocol)
-  const t = f.translated
-  const first = `${f.id}  ${protocol.padEnd(4)} IP: ${place(f.source, f.sourcePort)}   Remote IP: ${place(f.destination, f.destinationPort)}`
-  if (view.summary === true) return [first]
-  return [
-    first,
-    ...(t
-      ? [
-          `               Gbl IP: ${place(t.source, t.sourcePort)}   Gbl Remote IP: ${place(t.destination, t.destinationPort)}`,
-        ]
-      : []),
-    ...indent(
-      4,
-      leaders(
-        [
-          ['State', f.state],
-          ...(f.user === '' ? [] : [['User', f.user] as const]),
-          ['Start time', dayTime(f.since)],
-          ['Seconds to deletion', Math.ceil(f.expiresIn / 1000)],
-          ...(view.counter === true
-            ? ([
-                ['Packets forward', f.packetsForward],
-                ['Packets back', f.packetsReverse],
-                ['Bytes forward', f.bytesForward],
-                ['Bytes back', f.bytesReverse],
-              ] as const)
-            : []),
-        ],
-        WIDTH - 2,
-      ),
-    ),
-  ]
 }
 
 function indent(by: number, lines: readonly string[]): string[] {
