@@ -1,7 +1,7 @@
 /**
  * The addon's cryptography beside OpenSSL's EVP called from C, packet by packet, in the same run: a table by suite,
  * direction, implementation and batch size. Options: --short takes a fifth of the time; --bytes=N,... are other payloads
- * than 64, 512 and 1,400 bytes.
+ * than 64, 512 and 1,400 bytes; --chosen leaves all implementations out but the one that the engine chooses.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -70,7 +70,8 @@ try {
   const program = build(folder)
   const time = process.argv.includes('--short') ? '6' : '30'
   for (const bytes of (option('bytes') ?? '64,512,1400').split(',')) {
-    const output = execFileSync(program, [bytes, time]).toString()
+    const which = process.argv.includes('--chosen') ? ['all', 'chosen'] : []
+    const output = execFileSync(program, [bytes, time, ...which]).toString()
     const cells: Cell[] = output
       .trim()
       .split('\n')

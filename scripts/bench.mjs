@@ -3,7 +3,7 @@
 //
 //   --json FILE   also writes it all as JSON: machine, commit, rows, and what each benchmark printed
 //   --check       the short form for CI: cryptography's ratios to OpenSSL, and fails where one is less than half of what
-//                 bench/expected.json has for this kind of processor
+//                 bench/expected.json has for this kind of processor, twice; UPDATE_RATIOS=1 writes the file anew
 
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,8 @@ import { root, setup } from './setup.mjs'
 
 const LONGEST_MINUTES = 8
 const GROSS = 2
-const CHECK = { name: 'crypto', options: ['--short', '--bytes=1400'] }
+const CHECK = { name: 'crypto', options: ['--short', '--bytes=1400', '--chosen'] }
+const EXPECTED = join(root, 'bench', 'expected.json')
 const UNITS = ['avx512f', 'avx2', 'vaes', 'sha_ni']
 
 const args = process.argv.slice(2)
@@ -110,13 +111,18 @@ function table(results) {
 
 /** The ratios that are less than a part of those of this kind of processor; undefined where none are known. */
 function regressions(rows, units) {
-  const expected = JSON.parse(readFileSync(join(root, 'bench', 'expected.json'), 'utf8'))[units.join(' ') || 'none']
+  const expected = JSON.parse(readFileSync(EXPECTED, 'utf8'))[units.join(' ') || 'none']
   if (expected === undefined) return undefined
   return Object.entries(expected).flatMap(([what, ratio]) => {
     const row = rows.find(r => r.what === what)
     if (row === undefined) return [`${what}: not measured`]
     return row.ratio * GROSS < ratio ? [`${what}: ${row.ratio.toFixed(2)} times, and ${ratio} are expected`] : []
   })
+}
+
+/** Rows with the better ratio of two runs: what else runs on a machine makes figures worse and never better. */
+function better(rows, again) {
+  return rows.map(r => again.find(a => a.what === r.what && a.ratio > r.ratio) ?? r)
 }
 
 setup()
@@ -143,10 +149,18 @@ process.stdout.write(
 if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(report, undefined, 1)}\n`)
 let failed = report.results.some(r => r.status !== 0)
 if (check) {
-  const worse = regressions(
-    report.results.flatMap(r => r.rows),
-    host.units,
-  )
+  let rows = report.results.flatMap(r => r.rows)
+  let worse = regressions(rows, host.units)
+  if (worse?.length > 0 && !failed) {
+    process.stdout.write(`gross regressions, unless they pass:\n${worse.map(w => `  ${w}\n`).join('')}`)
+    rows = better(rows, (await measure(CHECK.name, CHECK.options)).rows)
+    worse = regressions(rows, host.units)
+  }
+  if (process.env.UPDATE_RATIOS) {
+    const expected = JSON.parse(readFileSync(EXPECTED, 'utf8'))
+    expected[host.units.join(' ') || 'none'] = Object.fromEntries(rows.map(r => [r.what, Number(r.ratio.toFixed(2))]))
+    writeFileSync(EXPECTED, `${JSON.stringify(expected, undefined, 2)}\n`)
+  }
   if (worse === undefined) process.stdout.write('no ratios are known for this kind of processor: nothing was judged\n')
   else if (worse.length === 0) process.stdout.write('no ratio is less than half of what is expected\n')
   else {

@@ -1,7 +1,7 @@
 // Times the ESP engine's cryptography beside OpenSSL's EVP, called from here one packet after the other: one line of
 // JSON for each suite, direction, batch size and implementation. bench/crypto.bench.ts builds it and makes the table.
 //
-//   crypto [bytes [milliseconds a cell [suite]]]
+//   crypto [bytes [milliseconds a cell [suite or "all" [implementation]]]]
 //
 // Implementations take turns, and each is given its best time, so that what else runs here troubles all alike.
 
@@ -193,7 +193,9 @@ struct Contender {
   double best = 1e9;
 };
 
-void Race(const Suite& suite, Direction direction, uint32_t count, uint32_t bytes, double seconds) {
+// EVP and the others, or `only` that one of them.
+void Race(const Suite& suite, Direction direction, uint32_t count, uint32_t bytes, double seconds, const char* only) {
+  auto left_out = [only](const Kind& kind) { return only != nullptr && std::strcmp(only, kind.name) != 0; };
   bool seals = direction == Direction::Encrypt;
   const CipherSizes& sizes = kCipherSizes[Index(suite.cipher)];
   uint32_t whole = (bytes + 2 + sizes.block - 1) / sizes.block * sizes.block;
@@ -247,6 +249,7 @@ void Race(const Suite& suite, Direction direction, uint32_t count, uint32_t byte
                             }
                           }});
     for (const Kind& kind : kKinds) {
+      if (left_out(kind)) continue;
       auto engine = engine_of(kind.only);
       if (!engine->usable()) continue;
       Engine* e = engine.get();
@@ -269,7 +272,7 @@ void Race(const Suite& suite, Direction direction, uint32_t count, uint32_t byte
                             }
                           }});
     for (const Kind& kind : kKinds) {
-      if (kind.only == Crypto::Only::Openssl) continue;
+      if (kind.only == Crypto::Only::Openssl || left_out(kind)) continue;
       auto crypto = std::make_unique<Crypto>(kind.only);
       if (!crypto->usable()) continue;
       auto list = std::make_unique<std::vector<Job>>();
@@ -327,9 +330,9 @@ int main(int argc, char** argv) {
   double seconds = (argc > 2 ? std::atof(argv[2]) : 30) / 1000;
   if (bytes == 0 || bytes > kMaxPacket - 64) return 2;
   for (const Suite& suite : kSuites) {
-    if (argc > 3 && std::strcmp(argv[3], suite.name) != 0) continue;
+    if (argc > 3 && std::strcmp(argv[3], "all") != 0 && std::strcmp(argv[3], suite.name) != 0) continue;
     for (Direction direction : {Direction::Encrypt, Direction::Decrypt}) {
-      for (uint32_t count : {1, 4, 16, 32, 64}) Race(suite, direction, count, bytes, seconds);
+      for (uint32_t count : {1, 4, 16, 32, 64}) Race(suite, direction, count, bytes, seconds, argc > 4 ? argv[4] : nullptr);
     }
   }
   return 0;
