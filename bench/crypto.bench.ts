@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { note } from './rows.ts'
+import { note, skipped } from './rows.ts'
 
 interface Cell {
   readonly suite: string
@@ -23,12 +23,12 @@ interface Cell {
 
 const BATCHES = [1, 4, 16, 32, 64]
 const native = join(process.cwd(), 'native')
+const headers = process.env.NODE_INCLUDE ?? join(dirname(dirname(process.execPath)), 'include', 'node')
 
 /** Builds native/bench/crypto.cc with the engine's sources, as the addon's build does, and answers the program. */
 function build(folder: string): string {
   // Only type declarations are taken from Node's headers; its copy of OpenSSL's must not be, as the system's library runs.
   const include = join(folder, 'node')
-  const headers = process.env.NODE_INCLUDE ?? join(dirname(dirname(process.execPath)), 'include', 'node')
   mkdirSync(include)
   for (const name of ['node_api', 'node_api_types', 'js_native_api', 'js_native_api_types']) {
     cpSync(join(headers, `${name}.h`), join(include, `${name}.h`))
@@ -65,6 +65,11 @@ function table(cells: Cell[]): string {
   return lines.join('\n')
 }
 
+const missing = ['/usr/include/openssl/evp.h', join(headers, 'node_api.h')].filter(f => !existsSync(f))
+if (missing.length > 0) {
+  skipped('cryptography', `there is no ${missing.join(' and no ')}`)
+  process.exit(0)
+}
 const folder = mkdtempSync(join(tmpdir(), 'crypto-'))
 try {
   const program = build(folder)
