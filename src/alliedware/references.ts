@@ -62,6 +62,13 @@ export function checkReferences(c: Configuration, origins: Origins, knownKeys: r
   return faults
 }
 
+/** What a command at the prompt has left open, as its warnings: what a script is told at its end, and was not so before. */
+export function leftOpen(before: Configuration, after: Configuration, knownKeys: readonly number[]): string[] {
+  const textsOf = (c: Configuration) => checkReferences(c, new Origins(), knownKeys).map(f => f.text)
+  const known = new Set(textsOf(before))
+  return textsOf(after).filter(text => !known.has(text))
+}
+
 type Wrong = (kind: Kind, of: string | number, text: string, severity?: Fault['severity']) => void
 type Absent = (kind: Kind, of: string | number, what: Kind, identity: string | number, called?: string | number) => void
 

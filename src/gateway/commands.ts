@@ -4,6 +4,7 @@ import { applyCommand, expandAlias, type Outcome } from '../alliedware/apply.ts'
 import { refusedOperations } from '../alliedware/commands/refused.ts'
 import type { Configuration } from '../alliedware/config.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
+import { leftOpen } from '../alliedware/references.ts'
 import type { AdminAnswer, Caller } from './admin.ts'
 import { captureCommand } from './capture-commands.ts'
 import { type CertificateWorld, certificateCommand } from './certificate-commands.ts'
@@ -62,8 +63,11 @@ async function carriedOut(w: CommandWorld, outcome: Outcome, caller: Caller): Pr
   if (outcome.kind === 'inert') {
     return { exit: 1, text: `Error: fill in <${command.placeholders.join('>, <')}> first` }
   }
+  const open = leftOpen(withKeys(w, undefined), outcome.configuration, [])
   const answer = disablePpp(w.control, command, caller) ?? (await change(w, command, outcome.configuration, caller))
-  const oddities = [...outcome.faults.map(f => f.text), ...absentFile(w, command)].map(text => `Warning: ${text}`)
+  const oddities = [...outcome.faults.map(f => f.text), ...absentFile(w, command), ...open].map(
+    text => `Warning: ${text}`,
+  )
   return { ...answer, text: [...oddities, answer.text].join('\n') }
 }
 
@@ -128,7 +132,9 @@ function keepUsers(w: CommandWorld, { value }: Command, now: Configuration): str
   for (const { name } of gone) w.secrets.removeUser(name)
   for (const user of named) if (!scripted.has(key(user))) w.secrets.setUser(user)
   const again = new Set([...gone, ...named].map(key).filter(name => scripted.has(name)))
-  return [...again].map(name => `user "${name}" is in the script: CREATE CONFIG, or a restart takes this back`)
+  if (again.size === 0) return []
+  const who = again.size === 1 ? `user "${[...again][0]}" is` : `${again.size} users are`
+  return [`${who} in the script: CREATE CONFIG, or a restart takes this back`]
 }
 
 async function operate(w: CommandWorld, command: Command, caller: Caller): Promise<AdminAnswer> {

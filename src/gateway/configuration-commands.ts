@@ -44,7 +44,7 @@ export async function configurationCommand(
   const absent = (file: string) => refusal(`file "${flash.nameOf(file)}" does not exist in ${flash.directory}`)
   switch (whole) {
     case 'create config':
-      return createConfig(w, flash, name, caller)
+      return createConfig(w, files, name, caller)
     case 'set config':
       return setConfig(files, name, absent)
     case 'show file':
@@ -88,12 +88,18 @@ function instead(verb: string, flash: Flash): string {
   return `${verb.toUpperCase()} is not carried out: ${how} on the host, in ${flash.directory}`
 }
 
-function createConfig(w: CommandWorld, flash: Flash, name: string, caller: Caller): AdminAnswer {
+function createConfig(w: CommandWorld, files: ScriptFiles, name: string, caller: Caller): AdminAnswer {
+  const { flash } = files
   if (!/\.(cfg|scp)$/i.test(name)) return refusal('a script is called NAME.cfg or NAME.scp')
   const now = w.wall?.() ?? new Date()
-  flash.write(name, `${fileHeading(now)}\n\n${writeScript(w.control.configuration)}`)
+  const script = `${fileHeading(now)}\n\n${writeScript(w.control.configuration)}`
+  const errors = errorsOf(load(files.places(name), files.stored(), script))
+  // What was typed may refer to what is not there yet. With such a script the gateway would not start.
+  if (errors.length > 0 && files.places().script === flash.path(name))
+    return { exit: 1, text: [...errors, 'Error: the gateway starts with it: nothing was written'].join('\n') }
+  flash.write(name, script)
   told(w, `Configuration written to ${flash.nameOf(name)}`, caller)
-  return done
+  return { exit: 0, text: [...errors.map(text => text.replace(/^Error: /, 'Warning: ')), DONE].join('\n') }
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const

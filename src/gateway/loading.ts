@@ -34,15 +34,18 @@ export interface Loaded {
   readonly faults: readonly { readonly text: string; readonly error: boolean }[]
 }
 
-export function load(places: Places, { keys, users, file }: Stored): Loaded {
+/** `text` is a script in the place of the file's. */
+export function load(places: Places, { keys, users, file }: Stored, text?: string): Loaded {
   const { script: path } = places
   const { site, faults: siteFaults } = readSite(places.site, places.siteGiven)
   const faults = siteFaults.map(text => ({ text: `${places.site}: ${text}`, error: true }))
-  let script = ''
+  let script = text ?? ''
   let mode = 0
   try {
-    script = readFileSync(path, 'utf8')
-    mode = statSync(path).mode
+    if (text === undefined) {
+      script = readFileSync(path, 'utf8')
+      mode = statSync(path).mode
+    }
   } catch (e) {
     faults.push({ text: `${path}: cannot be read: ${(e as NodeJS.ErrnoException).code ?? ''}`, error: true })
   }

@@ -76,6 +76,28 @@ describe('CREATE CONFIG', () => {
     expect(g.lines.join('\n')).not.toContain('apples')
   })
 
+  it('writes what would not load with a warning, but never what the gateway starts with', async () => {
+    const g = await gateway()
+    expect((await g.done('create ipsec bundle=7 key=isakmp string=99')).text).toMatch(
+      /^Warning \(2081001\): bundle specification "7": SA specification "99" does not exist$/m,
+    )
+    const half = await g.done('create config=half.cfg')
+    expect(half.text).toMatch(
+      /Warning \(2049001\): .*half\.cfg: line \d+: bundle specification "7": SA specification "99"/,
+    )
+    expect((await g.type('set config=half.cfg')).exit).toBe(1)
+    await g.done('destroy ipsec bundle=7')
+    await g.done('create config=vpn.cfg')
+    await g.done('set config=vpn.cfg')
+    const before = g.flash.read('vpn.cfg')
+    await g.done('create ipsec bundle=7 key=isakmp string=99')
+    const refused = await g.type('create config=vpn.cfg')
+    expect(refused.exit).toBe(1)
+    expect(refused.text).toContain('the gateway starts with it: nothing was written')
+    expect(g.flash.read('vpn.cfg')).toBe(before)
+    expect(g.lines.filter(l => l.includes('written to vpn.cfg')).length).toBe(1)
+  })
+
   it.each([
     ['create config=vpn.hlp', /NAME\.cfg or NAME\.scp/],
     ['create config=../vpn.cfg', /expected a file name/],
