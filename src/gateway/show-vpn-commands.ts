@@ -119,6 +119,5 @@ function showPpp({ control: c }: ShowWorld, command: Command): AdminAnswer {
   if (args['multilink'] !== undefined) return answer(links, ppp.printPppMultilink)
   if (args['utilisation'] !== undefined) return answer(links, ppp.printPppUtilisation)
   if (args['txstatus'] !== undefined) return answer(links, ppp.printPppTransmissions)
-  if (args['template'] !== undefined) return answer(c.configuration.pppTemplates, ppp.printPppTemplates)
   return answer(links, ppp.printPpp)
 }

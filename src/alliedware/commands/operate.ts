@@ -88,7 +88,6 @@ const shows: readonly CommandEntry[] = [
     NAMEservers: flag,
     IDletimer: flag,
     LIMits: flag,
-    TEMplate: flag,
     MULtilink: flag,
     UTIlisation: flag,
     TXStatus: flag,
