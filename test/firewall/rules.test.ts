@@ -145,7 +145,9 @@ describe('what a policy passes beside its rules', () => {
     expect(fromClient(t, 1, withOption(130))).toBe('Forward')
     expect(fromClient(t, 1, withOption(7))).toBe('Policy')
     expect(fromClient(t, 1, withOption(68))).toBe('Policy')
-    expect(fromClient(t, 1, withOption(148))).toBe('Forward')
+    expect(fromClient(t, 1, withOption(148))).toBe('Policy')
+    // An option that nobody asks about.
+    expect(fromClient(t, 1, withOption(136))).toBe('Forward')
     expect(fromClient(t, 1, withOption(131))).toBe('Policy')
     expect(fromClient(tables(), 1, withOption(7))).toBe('Forward')
   })
