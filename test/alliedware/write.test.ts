@@ -233,22 +233,30 @@ const firewallPolicy: fc.Arbitrary<FirewallPolicy> = fc
     })),
   }))
 
-const specification = fc.record({
+const ciphers = ['des', '3desouter', '3des2key', '3desinner', 'aes128', 'aes192', 'aes256'] as const
+const hashes = ['sha', 'md5', 'sha256', 'desmac'] as const
+const algorithms = fc.oneof(
+  fc.record({ encryption: fc.constantFrom(...ciphers), hash: fc.constantFrom(...hashes, 'null' as const) }),
+  fc.record({ encryption: fc.constant('null' as const), hash: fc.constantFrom(...hashes) }),
+  fc.record({
+    encryption: fc.constantFrom('aesgcm128' as const, 'aesgcm192' as const, 'aesgcm256' as const),
+    hash: fc.constantFrom('null' as const, undefined),
+  }),
+)
+const specificationOf = {
   id: fc.integer({ min: 0, max: 255 }),
   keyManagement: fc.constantFrom('isakmp' as const, 'manual' as const),
   protocol: fc.constantFrom('esp' as const, 'ah' as const, 'comp' as const),
-  encryption: fc.constantFrom(
-    'des' as const,
-    '3desouter' as const,
-    '3des2key' as const,
-    'aes128' as const,
-    'aes256' as const,
-  ),
-  hash: fc.constantFrom('sha' as const, 'md5' as const, 'sha256' as const, 'desmac' as const, 'null' as const),
   mode: fc.constantFrom('tunnel' as const, 'transport' as const),
   antiReplay: maybe(bool),
   replayWindow: fc.constantFrom(32, 64, 128, 256, undefined),
-})
+}
+const specification = fc
+  .tuple(fc.record(specificationOf), algorithms)
+  .map(([{ id, keyManagement, protocol, ...rest }, { encryption, hash }]) => ({
+    ...{ id, keyManagement, protocol, encryption, hash },
+    ...rest,
+  }))
 
 const isakmpPolicy = fc.record({
   name: name(24),
@@ -280,6 +288,14 @@ const isakmpPolicy = fc.record({
 })
 
 const ipsecPolicy = (bundles: readonly number[], isakmp: readonly string[]) =>
+  fc
+    .tuple(clearPolicy(bundles, isakmp), bool)
+    .map(([p, protects]) =>
+      protects && p.bundle !== undefined && p.keyManagement !== undefined ? { ...p, action: 'ipsec' as const } : p,
+    )
+
+/** A policy that wants neither a bundle nor keys, and may have both. */
+const clearPolicy = (bundles: readonly number[], isakmp: readonly string[]) =>
   fc.record({
     name: name(23),
     interface: networkInterface,
@@ -320,13 +336,15 @@ const ssh: fc.Arbitrary<SshConfig> = fc.record({
   expiryHours: maybe(fc.integer({ min: 0, max: 168 })),
   loginTimeoutSeconds: fc.integer({ min: 1, max: 3600 }),
   users: fc.uniqueArray(
-    fc.record({
-      name: name(64),
-      password: maybe(printable(1, 64).map(Secret.fromText)),
-      keyId: maybe(fc.integer({ min: 0, max: 65_535 })),
-      address: maybe(fc.integer({ min: 1, max: 0xffffffff })),
-      mask: fc.constant(undefined),
-    }),
+    fc
+      .record({
+        name: name(64),
+        password: maybe(printable(1, 64).map(Secret.fromText)),
+        keyId: maybe(fc.integer({ min: 0, max: 65_535 })),
+        address: maybe(address),
+        mask: maybe(mask),
+      })
+      .map(u => (u.address === undefined ? { ...u, mask: undefined } : u)),
     byName,
   ),
 })
@@ -370,31 +388,52 @@ const logConfig: fc.Arbitrary<LogConfig> = fc.record({
         destination: fc.constant('memory' as const),
         server: maybe(address),
       }),
+      maybe(
+        fc.record({
+          ...logSettings,
+          id: fc.constant('permanent' as const),
+          destination: fc.constant('nvs' as const),
+          server: maybe(address),
+        }),
+      ),
       fc.uniqueArray(
         fc.record({
           ...logSettings,
           id: fc.integer({ min: 1, max: 20 }),
-          destination: fc.constantFrom('syslog' as const, 'email' as const),
+          destination: fc.constantFrom('syslog' as const, 'email' as const, 'router' as const, 'port' as const),
           server: address,
         }),
         { selector: o => o.id, maxLength: 3 },
       ),
     )
-    .map(([temporary, others]) => [temporary, ...others.sort((a, b) => a.id - b.id)]),
+    .map(([temporary, permanent, others]) => [
+      temporary,
+      ...(permanent ? [permanent] : []),
+      ...others.sort((a, b) => a.id - b.id),
+    ]),
 })
 
 /** Held and inert commands in the order of their sections, as a script has them. */
 const held = [
+  ['SYSTEM', 'set system contact="me, or you"'],
+  ['LOAD', 'set loader method=tftp server=192.0.2.1'],
   ['USER', 'add radius server=1.2.3.4 secret="two words"'],
   ['PPP', 'set ppp template=7 vjc=off'],
+  ['L2TP', 'set l2tp window=4'],
+  ['IP', 'add ip host=gate ip=192.0.2.1'],
   ['LOG', 'set log utcoffset=+01:00'],
   ['SNMP', 'enable snmp'],
   ['OTHER', 'create script=x.scp "odd word"'],
+  ['OTHER', 'create trigger=1 time=12:00 script=x.scp'],
+  ['OTHER', 'set enco dhpriority=high'],
 ].map(([section, text]) => ({ line: 1, section: section!, text: text! }))
 const inert = [
   { line: 1, text: 'add user=waits pass="lit eral" ip=<his address>', placeholders: ['his address'] },
   { line: 1, text: 'set ppp dnssecondary=<a, b - or c>', placeholders: ['a, b - or c'] },
   { line: 1, text: 'create ip pool=waits ip=x.x.x.x-x.x.x.x', placeholders: ['x.x.x.x-x.x.x.x'] },
+  { line: 1, text: 'add ssh user=waits ipaddress=<his address>', placeholders: ['his address'] },
+  { line: 1, text: 'create isakmp policy=waits peer=<the peer> key=1', placeholders: ['the peer'] },
+  { line: 1, text: 'add alias=waits string=<what it stands for>', placeholders: ['what it stands for'] },
 ]
 
 const configuration: fc.Arbitrary<Configuration> = fc
@@ -532,6 +571,44 @@ describe('a written script', () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  it('has what is held about each object, whichever parameter it is', () => {
+    const objects = [
+      'add user=x password=y login=no',
+      'create ppp template=1 authentication=chap',
+      'add ip interface=eth0 ipaddress=192.0.2.1',
+      'create ipsec saspecification=1 keymanagement=isakmp protocol=esp encalg=des hashalg=sha',
+      'create ipsec policy=x interface=eth0 action=permit',
+      'create isakmp policy=x peer=any key=1',
+      'create log output=1 destination=syslog server=192.0.2.1',
+    ]
+    const names: Readonly<Record<string, string>> = {
+      template: '1',
+      interface: 'eth0',
+      saspecification: '1',
+      output: '1',
+    }
+    const samples = ['x', '1', '300', 'on', '64', '192.0.2.1', 'x.scp', 'eth0']
+    const commands = commandTable
+      .filter(e => e.verb === 'set' && e.effect === 'act' && e.path[0]?.name !== 'firewall')
+      .flatMap(e => {
+        const path = e.path.map(w => (w.value === 'none' ? w.name : `${w.name}=${names[w.name] ?? 'x'}`)).join(' ')
+        return e.parameters
+          .filter(p => p.held)
+          .map(p => {
+            const words = (p.type.words ?? []).map(w => w.name)
+            const value = [...words, ...samples].find(v => p.type.parse(v) !== undefined)
+            return `set ${path} ${p.name}=${value}`
+          })
+      })
+    expect(commands.length).toBeGreaterThan(60)
+    const { configuration: made, faults } = readScript([...objects, ...commands].join('\n'), { values: {}, keys: [1] })
+    expect(faults.filter(f => f.severity === 'error').map(formatFault)).toEqual([])
+    const script = writeScript(made)
+    for (const command of commands) expect(script).toContain(`\n${command}\n`)
+    const again = readScript(script, { values: {}, keys: [1] }).configuration
+    expect(withoutLines(again)).toEqual(withoutLines(made))
   })
 
   it('has three lines at the head of each section, and no keys', () => {
