@@ -93,25 +93,12 @@ describe('the native engines and the reference', () => {
     }
     for (const { engine, opener } of ways) expect(engine.takeEvents()).toEqual(opener.takeEvents())
   })
-})
 
-function expectPlain(batch: Batch, plain: Batch, what: string): void {
-  expect(batch.count).toBe(plain.count)
-  for (let i = 0; i < batch.count; i++) {
-    const same = batch.verdict[i] === Verdict.Forward && Buffer.compare(batch.packet(i), plain.packet(i)) === 0
-    if (!same) expect(toHex(batch.packet(i)), `${what}, row ${i}`).toBe(toHex(plain.packet(i)))
-    if (!same) expect(batch.verdict[i], `${what}, row ${i}`).toBe(Verdict.Forward)
-  }
-  expect(batch.peer, what).toEqual(plain.peer)
-  expect(batch.protocol, what).toEqual(plain.protocol)
-}
-
-describe.each(natives)('$name engine and the reference', ({ make }) => {
   test.each(Array.from({ length: 24 }, (_, seed) => seed))('agree on whatever comes: seed %i', seed => {
     const below = numbers(seed)
     const limits = seed % 2 === 0 ? { softBytes: 20_000, hardBytes: 30_000 } : { softBytes: 0, hardBytes: 0 }
     const sealer = populate(reference.make())
-    const ours = populate(make(), { limits })
+    const ours = natives.map(({ name, make }) => ({ name, engine: populate(make(), { limits }) }))
     const theirs = populate(reference.make(), { limits })
     const history: Uint8Array[] = []
     const fates = new Set<string>()
@@ -135,19 +122,39 @@ describe.each(natives)('$name engine and the reference', ({ make }) => {
         if (below(12) === 0) batch.port[i] = 4500 + below(20)
         if (below(40) === 0) batch.verdict[i] = Verdict.Punt
       }
-      const twin = copyOf(batch)
-      expect(ours.open(batch)).toBe(theirs.open(twin))
-      expectSameRows(batch, twin)
-      expect(ours.takeEvents()).toEqual(theirs.takeEvents())
+      const twins = ours.map(() => copyOf(batch))
+      const waiting = theirs.open(batch)
+      const events = theirs.takeEvents()
+      const usage = suites.map((_, n) => theirs.inboundUsage(0x1000 + n))
+      ours.forEach(({ name, engine }, at) => {
+        const twin = twins[at]!
+        expect(engine.open(twin), name).toBe(waiting)
+        expectSameRows(twin, batch, name)
+        expect(engine.takeEvents(), name).toEqual(events)
+        expect(
+          suites.map((_, n) => engine.inboundUsage(0x1000 + n)),
+          name,
+        ).toEqual(usage)
+      })
       for (let i = 0; i < batch.count; i++) fates.add(`${batch.verdict[i]}/${batch.reason[i]}`)
-      for (let n = 0; n < suites.length; n++) {
-        expect(ours.inboundUsage(0x1000 + n)).toEqual(theirs.inboundUsage(0x1000 + n))
-      }
-      churn(below, [ours, theirs])
+      churn(below, [...ours.map(({ engine }) => engine), theirs])
     }
     expect(fates.size).toBeGreaterThan(4)
   })
+})
 
+function expectPlain(batch: Batch, plain: Batch, what: string): void {
+  expect(batch.count).toBe(plain.count)
+  for (let i = 0; i < batch.count; i++) {
+    const same = batch.verdict[i] === Verdict.Forward && Buffer.compare(batch.packet(i), plain.packet(i)) === 0
+    if (!same) expect(toHex(batch.packet(i)), `${what}, row ${i}`).toBe(toHex(plain.packet(i)))
+    if (!same) expect(batch.verdict[i], `${what}, row ${i}`).toBe(Verdict.Forward)
+  }
+  expect(batch.peer, what).toEqual(plain.peer)
+  expect(batch.protocol, what).toEqual(plain.protocol)
+}
+
+describe.each(natives)('$name engine and the reference', ({ make }) => {
   test.each([0, 1, 2, 3])('agree on what cannot be sealed: seed %i', seed => {
     const below = numbers(seed + 100)
     const limits = { softBytes: 9000, hardBytes: 12_000 }

@@ -123,8 +123,8 @@ export function espPacket(
 }
 
 /** Both batches have the same rows: fates, columns, and the bytes of what goes on. */
-export function expectSameRows(actual: Batch, expected: Batch): void {
-  expect(rows(actual)).toEqual(rows(expected))
+export function expectSameRows(actual: Batch, expected: Batch, of?: string): void {
+  expect(rows(actual), of).toEqual(rows(expected))
 }
 
 function rows(batch: Batch) {
