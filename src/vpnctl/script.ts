@@ -47,5 +47,6 @@ export function runScript(
 
 function outcome(line: number, { exit, text, data }: ScriptAnswer, json: boolean): Outcome {
   if (exit !== 0) return { exit, text: `line ${line}: ${text}` }
-  return { exit, text: json && data !== undefined ? JSON.stringify(data, null, 2) : text }
+  if (json && data !== undefined) return { exit, text: JSON.stringify(data, null, 2) }
+  return { exit, text: text.replace(/^Warning \(/gm, `line ${line}: Warning (`) }
 }

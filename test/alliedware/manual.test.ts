@@ -267,6 +267,55 @@ const manual: Readonly<Record<string, string>> = {
     set ssh user=x: password=z
     delete ssh user=x
     show ssh: user sessions`,
+  firewall: `
+    enable firewall
+    disable firewall
+    create firewall policy=x
+    destroy firewall policy=main
+    add firewall policy=main interface=eth1 type=PUBLIC: method=DYNAMIC|PASSALL upnptype=LAN|WAN
+    add firewall policy=main interface=vlan2 type=PRIVATE
+    delete firewall policy=main interface=eth0
+    add firewall policy=main interface=eth0 action=ALLOW protocol=all: rule=1..1000
+    add firewall policy=main rule=9 interface=eth0 action=ALLOW: protocol=ALL|GRE|OSPF|SA|TCP|UDP|ICMP|ESP|EGP protocol=0..255
+    add firewall policy=main rule=9 interface=eth0 action=ALLOW protocol=UDP: ip=192.0.2.1 ip=192.0.2.1-192.0.2.9 port=ALL|80|80-90 gblip=192.0.2.1 gblport=ALL|80|80-90 remoteip=192.0.2.1-192.0.2.9 sourceport=ALL|1024-2048 encapsulation=NONE|IPSEC after=10:00 before=12:00 days=MON|TUE|WED|THU|FRI|SAT|SUN|WEEKDAY|WEEKEND|ALL|mon,tue ttl=01:00 list=x
+    add firewall policy=main rule=9 interface=eth0 protocol=all: action=DENY|NAT|NONAT
+    !add firewall policy=main rule=9 interface=eth0 protocol=all action=nat nattype=double
+    !add firewall policy=main rule=9 interface=eth0 protocol=all action=nat gblip=192.0.2.0 natmask=255.255.255.0
+    !add firewall policy=main rule=9 interface=eth0 protocol=all action=allow list=radius
+    add firewall policy=main rule=9 interface=eth0 protocol=all action=nat: nattype=ENHANCED|REVERSE|STANDARD gblremoteip=192.0.2.1
+    set firewall policy=main rule=1 action=DENY
+    delete firewall policy=main rule=1
+    add firewall policy=main nat=ENHANCED interface=vlan1 gblinterface=eth0: ip=192.0.2.1 gblip=192.0.2.1-192.0.2.9
+    add firewall policy=main nat=STANDARD interface=vlan1 gblinterface=eth0
+    add firewall policy=main nat=REVERSE interface=vlan1 gblinterface=eth0
+    delete firewall policy=main nat=ENHANCED interface=vlan1 gblinterface=eth0
+    create firewall policy=main dynamic=callers
+    destroy firewall policy=main dynamic=callers
+    add firewall policy=main dynamic=callers: user=anna user=ANY|NONE file=names.txt
+    delete firewall policy=main dynamic=callers user=anna
+    add firewall policy=main list=x: file=hosts.txt type=IP|ADDRESS
+    set firewall policy=main: tcptimeout=0..43200 udptimeout=0..43200 othertimeout=0..43200 esptimeout=0..43200 ftpdataport=RFC|ANY ~upnp=ENABLED|DISABLED
+    add firewall policy=main udpporttimeout=53: timeout=0..43200
+    enable firewall policy=main: icmp_forwarding=ALL|PARAMETER|PING|SOURCEQUENCH|TIMEEXCEEDED|TIMESTAMP|UNREACHABLE options=ALL|RECORD_ROUTE|SECURITY|SOURCEROUTING|TIMESTAMP ping fragment=udp accounting
+    disable firewall policy=main: ping accounting identproxy tcpsetupproxy
+    enable firewall policy=main: log=ALLOW|DENY|DENYDUMP|INALLOW|INDENY|OUTALLOW|OUTDENY|INATCP|INAUDP|INAICMP|INAOTHER|INDDTCP
+    set firewall policy=main attack=SYNATTACK: intrigger=10 outtrigger=10 detail=5 time=2
+    set firewall policy=main: attack=DOSFLOOD|FRAGMENT|HOSTSCAN|IPSPOOF|LAND|OTHER|PINGOFDEATH|PORTSCAN|SMTPRELAY|SMURF|SMURFAMP|SPAM|SYNATTACK|TCPTINY|UDPATTACK
+    enable firewall: notify=ALL|MAIL|MANAGER|PORT|SNMP
+    enable firewall notify=mail: port=1 to=me
+    enable firewall sessionreport
+    set firewall maxfragments=20
+    delete firewall session=12ab
+    show firewall
+    show firewall policy=main: counter summary rule rule=1 limitrule detail
+    show firewall event: policy=main reverse=5 tail tail=5
+    show firewall event=ALLOW
+    show firewall event=DENY
+    show firewall event=NOTIFY
+    show firewall session: counter ip=192.0.2.1 port=80 protocol=tcp summary
+    show firewall accounting
+    show firewall arp
+    show firewall monitor`,
   others: `
     create trigger=1 time=12:00 script=a.scp
     add script=a.scp text=x

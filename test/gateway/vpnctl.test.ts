@@ -162,7 +162,7 @@ describe('vpnctl', () => {
     const path = await gateway(r => ({ exit: 0, text: r.command }))
     const { out } = await vpnctlWith({}, '# users\nadd user=anna\n# more\nadr user=ben pass=x\n', '--socket', path)
     expect(out).toContain('add user=anna')
-    expect(out).toContain('Warning (2035001): taken as the rest of the comment')
+    expect(out).toContain('line 4: Warning (2035001): taken as the rest of the comment')
     expect(out).not.toContain('adr')
   })
 
