@@ -7,6 +7,7 @@
 #include "esp.h"
 #include "files.h"
 #include "ike.h"
+#include "netlink.h"
 #include "poll.h"
 #include "raw_esp.h"
 #include "segments.h"
@@ -21,7 +22,7 @@ using Register = napi_status (*)(napi_env, napi_value);
 
 constexpr Register kRooms[] = {RegisterBatch,    RegisterFiles, RegisterUdp,      RegisterRawEsp,
                                RegisterSegments, RegisterTun,   RegisterSteering, RegisterTunSteering,
-                               RegisterPoll,     RegisterEsp,   RegisterIke};
+                               RegisterPoll,     RegisterEsp,   RegisterIke,      RegisterNetlink};
 
 }  // namespace
 }  // namespace floatgate

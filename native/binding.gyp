@@ -18,6 +18,7 @@
         "ike.cc",
         "napi.cc",
         "p384.cc",
+        "netlink.cc",
         "poll.cc",
         "raw_esp.cc",
         "segments.cc",

@@ -109,43 +109,64 @@ export class Marks {
   }
 }
 
-export class Attacks {
-  /** By session: what its client does, and what is done to it. */
-  readonly byClient: Tally
-  readonly toClient: Tally
-  readonly portsByClient = new Marks(MAX_SESSIONS)
-  readonly hostsByClient = new Marks(MAX_SESSIONS)
-  readonly portsOfClient = new Marks(MAX_SESSIONS)
-  /** By the rows of `outsider`. */
-  readonly byOutsider: Tally
-  readonly hostsByOutsider = new Marks(OUTSIDE_WAYS * OUTSIDE_SETS)
-  private readonly outsiders = new Int32Array(OUTSIDE_WAYS * OUTSIDE_SETS)
-  private readonly heard = new Float64Array(OUTSIDE_WAYS * OUTSIDE_SETS).fill(Number.NEGATIVE_INFINITY)
+/** A row for each of the addresses heard lately: a new one has that of the one in its set which was silent for longest. */
+export class AddressRows {
+  /** How many rows there are. */
+  static readonly size = OUTSIDE_WAYS * OUTSIDE_SETS
+  private readonly addresses = new Int32Array(AddressRows.size)
+  private readonly heard = new Float64Array(AddressRows.size).fill(Number.NEGATIVE_INFINITY)
   private readonly seed: number
+  private readonly forget: (row: number) => void
 
-  /** `seed` is random: nobody outside can choose values that fall on one mark. */
-  constructor(seed: number) {
+  /** `forget` hears that a row is another address's now. */
+  constructor(seed: number, forget: (row: number) => void) {
     this.seed = seed | 0
-    this.byClient = new Tally(MAX_SESSIONS, seed)
-    this.toClient = new Tally(MAX_SESSIONS, seed)
-    this.byOutsider = new Tally(OUTSIDE_WAYS * OUTSIDE_SETS, seed)
+    this.forget = forget
   }
 
-  /** The row of a host outside; a new one has that of the host in its set which was silent for longest. */
-  outsider(address: number, now: Millis): number {
+  rowOf(address: number, now: Millis): number {
     const base = (Math.imul(address ^ this.seed, 0x85ebca6b) >>> 24) * OUTSIDE_WAYS
     let row = base
     for (let i = base; i < base + OUTSIDE_WAYS; i++) {
-      if (this.outsiders[i] === address && this.heard[i]! > Number.NEGATIVE_INFINITY) {
+      if (this.addresses[i] === address && this.heard[i]! > Number.NEGATIVE_INFINITY) {
         this.heard[i] = now
         return i
       }
       if (this.heard[i]! < this.heard[row]!) row = i
     }
-    this.outsiders[row] = address
+    this.addresses[row] = address
     this.heard[row] = now
-    this.byOutsider.forget(row)
+    this.forget(row)
     return row
+  }
+}
+
+export class Attacks {
+  /** By session: what its client does, and what is done to it. */
+  readonly byClient: Tally
+  readonly toClient: Tally
+  readonly portsByClient: Marks
+  readonly hostsByClient: Marks
+  readonly portsOfClient: Marks
+  /** By the rows of `outsider`. */
+  readonly byOutsider: Tally
+  readonly hostsByOutsider = new Marks(AddressRows.size)
+  private readonly outsiders: AddressRows
+
+  /** `seed` is random: nobody outside can choose values that fall on one mark. */
+  constructor(seed: number, sessions = MAX_SESSIONS) {
+    this.byClient = new Tally(sessions, seed)
+    this.toClient = new Tally(sessions, seed)
+    this.portsByClient = new Marks(sessions)
+    this.hostsByClient = new Marks(sessions)
+    this.portsOfClient = new Marks(sessions)
+    this.byOutsider = new Tally(AddressRows.size, seed)
+    this.outsiders = new AddressRows(seed, row => this.byOutsider.forget(row))
+  }
+
+  /** The row of a host outside. */
+  outsider(address: number, now: Millis): number {
+    return this.outsiders.rowOf(address, now)
   }
 
   /** A session's number is another's now. */

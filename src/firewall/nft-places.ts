@@ -30,6 +30,8 @@ export interface NftablesInput {
   readonly sessions?: readonly NftSession[]
   /** Global addresses that the workers translate to and from themselves (see nat-plan.ts). */
   readonly owned?: readonly AddressRange[]
+  /** nfnetlink_log's group that is told of packets; absent: nobody is. */
+  readonly logGroup?: number | undefined
   /** UDP ports on which this gateway listens: 500 and 4500. */
   readonly ports: readonly number[]
 }

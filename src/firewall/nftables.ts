@@ -14,6 +14,7 @@ import { ipsecChains } from './nft-ipsec.ts'
 import { limitLines, limitSets } from './nft-limits.ts'
 import { device, join, matchOf, ranges } from './nft-match.ts'
 import { destinationNat, sourceNat } from './nft-nat.ts'
+import { Notes, spoofChain } from './nft-notes.ts'
 import {
   contextOf,
   deviceOf,
@@ -73,16 +74,19 @@ function firewallChains(input: NftablesInput): string[] {
   const { firewall } = input
   if (!firewall.enabled || firewall.policies.length === 0) return []
   const places = publicPlaces(input)
-  return [
-    ...limitSets(input),
+  const notes = new Notes(input.logGroup)
+  const chains = [
+    ...notes.pieces(places),
     ...fragmentChain(input, places),
     ...notrack(input, places),
-    ...inputChains(input, places),
+    ...spoofChain(input, places, notes),
+    ...inputChains(input, places, notes),
     ...timeoutChain(input),
-    ...forwardChains(input),
+    ...forwardChains(input, notes),
     ...destinationNat(input, places),
     ...sourceNat(input),
   ]
+  return [...limitSets(input), ...notes.limits, ...chains, ...notes.chains]
 }
 
 /** Text for `nft -f -` that removes the table, whether it is there or not. */
@@ -136,7 +140,7 @@ function set(values: readonly (string | number)[]): string {
 }
 
 /** What comes to this host itself by a public device. */
-function inputChains(input: NftablesInput, outside: readonly Place[]): string[] {
+function inputChains(input: NftablesInput, outside: readonly Place[], notes: Notes): string[] {
   if (outside.length === 0) return []
   const jumps = outside.map((p, i) => `  iifname ${device(p.device)} jump self_${i}`)
   return [
@@ -147,7 +151,7 @@ function inputChains(input: NftablesInput, outside: readonly Place[]): string[] 
     ...outside.flatMap((p, i) => [
       `chain self_${i} {`,
       '  # L2TP is heard only through our own IPsec.',
-      `  udp dport ${L2TP_PORT} drop`,
+      `  udp dport ${L2TP_PORT} ${notes.drop(0, p.name, '')}`,
       '  # What is up stays up, though this table may be younger; a bare SYN always asks the rules.',
       '  tcp flags & (fin | syn | rst | ack) == ack accept',
       `  tcp flags & (syn | ack) == syn goto self_new_${i}`,
@@ -163,19 +167,24 @@ function inputChains(input: NftablesInput, outside: readonly Place[]): string[] 
       ...limitLines(input, policiesOf(input.firewall, p.name), [p.name], false),
       ...rulesOf(input.firewall.policies, p.name)
         .filter(meansGateway)
-        .map(r => ruleLine(input, r, false)),
+        .map(r => ruleLine(input, r, false, isOwn(input, r) ? undefined : noted(notes, p.name, ''))),
       ...(answersPing(input.firewall, p.name) ? ['  icmp type echo-request accept'] : []),
       ...(passesAll(input.firewall, p.name)
-        ? ['  accept']
+        ? [...notes.passing(p.name, ''), '  accept']
         : [
             '  # The daemon itself: IKE, and ESP with and without NAT traversal.',
             `  udp dport ${set(input.ports)} accept`,
             `  meta l4proto ${IpProtocol.Esp} accept`,
-            `  counter drop comment "${deniedComment(p.name)}"`,
+            `  counter ${notes.drop(0, p.name, '')} comment "${deniedComment(p.name)}"`,
           ]),
       '}',
     ]),
   ]
+}
+
+/** What comes to the ports of the daemon itself is too much to tell of, and not tracked. */
+function isOwn({ ports }: NftablesInput, { port }: FirewallRule): boolean {
+  return port !== undefined && port.first === port.last && ports.includes(port.first)
 }
 
 function policiesOf(firewall: Firewall, name: string): FirewallPolicy[] {
@@ -205,14 +214,22 @@ export function deniedComment(name: string): string {
   return `denied in ${name}`
 }
 
+/** How a rule's decision is told of, or undefined where it is not. */
+type Noted = (rule: FirewallRule) => string
+
+function noted(notes: Notes, from: string, to: string): Noted {
+  return ({ action, number }) => (action === 'deny' ? notes.drop(number, from, to) : notes.accept(number, from, to))
+}
+
 function ruleLine(
   input: NftablesInput,
   rule: FirewallRule,
   privateIsSource: boolean,
+  tell?: Noted,
   forwarded = false,
   counted = true,
 ): string {
-  const verdict = rule.action === 'deny' ? 'drop' : 'accept'
+  const verdict = tell?.(rule) ?? (rule.action === 'deny' ? 'drop' : 'accept')
   const translated = forwarded && isForward(rule) && !privateIsSource
   const match = matchOf(rule, privateIsSource, contextOf(input, rule), translated)
   const policy = input.firewall.policies.find(p => p.rules.includes(rule))?.name ?? ''
@@ -229,25 +246,25 @@ const ICMP_TYPES: Readonly<Record<IcmpKind, string>> = {
 }
 
 /** What a policy does not forward. Fragments are together again by now; of options nft has words for these two. */
-function notForwarded(policies: readonly FirewallPolicy[]): string[] {
+function notForwarded(policies: readonly FirewallPolicy[], drop: string): string[] {
   const types = ICMP_KINDS.filter(kind => policies.some(p => !p.icmpForwarding.includes(kind))).map(k => ICMP_TYPES[k])
   const missing = (kind: IpOptionKind) => policies.some(p => !p.ipOptions.includes(kind))
   return [
-    ...(types.length > 0 ? [`  icmp type { ${types.join(', ')} } counter drop`] : []),
-    ...(missing('record_route') ? ['  ip option rr exists counter drop'] : []),
-    ...(missing('router_alert') ? ['  ip option ra exists counter drop'] : []),
+    ...(types.length > 0 ? [`  icmp type { ${types.join(', ')} } counter ${drop}`] : []),
+    ...(missing('record_route') ? [`  ip option rr exists counter ${drop}`] : []),
+    ...(missing('router_alert') ? [`  ip option ra exists counter ${drop}`] : []),
   ]
 }
 
 /** What the kernel forwards between two devices of ours. */
-function forwardChains(input: NftablesInput): string[] {
+function forwardChains(input: NftablesInput, notes: Notes): string[] {
   const all = places(input)
   const jumps: string[] = []
   const chains: string[] = []
   for (const from of all) {
     for (const to of [...all.map(p => ({ names: [p.name], device: p.device })), sessionsPlace(input)]) {
       if (to.names.length === 0 || to.device === from.device) continue
-      const lines = betweenLines(input, from, to.names)
+      const lines = betweenLines(input, from, to.names, notes)
       if (lines.length === 0) continue
       const chain = `between_${jumps.length}`
       jumps.push(`  iifname ${device(from.device)} oifname ${device(to.device)} jump ${chain}`)
@@ -264,7 +281,7 @@ function sessionsPlace(input: NftablesInput): { names: string[]; device: string 
   return { names: [...new Set(names.map(i => i.name))], device: input.tunDevice }
 }
 
-function betweenLines(input: NftablesInput, from: Place, to: readonly string[]): string[] {
+function betweenLines(input: NftablesInput, from: Place, to: readonly string[], notes: Notes): string[] {
   const bases = to.map(name => relate(input.firewall, from.name, name))
   const policies = [...new Set(bases.map(b => b.policy).filter(p => p !== undefined))]
   // Towards the sessions the kernel grants what any of their zones is granted; their worker tells them apart.
@@ -273,12 +290,18 @@ function betweenLines(input: NftablesInput, from: Place, to: readonly string[]):
   const inside = isPrivate(input.firewall, from.name)
   // On the way to a session its worker counts what a rule decided; the kernel's count would be the second.
   const counted = !to.some(isDynamic)
-  const rules = rulesOf(policies, from.name).map(r => ruleLine(input, r, inside, true, counted))
-  const never = notForwarded(policies)
-  const limits = limitLines(input, policies, [from.name, ...to], inside)
   // Two interfaces of different policies: what the host does with them is not the script's.
   if (policies.length === 0) return []
-  if (open && rules.length === 0) return [...never, ...limits]
+  const drop = notes.drop(0, from.name, to[0]!)
+  // Of what the kernel lets go on to a session its worker tells.
+  const tell = noted(notes, from.name, to[0]!)
+  const passing = counted ? notes.passing(from.name, to[0]!) : []
+  const rules = rulesOf(policies, from.name).map(r =>
+    ruleLine(input, r, inside, counted || r.action === 'deny' ? tell : undefined, true, counted),
+  )
+  const never = notForwarded(policies, drop)
+  const limits = limitLines(input, policies, [from.name, ...to], inside)
+  if (open && rules.length === 0) return [...never, ...limits, ...passing]
   const owned = input.owned ?? []
   return [
     // Their workers judge it, and translate.
@@ -286,9 +309,9 @@ function betweenLines(input: NftablesInput, from: Place, to: readonly string[]):
     ...never,
     '  ct state established,related accept',
     // What is not asked for and answers nothing, and messages such as redirects.
-    '  icmp type != { echo-request, timestamp-request } drop',
+    `  icmp type != { echo-request, timestamp-request } ${drop}`,
     ...limits,
     ...rules,
-    ...(open ? [] : [`  counter drop comment "${deniedComment(from.name)}"`]),
+    ...(open ? passing : [`  counter ${drop} comment "${deniedComment(from.name)}"`]),
   ]
 }

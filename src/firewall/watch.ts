@@ -8,24 +8,31 @@ import { IpProtocol } from '../packet/ip.ts'
 import { DropReason } from '../packet/verdict.ts'
 import { ATTACKS, AttackKind } from './attack-kinds.ts'
 import { isBroadcast, Trigger } from './attack-rules.ts'
-import type { Tally } from './attacks.ts'
+import type { Attacks, Tally } from './attacks.ts'
 import type { Passage } from './connect.ts'
 import { IcmpType, TcpFlag } from './constants.ts'
+import type { FirewallEvents } from './events.ts'
 import type { Headers } from './headers.ts'
 import type { Ruleset } from './ruleset.ts'
-import type { FirewallTables } from './tables.ts'
 
 const NOTHING = -1
 const MAX_IP_PAYLOAD = 65535
 /** Below are services' ports: from there to a port above goes an answer that came too late, not somebody's search. */
 const FIRST_FREE_PORT = 1024
 
+/** What it takes to watch: a worker's tables, or those of the host's own devices. */
+export interface Watching {
+  readonly ruleset: Ruleset
+  readonly attacks: Attacks
+  readonly events: FirewallEvents
+}
+
 /**
  * Counts the packet where it may belong to an attack, and says so where it makes one. `policy` is the one it is under, or -1;
  * `reason` what became of it, `opened` whether it opened something, `overlapped` whether it overlaps another fragment.
  */
 export function watch(
-  tables: FirewallTables,
+  tables: Watching,
   h: Headers,
   p: Passage,
   policy: number,
@@ -56,14 +63,14 @@ export function watch(
 }
 
 /** What was opened between the two is answered: it was no flood. `byClient`: the session's client had asked. */
-export function answered(tables: FirewallTables, protocol: number, session: number, byClient: boolean): void {
+export function answered(tables: Watching, protocol: number, session: number, byClient: boolean): void {
   const tally = byClient ? tables.attacks.byClient : tables.attacks.toClient
   if (protocol === IpProtocol.Tcp) tally.takeBack(session, AttackKind.Syn)
   else if (protocol === IpProtocol.Udp) tally.takeBack(session, AttackKind.Udp)
 }
 
 /** The attack that a single refused packet is a sign of, or NOTHING. */
-function signOf(tables: FirewallTables, h: Headers, reason: DropReason, overlapped: boolean): number {
+function signOf(tables: Watching, h: Headers, reason: DropReason, overlapped: boolean): number {
   if (reason === DropReason.BadIp) {
     if (h.fragmentOffset + h.transportLength > MAX_IP_PAYLOAD)
       return h.protocol === IpProtocol.Icmp ? AttackKind.PingOfDeath : AttackKind.Fragment
@@ -94,7 +101,7 @@ function triggerOf(ruleset: Ruleset, policy: number, kind: number, what: number)
 }
 
 function count(
-  tables: FirewallTables,
+  tables: Watching,
   tally: Tally,
   row: number,
   kind: number,
@@ -108,7 +115,7 @@ function count(
   judge(tables, tally, row, kind, n, policy, h, p, reason, now)
 }
 
-function countPort(tables: FirewallTables, policy: number, h: Headers, p: Passage, reason: DropReason, now: Millis) {
+function countPort(tables: Watching, policy: number, h: Headers, p: Passage, reason: DropReason, now: Millis) {
   const { attacks, ruleset } = tables
   const kind = AttackKind.PortScan
   const tally = p.fromClient ? attacks.byClient : attacks.toClient
@@ -119,7 +126,7 @@ function countPort(tables: FirewallTables, policy: number, h: Headers, p: Passag
   judge(tables, tally, p.session, kind, n, policy, h, p, reason, now)
 }
 
-function countHost(tables: FirewallTables, policy: number, h: Headers, p: Passage, reason: DropReason, now: Millis) {
+function countHost(tables: Watching, policy: number, h: Headers, p: Passage, reason: DropReason, now: Millis) {
   const { attacks, ruleset } = tables
   const kind = AttackKind.HostScan
   const time = triggerOf(ruleset, policy, kind, Trigger.Time)
@@ -132,7 +139,7 @@ function countHost(tables: FirewallTables, policy: number, h: Headers, p: Passag
 
 /** From the trigger on it is an attack: said at once, and with some more packets in detail; then no more in this window. */
 function judge(
-  tables: FirewallTables,
+  tables: Watching,
   tally: Tally,
   row: number,
   kind: number,

@@ -8,6 +8,7 @@ import { computeBy } from '../ike/arithmetic.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
 import type { HostCounters } from './host-counters.ts'
+import { hostEvents } from './host-events.ts'
 import { HostFirewall } from './host-firewall.ts'
 import { type HostTables, readHostTables } from './host-tables.ts'
 import { Leavings } from './leavings.ts'
@@ -15,7 +16,7 @@ import { type Log, Severity } from './log.ts'
 import { loadNative, type Native, type TunSteering } from './native.ts'
 import { NativeArithmetic } from './native-arithmetic.ts'
 import { Network } from './network.ts'
-import { bind, coalesce, offloadsText, openRaw, openTun } from './openings.ts'
+import { bind, coalesce, offloadsText, openHostLog, openRaw, openTun } from './openings.ts'
 import type { Pki } from './pki.ts'
 import { raiseThisThread } from './priority.ts'
 import type { SecretStore } from './secret-store.ts'
@@ -171,6 +172,11 @@ export class Daemon {
     return this.network.counters
   }
 
+  /** Whether what the kernel refuses and lets in on the host's own devices becomes events. */
+  get tellsOfHost(): boolean {
+    return this.hostFirewall.tells
+  }
+
   /** The kernel's routes, neighbours and devices now. */
   hostTables(): HostTables {
     return readHostTables(this.devices, proxyDevice)
@@ -187,6 +193,7 @@ export class Daemon {
     await this.workers.stop()
     this.sockets.close()
     await this.network.tearDown()
+    this.hostFirewall.close()
     for (const fd of this.closeLater) this.native.close(fd)
     this.log.add({ severity: Severity.Notice, module: 'SYS', text: 'Gateway stopped' })
   }
@@ -251,7 +258,9 @@ async function bringUp(
   if (single) for (const fd of [control4500, ...udpFds.slice(1)]) native.close(fd)
 
   await network.setUp(tun.name, TUN_MTU)
-  const hostFirewall = new HostFirewall(network, o.log, tun.name, TUN_MTU)
+  const hostLog = openHostLog(native, warnings)
+  if (hostLog) undo.push(() => hostLog.close())
+  const hostFirewall = new HostFirewall(network, o.log, tun.name, TUN_MTU, hostLog)
   const rawFds = Array.from({ length: workerCount }, (_, w) => openRaw(native, w, workerCount, warnings))
   for (const fd of rawFds) if (fd >= 0) opened(fd)
   const onlyUdp = rawFds.some(fd => fd < 0)
@@ -314,6 +323,7 @@ async function bringUp(
   }
   raiseThisThread()
   control.publishRules()
+  hostLog?.listen(hostEvents(control, randomBytes(4).readUInt32BE(0)))
   sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), !single)
   const closeLater = [...udpFds.slice(single ? 1 : 0, workerCount), ...tun.fds, ...Object.values(steering ?? {})]
   late.daemon = make({

@@ -9,10 +9,11 @@ import {
 } from '../firewall/nftables.ts'
 import type { AddressRange } from '../firewall/policy.ts'
 import type { Ipv4 } from '../packet/ip.ts'
+import type { HostLog } from './host-log.ts'
 import { type Log, Severity } from './log.ts'
 import type { Network } from './network.ts'
 
-export type HostFirewallInput = Omit<NftablesInput, 'tableName' | 'tunDevice' | 'sessions'>
+export type HostFirewallInput = Omit<NftablesInput, 'tableName' | 'tunDevice' | 'sessions' | 'logGroup'>
 
 /** Addresses of one translation that get a route and a proxy ARP entry. */
 const MOST_ADDRESSES = 1024
@@ -37,10 +38,17 @@ export class HostFirewall {
   /** The table of the configuration in use, but for the sessions, and whether it is in force. */
   private asked: string | undefined
   private inForce = false
+  /** A table was taken already: what nft refuses then is not for want of an expression that every table has. */
+  private told = false
   private changes = 0
+  /** Whom the table tells of packets, where this host's nft can. */
+  private logGroup: number | undefined
+  private readonly hostLog: Pick<HostLog, 'group' | 'close'> | undefined
 
-  constructor(network: Network, log: Log, tun: string, tunMtu: number) {
+  constructor(network: Network, log: Log, tun: string, tunMtu: number, hostLog?: Pick<HostLog, 'group' | 'close'>) {
     this.network = network
+    this.hostLog = hostLog
+    this.logGroup = hostLog?.group
     this.log = log
     this.tun = tun
     this.tunMtu = tunMtu
@@ -62,7 +70,7 @@ export class HostFirewall {
     this.asked = nftablesTable(this.whole(input, []))
     const another = this.asked !== asked
     if (another || !this.inForce) {
-      const refusal = await this.load(input)
+      const refusal = await this.loadFirst(input)
       if (refusal !== undefined) {
         this.input = before
         if (anyway) this.inForce = false
@@ -75,6 +83,32 @@ export class HostFirewall {
     return undefined
   }
 
+  /** At the end of it all. */
+  close(): void {
+    this.hostLog?.close()
+  }
+
+  /** Whether packets of the host's own devices become events. */
+  get tells(): boolean {
+    return this.logGroup !== undefined
+  }
+
+  /** As `load`. A host whose nft knows no `log group` has the table without it. */
+  private async loadFirst(input: HostFirewallInput): Promise<string | undefined> {
+    const refusal = await this.load(input)
+    if (refusal === undefined || this.told || this.logGroup === undefined) return refusal
+    const group = this.logGroup
+    this.logGroup = undefined
+    const again = await this.load(input)
+    if (again === undefined) {
+      this.asked = nftablesTable(this.whole(input, []))
+      this.log.add({ severity: Severity.Important, module: 'FIRE', text: `nft tells of no packets: ${refusal}` })
+      return undefined
+    }
+    this.logGroup = group
+    return again
+  }
+
   /** Puts a table in force, or none where none is needed; answers what nft said where it refused. */
   private async load(input: HostFirewallInput): Promise<string | undefined> {
     const whole = this.whole(input)
@@ -83,6 +117,7 @@ export class HostFirewall {
     else {
       const refusal = await this.network.applyTable(whole.tableName, text)
       if (refusal !== undefined) return refusal
+      this.told = true
     }
     this.inForce = true
     const notice = nftablesNotice(whole)
@@ -115,6 +150,7 @@ export class HostFirewall {
       ...input,
       tableName: `floatgate_${this.tun}`,
       tunDevice: this.tun,
+      logGroup: this.logGroup,
       sessions,
     }
   }

@@ -165,6 +165,7 @@ async function serve(o: Options): Promise<number> {
       system: () => system(daemon, started, warnings),
       moreCounters: () => ({ ...daemon.counters(), syslog: { lost: syslog.lost } }),
       hostCounters: () => daemon.hostCounters(),
+      tellsOfHost: () => daemon.tellsOfHost,
       hostTables: () => daemon.hostTables(),
       captures: join(o.state, 'captures'),
       prepare: (c, given) => daemon.prepare(c, given),

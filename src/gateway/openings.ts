@@ -1,6 +1,7 @@
 /** What the gateway opens in the kernel: sockets and the TUN device, with a plain message where the host refuses. */
 
 import { udpPortHolder } from './host.ts'
+import { HostLog } from './host-log.ts'
 import type { Native } from './native.ts'
 
 /** A UDP socket on a port of ours; `shared` with the sockets of others that say so. */
@@ -43,6 +44,18 @@ export function openRaw(native: Native, worker: number, workers: number, warning
       )
     }
     return -1
+  }
+}
+
+/** Where the kernel tells of what it does with packets of the host's own devices, or undefined where it cannot. */
+export function openHostLog(native: Native, warnings: string[]): HostLog | undefined {
+  try {
+    return HostLog.open(native)
+  } catch (e) {
+    warnings.push(
+      `this kernel tells of no packets (${(e as Error).message}): firewall events and attacks on host interfaces are not seen`,
+    )
+    return undefined
   }
 }
 

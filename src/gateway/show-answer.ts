@@ -17,6 +17,8 @@ export interface ShowWorld {
   readonly moreCounters: () => CounterState
   /** What the kernel counted in our nftables table; none where there is no kernel to ask. */
   readonly hostCounters?: () => Promise<HostCounters>
+  /** Whether the kernel tells of packets on the host's own devices; absent: nobody asks it. */
+  readonly tellsOfHost?: () => boolean
   /** The host's routes, ARP entries and devices; none where there is no host to ask. */
   readonly hostTables?: () => HostTables
 }

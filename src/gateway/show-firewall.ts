@@ -53,7 +53,7 @@ export async function endFlow({ control }: { readonly control: Control }, comman
     : refusal(`firewall session "${command.value}" does not exist`)
 }
 
-async function firewallState({ control }: ShowWorld): Promise<print.FirewallState> {
+async function firewallState({ control, tellsOfHost }: ShowWorld): Promise<print.FirewallState> {
   const reports = await control.firewall.reports({}, 0)
   const { firewall } = control.configuration
   const sum = (of: (r: FirewallReport) => number) => reports.reduce((total, { report }) => total + of(report), 0)
@@ -61,6 +61,7 @@ async function firewallState({ control }: ShowWorld): Promise<print.FirewallStat
     enabled: firewall.enabled,
     notify: firewall.notifyManagers === false ? [] : ['manager'],
     maximumFragments: firewall.maxFragments ?? MOST_FRAGMENTS,
+    hostEvents: tellsOfHost?.() ?? false,
     sessions: {
       maximum: MAX_FLOWS * control.world.data.workers,
       peak: sum(r => r.peak),

@@ -198,3 +198,39 @@ if (nft.status !== 0) {
     })
   })
 }
+
+describe('where somebody listens', () => {
+  const rules = [
+    rule({ number: 7, action: 'deny', interface: 'eth0', protocol: 6, port: port(25) }),
+    rule({ number: 8, action: 'allow', interface: 'eth0', protocol: 6, port: port(443) }),
+    rule({ number: 9, action: 'allow', interface: 'eth0', protocol: 17, port: port(4500) }),
+  ]
+  const text = nftablesTable(input(firewall({ rules }), { logGroup: 17_010 }))
+  const note = (line: string | undefined) => chain(text, /goto (note_\d+)/.exec(line ?? '')?.[1] ?? 'none')
+
+  test('a rule’s decision is told, some times a second, before its verdict', () => {
+    const lines = chain(text, 'self_new_0')
+    const [denied, allowed] = [25, 443].map(p => note(lines.find(l => l.includes(`dport ${p} `))))
+    expect(denied).toEqual([expect.stringContaining('log prefix "deny 7 eth0 -" group 17010 snaplen 128'), 'drop'])
+    expect(denied?.[0]).toContain('limit rate 50/second burst 100 packets limit name "notes"')
+    expect(allowed).toEqual([expect.stringMatching(/^ct state new .*log prefix "allow 8 eth0 -"/), 'accept'])
+    expect(lines.at(-1)).toMatch(/^counter goto note_\d+ comment "denied in eth0"$/)
+  })
+
+  test('but not of the daemon’s own ports, which carry everything', () => {
+    expect(chain(text, 'self_new_0').find(l => l.includes('dport 4500 '))).toMatch(/accept comment "rule main 9"$/)
+  })
+
+  test('nobody is told where nobody listens', () => {
+    expect(nftablesTable(input(firewall({ rules })))).not.toMatch(/log|note|limit rate 50/)
+  })
+
+  test('a source that cannot be there is refused in either case', () => {
+    expect(chain(nftablesTable(input(firewall())), 'spoofs')).toEqual([
+      'type filter hook prerouting priority -160; policy accept;',
+      'iifname "wan" meta nfproto ipv4 ip saddr != 0.0.0.0 fib saddr type { local, broadcast, multicast } counter drop',
+      'iifname "wan" meta nfproto ipv4 ip saddr & 255.255.255.0 == 192.168.8.0 counter drop',
+    ])
+    expect(note(chain(text, 'spoofs')[1])[0]).toContain('log prefix "spoof 0 eth0 -"')
+  })
+})

@@ -15,7 +15,7 @@ const anna = ipv4('192.168.8.100')
 const ben = ipv4('192.168.8.101')
 
 /** The host's firewall over an nft that refuses what holds one of `bad`, and keeps what it took. */
-function host() {
+function host(group?: number) {
   const taken: string[] = []
   const bad: string[] = []
   const hold: { until?: Promise<void> } = {}
@@ -27,7 +27,13 @@ function host() {
     taken.push(input)
     return { status: 0, output: '' }
   })
-  const hostFirewall = new HostFirewall(network, log, 'fg0', 1400)
+  const hostFirewall = new HostFirewall(
+    network,
+    log,
+    'fg0',
+    1400,
+    group === undefined ? undefined : { group, close: () => undefined },
+  )
   const rules = (...users: string[]): HostFirewallInput => ({
     firewall: firewall({
       rules: users.map((user, i) =>
@@ -91,6 +97,31 @@ describe('the host’s firewall', () => {
     hostFirewall.sessionDown(anna)
     await settled()
     expect(taken.at(-1)).toContain(`delete element inet floatgate_fg0 who_0_1 { ${formatIpv4(anna)} }`)
+  })
+})
+
+describe('a host whose nft tells nobody of packets', () => {
+  it('has the table without it, for good', async () => {
+    const { apply, rules, taken, bad, hostFirewall } = host(17_010)
+    bad.push('log prefix')
+    expect(await apply(rules('anna'), true)).toBeUndefined()
+    expect([taken.length, hostFirewall.tells]).toEqual([1, false])
+    expect(await apply(rules('anna'))).toBeUndefined()
+    expect(taken).toHaveLength(1)
+    expect(await apply(rules('ben'))).toBeUndefined()
+    expect(taken.join()).not.toContain('log prefix')
+  })
+
+  it('is not one that refuses the table for something else', async () => {
+    const { apply, rules, taken, bad, hostFirewall } = host(17_010)
+    bad.push('8000')
+    expect(await apply(rules('anna'), true)).toMatchObject({ text: expect.stringContaining('no room') })
+    bad.length = 0
+    expect(await apply(rules('anna'))).toBeUndefined()
+    expect(taken.at(-1)).toContain('log prefix')
+    bad.push('8001')
+    expect(await apply(rules('anna', 'ben'))).toMatchObject({ another: true })
+    expect(hostFirewall.tells).toBe(true)
   })
 })
 

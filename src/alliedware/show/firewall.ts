@@ -20,6 +20,8 @@ export interface FirewallState {
   readonly enabled: boolean
   readonly notify: readonly string[]
   readonly maximumFragments: number
+  /** Whether the kernel tells of packets on the host's own devices. */
+  readonly hostEvents: boolean
   readonly sessions: { readonly maximum: number; readonly peak: number; readonly active: number }
 }
 
@@ -47,7 +49,7 @@ export interface EventState extends Omit<FirewallEvent, 'header'> {
 /** Where values stand, at the outermost indentation. */
 const WIDTH = 34
 
-export function printFirewall({ enabled, notify, maximumFragments, sessions }: FirewallState): string {
+export function printFirewall({ enabled, notify, maximumFragments, hostEvents, sessions }: FirewallState): string {
   return page(
     'Firewall Configuration',
     '',
@@ -56,6 +58,7 @@ export function printFirewall({ enabled, notify, maximumFragments, sessions }: F
         ['Status', enabled ? 'enabled' : 'disabled'],
         ['Enabled Notify Options', notify.join(', ') || 'none'],
         ['Maximum Packet Fragments', maximumFragments],
+        ['Events Seen', hostEvents ? 'sessions, host interfaces' : 'sessions'],
       ],
       27,
     ),

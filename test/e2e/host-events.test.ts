@@ -1,0 +1,93 @@
+/** What the kernel does with packets on the host's own devices, as the operator sees it. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../support/command.ts'
+import { whyNoNetwork } from '../support/netns.ts'
+import { Office } from '../support/office.ts'
+import { gatewayPublic, lanHost, officeScript, places } from '../support/plan.ts'
+
+const lacking = await whyNoNetwork()
+if (lacking !== undefined) console.warn(`events of the host are not tried: ${lacking}`)
+
+const far = places.c3.address
+const SCAN = `process.on("uncaughtException", () => {})
+for (let port = 2000; port < 2100; port++) {
+  const c = require('net').connect(port, process.argv[1])
+  c.on('error', () => {})
+}
+setTimeout(() => process.exit(), 500)`
+const SEND = `const [source, host, port, count] = process.argv.slice(1)
+const s = require('dgram').createSocket('udp4')
+s.on("error", () => {})
+s.bind(0, source, () => {
+  for (let i = 0; i < count; i++) s.send('x', Number(port) + i, host)
+  setTimeout(() => process.exit(), 200)
+})`
+
+interface Events {
+  readonly policy: string
+  readonly action: string
+  readonly events: readonly {
+    source: number
+    destinationPort: number
+    rule: number
+    attack?: string
+    direction: string
+  }[]
+}
+
+describe.skipIf(lacking !== undefined)('on the host’s own devices', () => {
+  const office = new Office()
+  const script = (...more: string[]) => office.inside('c3', process.execPath, '-e', ...more)
+  /** Its lines are broken to the terminal's width. */
+  const log = async () => (await office.vpnctl('show', 'log')).output.replace(/\s+/g, ' ')
+  const events = async (action: string) =>
+    (await office.show<Events>('firewall event')).filter(g => g.action === action).flatMap(g => g.events)
+
+  beforeAll(async () => {
+    await office.raise(['c3'])
+    const rules = `
+add firewall policy=main rule=30 int=eth0 action=deny protocol=udp port=3000
+add firewall policy=main rule=31 int=eth0 action=allow protocol=udp port=3001
+enable firewall policy=main log=inddump,inallow`
+    await office.startGateway(`${officeScript()}${rules}`)
+    await office.network.ip('c3', 'addr add 192.168.8.77/32 dev lo')
+    await office.network.ip('c3', `route add 192.168.8.0/24 via ${gatewayPublic}`)
+  })
+  afterAll(() => office.remove())
+
+  it('what rules and the base rule decide are events, and logged where that is asked for', async () => {
+    expect((await office.vpnctl('show', 'firewall')).output).toMatch(/Events Seen \.+ sessions, host interfaces/)
+    await script(SEND, far, lanHost, '5000', '1')
+    await script(SEND, far, lanHost, '3000', '1')
+    const denied = await until(async () => {
+      const found = await events('deny')
+      return found.some(e => e.destinationPort === 3000) && found
+    }, 5000)
+    expect(denied).toContainEqual(expect.objectContaining({ destinationPort: 3000, rule: 30, direction: 'in' }))
+    expect(denied).toContainEqual(expect.objectContaining({ destinationPort: 5000, rule: 0, direction: 'in' }))
+    await script(SEND, far, lanHost, '3001', '1')
+    const allowed = await until(async () => {
+      const found = await events('allow')
+      return found.length > 0 && found
+    }, 5000)
+    expect(allowed).toContainEqual(expect.objectContaining({ destinationPort: 3001, rule: 31, direction: 'in' }))
+    const logged = await log()
+    expect(logged).toMatch(new RegExp(`Policy rejected by rule 30, udp ${far}:\\d+ to ${lanHost}:3000`))
+    expect(logged).toMatch(/Policy allowed by rule 31, udp/)
+  })
+
+  it('a port scan and false sources are told, once', async () => {
+    await script(SCAN, lanHost)
+    await script(SEND, '192.168.8.77', lanHost, '6000', '30')
+    const noticed = await until(async () => {
+      const found = new Set((await events('notify')).map(e => e.attack))
+      return found.has('portscan') && found.has('ipspoof') && found
+    }, 8000)
+    expect(noticed).toBeTruthy()
+    const logged = await log()
+    expect(logged.match(/Port scan in, tcp/g)).toHaveLength(1)
+    expect(logged.match(/IP spoofing in, udp/g)).toHaveLength(1)
+    expect(await log()).toMatch(new RegExp(`Port scan in, tcp ${far}:`))
+  })
+})
