@@ -9,18 +9,10 @@ import { DropReason } from '../packet/verdict.ts'
 import { IcmpType, TcpFlag } from './constants.ts'
 import type { Tuple } from './flow.ts'
 import { FlowState, Hook } from './flow-columns.ts'
-import {
-  FTP_DATA_PORT,
-  FTP_PORT,
-  portCommand,
-  refuseSack,
-  shiftAcknowledgement,
-  shiftBehind,
-  shiftSequence,
-  writePortCommand,
-} from './ftp.ts'
+import { FTP_PORT, refuseSack, shiftAcknowledgement } from './ftp.ts'
+import { followFtp } from './ftp-follow.ts'
 import type { Headers } from './headers.ts'
-import { chooseGlobal, drawPort, NO_GLOBAL, NOT_SHARED, nameInside, openInward, openOutward } from './nat.ts'
+import { chooseGlobal, NO_GLOBAL, NOT_SHARED, nameInside, openInward, openOutward } from './nat.ts'
 import { quotedRow, rewriteError } from './nat-error.ts'
 import { reidentify, rewrite } from './rewrite.ts'
 import type { CompiledRule } from './rules.ts'
@@ -164,7 +156,7 @@ function goOn(
   const opening = flows.state[first] === FlowState.Opening
   if (!track(flows, first, reversed, bytes, h, tables.ruleset, policy, now)) return DropReason.Policy
   if (opening) settle(tables, h, first, reversed !== fromClient)
-  if (ftp && !reversed && fromClient) followFtp(bytes, tables, h, first, policy, now)
+  if (ftp && !reversed && fromClient && !followFtp(bytes, tables, h, first, policy, now)) return DropReason.Policy
   leaveTranslated(bytes, tables, h, row, now)
   return DropReason.None
 }
@@ -173,36 +165,6 @@ function goOn(
 function settle(tables: FirewallTables, h: Headers, row: number, byClient: boolean): void {
   const { flows } = tables
   if (flows.state[row] === FlowState.Established) answered(tables, h.protocol, flows.session[row]!, byClient)
-}
-
-/** A client's segment to an FTP server: what it asks the server to open is expected, and called what it is outside. */
-function followFtp(
-  bytes: Uint8Array,
-  tables: FirewallTables,
-  h: Headers,
-  row: number,
-  policy: number,
-  now: Millis,
-): void {
-  const { flows, ftp, answer } = tables
-  if (h.protocol !== IpProtocol.Tcp || h.destinationPort !== FTP_PORT) return
-  const sequence = h.sequence
-  const port = h.dataLength === 0 ? 0 : portCommand(bytes, h)
-  const mate = flows.mate[row]!
-  const outside = mate < 0 ? h.source : flows.destination[mate]!
-  if (port !== 0) {
-    const known = ftp.known(h.destination, h.source, port, now)
-    answer.source = h.destination
-    answer.sourcePort = FTP_DATA_PORT
-    answer.destination = outside
-    answer.destinationPort = port
-    const drawn = known >= 0 || outside === h.source || drawPort(tables, h.protocol, now)
-    const outsidePort = known >= 0 ? ftp.outsidePortOf(known) : answer.destinationPort
-    if (!drawn) return
-    if (known < 0) ftp.expect(h, flows.session[row]!, tables.ruleset.ftp[policy] === 2, port, outside, outsidePort, now)
-    if (mate >= 0) shiftBehind(flows, row, sequence, writePortCommand(bytes, h, outside, outsidePort))
-  }
-  shiftSequence(bytes, flows, row, h)
 }
 
 /** Gives the packet the addresses that its flow has on the other side. */
@@ -246,8 +208,8 @@ function connect(
       const opening = flows.state[known] === FlowState.Opening
       if (!track(flows, known, reversed, bytes, h, ruleset, policy, now)) return DropReason.Policy
       if (opening) settle(tables, h, known, reversed !== p.fromClient)
-      if (p.fromClient && !reversed && ruleset.ftp[policy] !== 0) followFtp(bytes, tables, h, known, policy, now)
-      return DropReason.None
+      const ftp = p.fromClient && !reversed && ruleset.ftp[policy] !== 0
+      return ftp && !followFtp(bytes, tables, h, known, policy, now) ? DropReason.Policy : DropReason.None
     }
     if (reopened) flows.remove(known)
   }

@@ -52,6 +52,9 @@ export class FlowColumns {
   readonly shiftAt: Int32Array
   readonly shiftBefore: Int32Array
   readonly shiftAfter: Int32Array
+  /** How often a part of a command was held back, and where it begins. */
+  readonly held: Uint8Array
+  readonly heldAt: Int32Array
 
   constructor(n: number) {
     this.source = new Int32Array(n)
@@ -83,6 +86,8 @@ export class FlowColumns {
     this.shiftAt = new Int32Array(n)
     this.shiftBefore = new Int32Array(n)
     this.shiftAfter = new Int32Array(n)
+    this.held = new Uint8Array(n)
+    this.heldAt = new Int32Array(n)
   }
 }
 

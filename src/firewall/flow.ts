@@ -190,6 +190,7 @@ export class FlowTable extends FlowColumns {
     this.fromOutside[row] = 0
     this.seenTcp[row] = 0
     this.shifted[row] = 0
+    this.held[row] = 0
     this.shiftBefore[row] = 0
     this.shiftAfter[row] = 0
     this.packetsForward[row] = 0

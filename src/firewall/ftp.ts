@@ -1,15 +1,15 @@
 /**
- * FTP's active mode (RFC 959 section 5.3.1, PORT), the only protocol that is looked into, and only where SET FIREWALL POLICY
- * FTPDATAPORT asks for it. A session that tells a server its own address and a port of 1024 or more in a whole command at the
- * start of a segment lets that server connect there once. Where the connection is translated the command is, too, and the
- * numbers of what follows are shifted by what it grew or shrank.
+ * FTP's active mode, the only protocol that is looked into, and only where SET FIREWALL POLICY FTPDATAPORT asks for it. A
+ * session that tells a server its own address and a port (ftp-command.ts) lets that server connect there once. Where the
+ * connection is translated the command is, too, and the numbers of what follows are shifted by what it grew or shrank.
  */
 
 import type { Millis } from '../machine.ts'
-import { checksum, update32 } from '../packet/checksum.ts'
-import { IpProtocol, transportChecksum } from '../packet/ip.ts'
+import { update32 } from '../packet/checksum.ts'
+import { IpProtocol } from '../packet/ip.ts'
 import { TcpFlag, TcpOption } from './constants.ts'
 import type { FlowTable } from './flow.ts'
+import { isSound, seal } from './ftp-command.ts'
 import type { Headers } from './headers.ts'
 import { read16, write16, write32 } from './rewrite.ts'
 
@@ -17,12 +17,9 @@ export const FTP_PORT = 21
 export const FTP_DATA_PORT = 20
 /** TCP option "SACK permitted" (RFC 2018 section 2). */
 const SACK_PERMITTED = 4
-const LOWEST_PORT = 1024
 /** How long the server may take, and how many are awaited at once. */
 const WAIT: Millis = 60_000
 const ROWS = 256
-/** `PORT 255,255,255,255,255,255` and the end of the line. */
-const LONGEST = 32
 
 /** Data connections that a server was asked to open. */
 export class FtpExpectations {
@@ -96,74 +93,6 @@ export class FtpExpectations {
   forget(session: number): void {
     for (let i = 0; i < ROWS; i++) if (this.session[i] === session) this.expires[i] = 0
   }
-}
-
-/** The port of a PORT command that fills the segment's start and names the sender's own address; or 0. */
-export function portCommand(bytes: Uint8Array, h: Headers): number {
-  const start = h.transport + h.transportLength - h.dataLength
-  const end = start + Math.min(h.dataLength, LONGEST)
-  // "PORT ", in any case.
-  if (h.dataLength < 5 || (bytes[start]! & 0xdf) !== 0x50 || (bytes[start + 1]! & 0xdf) !== 0x4f) return 0
-  if ((bytes[start + 2]! & 0xdf) !== 0x52 || (bytes[start + 3]! & 0xdf) !== 0x54 || bytes[start + 4] !== 0x20) return 0
-  let at = start + 5
-  let address = 0
-  let port = 0
-  for (let field = 0; field < 6; field++) {
-    let value = -1
-    while (at < end && bytes[at]! >= 0x30 && bytes[at]! <= 0x39) {
-      value = Math.max(value, 0) * 10 + bytes[at]! - 0x30
-      at++
-    }
-    if (value < 0 || value > 255) return 0
-    if (field < 4) address = (address << 8) | value
-    else port = (port << 8) | value
-    if (field < 5 && bytes[at++] !== 0x2c) return 0
-  }
-  if (at + 1 >= end || bytes[at] !== 13 || bytes[at + 1] !== 10 || at + 2 !== start + h.dataLength) return 0
-  return address === h.source && port >= LOWEST_PORT && isSound(bytes, h) ? port : 0
-}
-
-/**
- * Writes another address and port into the command, whose segment then has another length: sets `h.totalLength` and answers by
- * how much it grew, 12 bytes at most: as many as ESP's trailer and check value leave free behind every packet. Addresses and ports of the headers are rewritten later, by what they change.
- */
-export function writePortCommand(bytes: Uint8Array, h: Headers, address: number, port: number): number {
-  const start = h.transport + h.transportLength - h.dataLength
-  let at = start + 5
-  for (let field = 0; field < 6; field++) {
-    const value = field < 4 ? (address >>> (24 - 8 * field)) & 255 : field === 4 ? port >>> 8 : port & 255
-    if (value >= 100) bytes[at++] = 0x30 + Math.floor(value / 100)
-    if (value >= 10) bytes[at++] = 0x30 + (Math.floor(value / 10) % 10)
-    bytes[at++] = 0x30 + (value % 10)
-    bytes[at++] = field < 5 ? 0x2c : 13
-  }
-  bytes[at++] = 10
-  const grown = at - start - h.dataLength
-  h.dataLength += grown
-  h.transportLength += grown
-  h.totalLength += grown
-  write16(bytes, h.start + 2, h.totalLength)
-  write16(bytes, h.start + 10, 0)
-  write16(bytes, h.start + 10, checksum(bytes, h.start, h.transport - h.start))
-  seal(bytes, h)
-  return grown
-}
-
-/** A damaged segment, or the first part of one, is left as it is: a new checksum would hide that. */
-function isSound(bytes: Uint8Array, h: Headers): boolean {
-  return segmentSum(bytes, h) === 0
-}
-
-/** The segment's checksum anew, under the addresses that its header has. */
-function seal(bytes: Uint8Array, h: Headers): void {
-  write16(bytes, h.transport + 16, 0)
-  write16(bytes, h.transport + 16, segmentSum(bytes, h))
-}
-
-function segmentSum(bytes: Uint8Array, h: Headers): number {
-  const address = (at: number) => ((read16(bytes, at) << 16) | read16(bytes, at + 2)) >>> 0
-  const [source, destination] = [address(h.start + 12), address(h.start + 16)]
-  return transportChecksum(bytes, h.transport, h.transportLength, source, destination, IpProtocol.Tcp)
 }
 
 /** Remembers that what follows the segment is shifted by `grown` more. One that was sent before is shifted already. */

@@ -109,7 +109,6 @@ describe('where it is asked for', () => {
     ['a number that is none', 'PORT 192,168,8,50,19,256\r\n'],
     ['too few numbers', 'PORT 192,168,8,50,19\r\n'],
     ['more behind it', 'PORT 192,168,8,50,19,137\r\nX'],
-    ['no end', 'PORT 192,168,8,50,19,137'],
     ['something before it', ' PORT 192,168,8,50,19,137\r\n'],
   ])('a command with %s opens nothing and stays as it is', (_, command) => {
     const c = control('rfc')
@@ -150,6 +149,95 @@ describe('where it is asked for', () => {
     expect(line(c.say(1001, PORT))).toBe(PORT)
     expect(ends(c.call(5001))).toBe('198.51.100.7:20 > 192.168.8.50:5001')
     expect(received(c.t, tcp(SERVER, 20, BOB, 5001, TCP.SYN))).toBe('Policy')
+  })
+})
+
+describe('EPRT', () => {
+  test('names our address and port with its own delimiters, and the server reaches the client there', () => {
+    for (const delimiter of ['|', '!']) {
+      const c = control('rfc')
+      const command = ['eprt ', '1', '192.168.8.50', '5001', '\r\n'].join(delimiter)
+      const out = line(c.say(1001, command))
+      const [head, kind, address, port, end] = out.split(delimiter)
+      expect([head, kind, address, end]).toEqual(['eprt ', '1', '203.113.100.208', '\r\n'])
+      expect(ends(c.call(Number(port)))).toBe('198.51.100.7:20 > 192.168.8.50:5001')
+      const after = 1001 + command.length
+      const grown = out.length - command.length
+      expect(word(c.say(after, 'LIST\r\n'), 24)).toBe(after + grown)
+      expect(word(c.hear(after + grown), 28)).toBe(after)
+    }
+  })
+
+  test('grows by no more than what is free behind a packet', () => {
+    const c = control('rfc')
+    const short = 'EPRT |1|192.168.8.50|1024|\r\n'
+    expect(line(c.say(1001, short)).length - short.length).toBeLessThanOrEqual(12)
+  })
+
+  test.each([
+    ['IPv6', 'EPRT |2|::1|5001|\r\n'],
+    ['another’s address', 'EPRT |1|192.168.8.51|5001|\r\n'],
+    ['a port that services have', 'EPRT |1|192.168.8.50|1023|\r\n'],
+    ['no such port', 'EPRT |1|192.168.8.50|65536|\r\n'],
+    ['a number that is none', 'EPRT |1|192.168.8.500|5001|\r\n'],
+    ['delimiters that differ', 'EPRT |1|192.168.8.50!5001|\r\n'],
+    ['a digit for a delimiter', 'EPRT 111192.168.8.501500111\r\n'],
+    ['too little', 'EPRT |1|192.168.8.50|\r\n'],
+    ['nothing at all', 'EPRT \r\n'],
+  ])('of %s opens nothing and stays as it is', (_, command) => {
+    const c = control('rfc')
+    expect(line(c.say(1001, command))).toBe(command)
+    for (const port of [5001, 1023, 0]) expect(c.call(port)).toBe('Policy')
+  })
+})
+
+describe('a command in parts', () => {
+  const cut = (command: string, at: number) => [command.slice(0, at), command.slice(at)] as const
+
+  test('is held back until it is repeated whole, and what is behind it, too', () => {
+    for (const command of [PORT, 'EPRT |1|192.168.8.50|5001|\r\n']) {
+      for (let at = 1; at < command.length; at++) {
+        const c = control('rfc')
+        const [head, tail] = cut(command, at)
+        expect(c.say(1001, head)).toBe('Policy')
+        expect(c.say(1001 + at, tail)).toBe('Policy')
+        expect(typeof c.say(1001 + at, '')).not.toBe('string')
+        const out = c.say(1001, command)
+        expect(line(out)).toMatch(/203.113.100.208/)
+        const grown = (out as Uint8Array).length - 40 - command.length
+        expect(word(c.say(1001 + command.length, 'LIST\r\n'), 24)).toBe(1001 + command.length + grown)
+      }
+    }
+  })
+
+  test('that stays in parts passes as it is after some repetitions, and opens nothing', () => {
+    const c = control('rfc')
+    const [head, tail] = cut(PORT, 9)
+    expect([c.say(1001, head), c.say(1001, head)]).toEqual(['Policy', 'Policy'])
+    expect(line(c.say(1001, head))).toBe(head)
+    expect(line(c.say(1001, head))).toBe(head)
+    expect(line(c.say(1010, tail))).toBe(tail)
+    expect(c.call(5001)).toBe('Policy')
+    // The next one has its turn again.
+    const next = 1001 + PORT.length
+    expect(c.say(next, head)).toBe('Policy')
+    expect(line(c.say(next, PORT))).toMatch(/^PORT 203/)
+  })
+
+  test('is looked for without translation, too', () => {
+    const c = control('rfc', [])
+    expect(c.say(1001, 'PORT 192,')).toBe('Policy')
+    expect(line(c.say(1001, PORT))).toBe(PORT)
+    expect(ends(c.call(5001))).toBe('198.51.100.7:20 > 192.168.8.50:5001')
+  })
+
+  test('of any other kind passes at once', () => {
+    const c = control('rfc')
+    let sequence = 1001
+    for (const data of ['LIS', 'T\r\n', 'PASV\r\n', 'STOR a', ' PORT', '\r\n', `${PORT}PORT`]) {
+      expect(line(c.say(sequence, data))).toBe(data)
+      sequence += data.length
+    }
   })
 })
 
