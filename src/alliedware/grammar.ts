@@ -22,6 +22,12 @@ export const sections = [
 ] as const
 export type Section = (typeof sections)[number]
 
+/** The modules of SHOW CONFIG DYNAMIC=module: the sections, and what stands in another's. */
+export const sectionWords: readonly Keyword[] = [...sections, 'ISAKMP', 'RADIUS'].map(section => ({
+  name: section.toLowerCase(),
+  minimum: 2,
+}))
+
 export interface ObjectWord extends Keyword {
   readonly value: 'none' | 'optional' | 'required'
 }

@@ -8,7 +8,7 @@ import { nextPosition } from './commands/ipsec.ts'
 import { isakmpPolicyDefaults } from './commands/isakmp.ts'
 import type { Configuration, IpsecPolicy, IsakmpPolicyConfig, User } from './config.ts'
 import { emptyConfiguration } from './draft.ts'
-import { type Section, sections } from './grammar.ts'
+import { type Section, sections, sectionWords } from './grammar.ts'
 import { type Keyword, resolve } from './keyword.ts'
 import { parseCommand } from './parse.ts'
 import { quote } from './token.ts'
@@ -70,11 +70,10 @@ const writers: Readonly<Record<Section, (c: Configuration) => string[]>> = {
 }
 
 /** The sections by the modules' names, for SHOW CONFIG DYNAMIC=module. */
-const modules: readonly (Keyword & { readonly section: Section })[] = [
-  ...sections.map(section => ({ name: section.toLowerCase(), minimum: 2, section })),
-  { name: 'isakmp', minimum: 2, section: 'IPSEC' },
-  { name: 'radius', minimum: 2, section: 'USER' },
-]
+const modules: readonly (Keyword & { readonly section: Section })[] = sectionWords.map(word => ({
+  ...word,
+  section: word.name === 'isakmp' ? 'IPSEC' : word.name === 'radius' ? 'USER' : (word.name.toUpperCase() as Section),
+}))
 
 /** The sections that a list of modules' names stands for; undefined where it holds none or two that it may mean. */
 export function sectionsOf(list: string): readonly Section[] | undefined {

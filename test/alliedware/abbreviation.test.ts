@@ -142,6 +142,41 @@ describe('the commands of the note', () => {
   })
 })
 
+describe('the short forms that manuals print', () => {
+  it.each([
+    [
+      'create ipsec policy',
+      'INTerface ACtion IPVersion BUNDlespecification DFBit GROup ICmptype IPROUtetemplate ISAkmppolicy KEYmanagement LADdress LMAsk LNAme LPort PEERaddress POSition RADdress RESPondbadspi RMAsk RNAme RPort SASElectorfrompkt SRCInterface TRAnsportprotocol UDPHeartbeat UDPPort UDPTunnel USEPFSKey',
+    ],
+    [
+      'create ipsec saspecification',
+      'KEYmanagement PROTocol ENCalg HAShalg COMPalg MODe ANTIReplayenabled REPlaywindowsize ENCKey HASHKey INSpi OUTSpi',
+    ],
+    ['create ipsec bundlespecification', 'KEYmanagement STRing EXPIRYKbytes EXPIRYSeconds'],
+  ])('are taken in %s', (command, printed) => {
+    const [verb, ...path] = command.split(' ')
+    const entry = commandTable.find(e => e.verb === verb && e.path.map(w => w.name).join(' ') === path.join(' '))!
+    for (const word of printed.split(' ')) {
+      const short = word.replace(/[a-z].*$/, '')
+      expect(resolve(short, entry.parameters)?.name, word).toBe(word.toLowerCase())
+    }
+  })
+
+  it.each([
+    [
+      'cre ips sas=1 key=is prot=es enc=des has=sh mod=tr',
+      'create ipsec saspecification=1 keymanagement=isakmp protocol=esp encalg=des hashalg=sha mode=transport',
+    ],
+    [
+      'cre ips pol=x int=eth0 ac=pe tra=ud lp=op rp=an usepfsk=t udpt=f',
+      'create ipsec policy=x interface=eth0 action=permit transportprotocol=udp lport=opaque rport=any usepfskey=true udptunnel=false',
+    ],
+    ['add fire poli=main', 'ADD FIREWALL POLICY: expected'],
+  ])('in %s', (short, full) => {
+    expect(written(short).startsWith(full)).toBe(true)
+  })
+})
+
 describe('the table', () => {
   /** Pairs of keywords that some typed word would stand for equally well. */
   function clashes(place: string, keywords: readonly Keyword[]): string[] {

@@ -19,6 +19,7 @@ describe('what may follow', () => {
     ['add user=x password=y priv=', ['USer', 'MAnager', 'SEcurityofficer']],
     ['add user=x priv=m', ['MAnager']],
     ['enable isakmp debug=state,tr', ['TRACE', 'TRACEMore']],
+    ['show config dynamic=ip,l', ['LOad', 'L2tp', 'LOg']],
     ['login x ', []],
     ['nonsense ', []],
     ['show isakmp nonsense ', []],

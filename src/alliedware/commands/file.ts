@@ -1,9 +1,14 @@
 /** Files and the configuration as one: scripts in flash, the one to start with, taking another into use. */
 
-import { type CommandEntry, operate } from '../grammar.ts'
-import { either, fileName, flag, oneOf, optional, text } from '../value.ts'
+import { type CommandEntry, operate, sectionWords } from '../grammar.ts'
+import { either, fileName, flag, oneOf, optional, text, type ValueType } from '../value.ts'
 
 const words = text(1, 256)
+const moduleList: ValueType<string> = {
+  ...text(1, 128),
+  expected: 'a list of modules, such as IP,IPSEC',
+  words: sectionWords,
+}
 /** In the place of their first name, without an object: `COPY old.cfg new.cfg`. */
 const loose = (verb: string) => operate({ verb, path: '', of: words, free: true })
 
@@ -13,7 +18,7 @@ export const fileCommands: readonly CommandEntry[] = [
   operate({
     verb: 'show',
     path: 'CONFig',
-    parameters: { DYNamic: optional(text(1, 128)), INErt: flag, HELd: flag },
+    parameters: { DYNamic: optional(moduleList), INErt: flag, HELd: flag },
   }),
   operate({ verb: 'show', path: 'FILe=?', of: fileName }),
   operate({ verb: 'delete', path: 'FILe=', of: fileName }),
