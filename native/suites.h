@@ -124,7 +124,7 @@ struct IpsecMbKeys {
   uint8_t salt[kGcmSalt];
 };
 
-// A multi-buffer manager: one thread's.
+// Multi-buffer managers: one thread's.
 class IpsecMb {
  public:
   // Nothing where this CPU has not the instructions that make it worth while.
@@ -137,14 +137,20 @@ class IpsecMb {
   // At most kBatchCapacity jobs, all of one cipher and direction, or of one HMAC.
   void Crypt(Job* const* jobs, size_t count);
   void Sign(Job* const* jobs, size_t count);
+  // The same by the processor's SHA instructions, two packets at a time, where it has them.
+  bool HasPairs(Integrity integrity) const;
+  void SignPairs(Job* const* jobs, size_t count);
   void Gcm(Job* const* jobs, size_t count);
 
  private:
-  explicit IpsecMb(IMB_MGR* manager) : manager_(manager) {}
+  IpsecMb(IMB_MGR* manager, IMB_MGR* pairs) : manager_(manager), pairs_(pairs) {}
+  void Prepare(Job& job, IMB_JOB& next) const;
+  void Burst(IMB_MGR* manager, Job* const* jobs, size_t count);
   void Submit();
   void Flush();
 
   IMB_MGR* manager_;
+  IMB_MGR* pairs_;  // or nullptr
   IMB_JOB burst_[kBatchCapacity] = {};
 };
 

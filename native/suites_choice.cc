@@ -70,6 +70,8 @@ constexpr size_t kLanes = 16;
 constexpr size_t kEncryptFrom[] = {kNever, kNever, 2, 2, 2};
 constexpr size_t kDecryptFrom[] = {kNever, kNever, 1, 1, 1};
 constexpr size_t kSignFrom[] = {3, 7, 11};
+// The same where the library hashes two packets at a time with the SHA instructions, which it does from two packets on.
+constexpr size_t kSignFromPairs[] = {3, 9, kLanes};
 
 size_t Threshold(Cipher cipher, Direction direction) {
   return direction == Direction::Encrypt ? kEncryptFrom[Index(cipher)] : kDecryptFrom[Index(cipher)];
@@ -239,8 +241,13 @@ void Crypto::Sign(Job* const* jobs, size_t count) {
   for (size_t a = 0; a < kHmacCount; a++) {
     size_t lanes = 0;
 #ifdef HAVE_IPSEC_MB
-    lanes = Share(counts[a], kSignFrom[a]);
+    bool pairs = ipsec_mb_ != nullptr && ipsec_mb_->HasPairs(static_cast<Integrity>(a));
+    lanes = Share(counts[a], pairs ? kSignFromPairs[a] : kSignFrom[a]);
     if (lanes > 0) ipsec_mb_->Sign(of[a], lanes);
+    if (pairs && counts[a] - lanes > 1) {
+      ipsec_mb_->SignPairs(of[a] + lanes, counts[a] - lanes);
+      lanes = counts[a];
+    }
 #endif
     for (size_t i = lanes; i < counts[a]; i++) of[a][i]->keys->openssl.Sign(*of[a][i]);
   }

@@ -23,7 +23,7 @@ constexpr bool kBursts = true;
 #else
 constexpr bool kBursts = false;
 #define IMB_SUBMIT_CIPHER_BURST_NOCHECK(...)
-#define IMB_SUBMIT_HASH_BURST_NOCHECK(...)
+#define IMB_SUBMIT_HASH_BURST_NOCHECK(manager, jobs, count, hash) (static_cast<void>(manager), static_cast<void>(hash))
 #endif
 
 constexpr size_t kHashBlock = 64;  // of MD5, SHA-1 and SHA-256 alike
@@ -53,10 +53,16 @@ std::unique_ptr<IpsecMb> IpsecMb::Create() {
     free_mb_mgr(manager);
     return nullptr;
   }
-  return std::unique_ptr<IpsecMb>(new IpsecMb(manager));
+  // With AVX-512 the library hashes in lanes alone; the SHA instructions it uses for what has no such lanes.
+  IMB_MGR* pairs = kBursts && (manager->features & IMB_FEATURE_SHANI) != 0 ? alloc_mb_mgr(0) : nullptr;
+  if (pairs != nullptr) init_mb_mgr_sse(pairs);
+  return std::unique_ptr<IpsecMb>(new IpsecMb(manager, pairs));
 }
 
-IpsecMb::~IpsecMb() { free_mb_mgr(manager_); }
+IpsecMb::~IpsecMb() {
+  free_mb_mgr(manager_);
+  if (pairs_ != nullptr) free_mb_mgr(pairs_);
+}
 
 void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
   if (IsGcm(keys.cipher)) {
@@ -153,33 +159,43 @@ void IpsecMb::Crypt(Job* const* jobs, size_t count) {
 }
 
 void IpsecMb::Sign(Job* const* jobs, size_t count) {
-  Integrity integrity = jobs[0]->keys->integrity;
   // The library has no bursts of MD5.
-  bool burst = kBursts && integrity != Integrity::Md5;
+  if (kBursts && jobs[0]->keys->integrity != Integrity::Md5) return Burst(manager_, jobs, count);
   for (size_t i = 0; i < count; i++) {
-    Job& job = *jobs[i];
-    const IpsecMbKeys& keys = job.keys->ipsec_mb;
-    IMB_JOB* next = burst ? &burst_[i] : IMB_GET_NEXT_JOB(manager_);
-    next->cipher_mode = IMB_CIPHER_NULL;
-    next->cipher_direction = IMB_DIR_DECRYPT;
-    next->chain_order = IMB_ORDER_HASH_CIPHER;
-    next->hash_alg = kHashes[Index(integrity)];
-    next->src = job.packet;
-    next->dst = nullptr;
-    next->cipher_start_src_offset_in_bytes = 0;
-    next->msg_len_to_cipher_in_bytes = 0;
-    next->hash_start_src_offset_in_bytes = 0;
-    next->msg_len_to_hash_in_bytes = job.signed_length;
-    next->auth_tag_output = job.icv;
-    next->auth_tag_output_len_in_bytes = kIntegritySizes[Index(integrity)].icv;
-    next->u.HMAC._hashed_auth_key_xor_ipad = keys.inner;
-    next->u.HMAC._hashed_auth_key_xor_opad = keys.outer;
-    next->user_data = &job;
-    if (!burst) Submit();
+    Prepare(*jobs[i], *IMB_GET_NEXT_JOB(manager_));
+    Submit();
   }
-  if (!burst) return Flush();
-  IMB_SUBMIT_HASH_BURST_NOCHECK(manager_, burst_, static_cast<int>(count), kHashes[Index(integrity)]);
+  Flush();
+}
+
+bool IpsecMb::HasPairs(Integrity integrity) const { return pairs_ != nullptr && integrity != Integrity::Md5; }
+
+void IpsecMb::SignPairs(Job* const* jobs, size_t count) { Burst(pairs_, jobs, count); }
+
+void IpsecMb::Burst(IMB_MGR* manager, Job* const* jobs, size_t count) {
+  IMB_HASH_ALG hash = kHashes[Index(jobs[0]->keys->integrity)];
+  for (size_t i = 0; i < count; i++) Prepare(*jobs[i], burst_[i]);
+  IMB_SUBMIT_HASH_BURST_NOCHECK(manager, burst_, static_cast<int>(count), hash);
   for (size_t i = 0; i < count; i++) Complete(&burst_[i]);
+}
+
+void IpsecMb::Prepare(Job& job, IMB_JOB& next) const {
+  const Keys& keys = *job.keys;
+  next.cipher_mode = IMB_CIPHER_NULL;
+  next.cipher_direction = IMB_DIR_DECRYPT;
+  next.chain_order = IMB_ORDER_HASH_CIPHER;
+  next.hash_alg = kHashes[Index(keys.integrity)];
+  next.src = job.packet;
+  next.dst = nullptr;
+  next.cipher_start_src_offset_in_bytes = 0;
+  next.msg_len_to_cipher_in_bytes = 0;
+  next.hash_start_src_offset_in_bytes = 0;
+  next.msg_len_to_hash_in_bytes = job.signed_length;
+  next.auth_tag_output = job.icv;
+  next.auth_tag_output_len_in_bytes = kIntegritySizes[Index(keys.integrity)].icv;
+  next.u.HMAC._hashed_auth_key_xor_ipad = keys.ipsec_mb.inner;
+  next.u.HMAC._hashed_auth_key_xor_opad = keys.ipsec_mb.outer;
+  next.user_data = &job;
 }
 
 // One packet's blocks fill the vector unit, so packets follow one another.

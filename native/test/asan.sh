@@ -7,8 +7,9 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
-mkdir "$copy/native" "$copy/test"
+mkdir -p "$copy/native/sbox" "$copy/test"
 cp "$root"/native/*.cc "$root"/native/*.h "$root"/native/binding.gyp "$copy/native/"
+cp "$root"/native/sbox/*.h "$copy/native/sbox/"
 cp -r "$root/src" "$root/package.json" "$root/tsconfig.json" "$root/vitest.config.ts" "$copy/"
 cp -r "$root/test/." "$copy/test/"
 # They run programs of their own, and valgrind beside the sanitizers' runtimes is one too many.
