@@ -3,7 +3,7 @@
  * and some of all: a flood costs no more, and the counters count every packet anyway.
  */
 
-import { formatIpv4 } from '../packet/ip.ts'
+import { formatIpv4, IpProtocol } from '../packet/ip.ts'
 import { device } from './nft-match.ts'
 import { isPrivate, type NftablesInput, type Place } from './nft-places.ts'
 import { emitNote, type Note } from './notes.ts'
@@ -91,7 +91,11 @@ export function spoofChain(input: NftablesInput, outside: readonly Place[], note
     const networks = inside.filter(i => !there.some(t => meets(i, t)))
     const verdict = notes.drop(0, p.name, '', 'spoof')
     const iif = `  iifname ${device(p.device)} meta nfproto ipv4`
+    const own = p.own.length > 0 ? ` ip daddr { ${p.own.map(formatIpv4).join(', ')} }` : ''
     return [
+      // The many: IKE and ESP prove themselves whom they come from.
+      `${iif}${own} udp dport { ${input.ports.join(', ')} } accept`,
+      `${iif} ip protocol ${IpProtocol.Esp} accept`,
       `${iif} ip saddr != 0.0.0.0 fib saddr type { local, broadcast, multicast } counter ${verdict}`,
       ...networks.map(
         i => `${iif} ip saddr & ${formatIpv4(i.mask)} == ${formatIpv4((i.address & i.mask) >>> 0)} counter ${verdict}`,

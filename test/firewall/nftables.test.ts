@@ -228,9 +228,11 @@ describe('where somebody listens', () => {
   test('a source that cannot be there is refused in either case', () => {
     expect(chain(nftablesTable(input(firewall())), 'spoofs')).toEqual([
       'type filter hook prerouting priority -160; policy accept;',
+      'iifname "wan" meta nfproto ipv4 ip daddr { 203.0.113.1 } udp dport { 500, 4500 } accept',
+      'iifname "wan" meta nfproto ipv4 ip protocol 50 accept',
       'iifname "wan" meta nfproto ipv4 ip saddr != 0.0.0.0 fib saddr type { local, broadcast, multicast } counter drop',
       'iifname "wan" meta nfproto ipv4 ip saddr & 255.255.255.0 == 192.168.8.0 counter drop',
     ])
-    expect(note(chain(text, 'spoofs')[1])[0]).toContain('log prefix "spoof 0 eth0 -"')
+    expect(note(chain(text, 'spoofs')[3])[0]).toContain('log prefix "spoof 0 eth0 -"')
   })
 })
