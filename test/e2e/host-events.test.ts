@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../support/command.ts'
-import { whyNoNetwork } from '../support/netns.ts'
+import { project, whyNoNetwork } from '../support/netns.ts'
 import { Office } from '../support/office.ts'
 import { gatewayPublic, lanHost, officeScript, places } from '../support/plan.ts'
 
@@ -23,6 +23,43 @@ s.bind(0, source, () => {
   for (let i = 0; i < count; i++) s.send('x', Number(port) + i, host)
   setTimeout(() => process.exit(), 200)
 })`
+
+/** Packets that no socket sends, out of a TUN device that is forwarded from. */
+const CRAFT = `import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { loadNative } from '${project}/dist/src/gateway/native.js'
+import { Batch } from '${project}/dist/src/packet/batch.js'
+import { ipv4 } from '${project}/dist/src/packet/ip.js'
+import { fragments, icmp, TCP, tcp, udp, withSource } from '${project}/dist/test/firewall/office.js'
+const native = loadNative()
+const tun = native.tunOpen('craft%d', 1)
+execFileSync('ip', ['link', 'set', tun.name, 'up'])
+writeFileSync('/proc/sys/net/ipv4/ip_forward', '1')
+for (const d of ['all', tun.name]) writeFileSync('/proc/sys/net/ipv4/conf/' + d + '/rp_filter', '0')
+const gateway = ipv4('${gatewayPublic}')
+const stranger = ipv4('198.51.100.7')
+const cut = (packet, eighths, more = false) => {
+  packet[6] = (eighths >>> 8) | (more ? 0x20 : 0)
+  packet[7] = eighths & 255
+  return withSource(packet, stranger)
+}
+const parts = fragments(udp(stranger, 5, gateway, 500, 4000), 1300, 4)
+const packets = {
+  land: [tcp(gateway, 80, gateway, 80, TCP.SYN)],
+  smurf: [icmp(stranger, ipv4('192.168.8.255'), 8, 1)],
+  death: [cut(icmp(stranger, gateway, 8, 1), 8191)],
+  tiny: fragments(tcp(stranger, 5, gateway, 80, TCP.SYN), 28, 3),
+  overlap: [parts[0], cut(parts[1], 100, true)],
+  flood: Array.from({ length: 90 }, (_, i) => tcp(stranger + i, 5, gateway, 22, TCP.SYN)),
+}
+const batch = new Batch()
+const handle = native.attach(batch.buffer)
+for (const packet of Object.values(packets).flat()) {
+  batch.clear()
+  batch.push(packet)
+  if (native.writeTun(tun.fds[0], handle, 1) !== 1) throw new Error('not sent')
+}
+setTimeout(() => process.exit(), 300)`
 
 interface Events {
   readonly policy: string
@@ -49,7 +86,8 @@ describe.skipIf(lacking !== undefined)('on the host’s own devices', () => {
     const rules = `
 add firewall policy=main rule=30 int=eth0 action=deny protocol=udp port=3000
 add firewall policy=main rule=31 int=eth0 action=allow protocol=udp port=3001
-enable firewall policy=main log=inddump,inallow`
+enable firewall policy=main log=inddump,inallow
+set firewall policy=main attack=synattack intrigger=80`
     await office.startGateway(`${officeScript()}${rules}`)
     await office.network.ip('c3', 'addr add 192.168.8.77/32 dev lo')
     await office.network.ip('c3', `route add 192.168.8.0/24 via ${gatewayPublic}`)
@@ -89,5 +127,18 @@ enable firewall policy=main log=inddump,inallow`
     expect(logged.match(/Port scan in, tcp/g)).toHaveLength(1)
     expect(logged.match(/IP spoofing in, udp/g)).toHaveLength(1)
     expect(await log()).toMatch(new RegExp(`Port scan in, tcp ${far}:`))
+  })
+
+  it('so are land, smurf, a ping of death, tiny and overlapping fragments, and a SYN flood', async () => {
+    const crafted = await office.inside('c3', process.execPath, '--input-type=module', '-e', CRAFT)
+    expect(crafted.output).toBe('')
+    const wanted = ['fragment', 'land', 'pingofdeath', 'smurf', 'synattack', 'tcptiny']
+    let seen: string[] = []
+    await until(async () => {
+      seen = [...new Set((await events('notify')).map(e => e.attack ?? ''))].sort()
+      return wanted.every(attack => seen.includes(attack))
+    }, 8000)
+    expect(seen).toEqual(expect.arrayContaining(wanted))
+    expect(await log()).toMatch(/Land attack in, tcp 203\.0\.113\.1:80 to 203\.0\.113\.1:80/)
   })
 })
