@@ -101,14 +101,14 @@ set firewall policy=main attack=synattack intrigger=80`
     const denied = await until(async () => {
       const found = await events('deny')
       return found.some(e => e.destinationPort === 3000) && found
-    }, 5000)
+    }, 15_000)
     expect(denied).toContainEqual(expect.objectContaining({ destinationPort: 3000, rule: 30, direction: 'in' }))
     expect(denied).toContainEqual(expect.objectContaining({ destinationPort: 5000, rule: 0, direction: 'in' }))
     await script(SEND, far, lanHost, '3001', '1')
     const allowed = await until(async () => {
       const found = await events('allow')
       return found.length > 0 && found
-    }, 5000)
+    }, 15_000)
     expect(allowed).toContainEqual(expect.objectContaining({ destinationPort: 3001, rule: 31, direction: 'in' }))
     const logged = await log()
     expect(logged).toMatch(new RegExp(`Policy rejected by rule 30, udp ${far}:\\d+ to ${lanHost}:3000`))
@@ -121,7 +121,7 @@ set firewall policy=main attack=synattack intrigger=80`
     const noticed = await until(async () => {
       const found = new Set((await events('notify')).map(e => e.attack))
       return found.has('portscan') && found.has('ipspoof') && found
-    }, 8000)
+    }, 15_000)
     expect(noticed).toBeTruthy()
     const logged = await log()
     expect(logged.match(/Port scan in, tcp/g)).toHaveLength(1)
@@ -137,7 +137,7 @@ set firewall policy=main attack=synattack intrigger=80`
     await until(async () => {
       seen = [...new Set((await events('notify')).map(e => e.attack ?? ''))].sort()
       return wanted.every(attack => seen.includes(attack))
-    }, 8000)
+    }, 15_000)
     expect(seen).toEqual(expect.arrayContaining(wanted))
     expect(await log()).toMatch(/Land attack in, tcp 203\.0\.113\.1:80 to 203\.0\.113\.1:80/)
   })

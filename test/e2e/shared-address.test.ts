@@ -49,11 +49,11 @@ for (let i = 0; i < flows; i++) {
 }`
 /** A port that nobody listens on: what comes back is an ICMP error. */
 const REFUSED = `const s = require('dgram').createSocket('udp4')
-setTimeout(() => { console.log('silence'); process.exit() }, 3000)
+setTimeout(() => { console.log('silence'); process.exit() }, 10000)
 s.on('error', e => { console.log(e.code); process.exit() })
-s.connect(9, process.argv[1], () => s.send('x'))`
+s.connect(9, process.argv[1], () => setInterval(() => s.send('x'), 500))`
 const CALL = `const [host, port] = process.argv.slice(1)
-setTimeout(() => { console.log('silence'); process.exit() }, 2000)
+setTimeout(() => { console.log('silence'); process.exit() }, 5000)
 const c = require('net').connect(Number(port), host)
 c.on('data', d => { console.log(String(d)); process.exit() })
 c.on('error', e => { console.log(e.code); process.exit() })`
