@@ -81,6 +81,9 @@ export function debian(wanted) {
   run('apt-get', args, { env })
 }
 
+/** Where packages that one can do without do not come, the rest goes on. */
+const PATIENCE_MILLIS = 180_000
+
 /** Installs Debian packages that one can do without, as root on Debian; says where they cannot be had. */
 export function wished(wanted) {
   const missing = wanted.filter(w => !w.shows()).map(w => w.package)
@@ -90,9 +93,10 @@ export function wished(wanted) {
     spawnSync('apt-get', ['install', '-y', '--no-install-recommends', ...missing], {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       encoding: 'utf8',
+      timeout: PATIENCE_MILLIS,
     })
   if (install().status === 0) return
-  spawnSync('apt-get', ['update'], { encoding: 'utf8' })
+  spawnSync('apt-get', ['update'], { encoding: 'utf8', timeout: PATIENCE_MILLIS })
   const second = install()
   if (second.status !== 0)
     say(`not to be had: ${missing.join(' ')}: ${(second.stderr ?? '').trim().split('\n').at(-1)}`)

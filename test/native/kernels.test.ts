@@ -50,7 +50,6 @@ test.skipIf(lacking(...needs))(
     try {
       const program = build(folder)
       const counts = count(program, folder, '1')
-      expect(Object.keys(counts).length).toBeGreaterThanOrEqual(7)
       expect(count(program, folder, '2')).toEqual(counts)
 
       const compiler = `g++ ${spawnSync('g++', ['-dumpfullversion']).stdout.toString().trim()}`
@@ -65,9 +64,12 @@ test.skipIf(lacking(...needs))(
       const expected = same ?? Object.values(known)[0]!
       const most = same === undefined ? GROSS : 1 + UNSAID
       const least = same === undefined ? 0 : 1 - UNSAID
-      const off = Object.entries(counts).filter(
-        ([kernel, n]) => !(n <= expected[kernel]! * most && n >= expected[kernel]! * least),
-      )
+      const off = Object.entries(counts).filter(([kernel, n]) => {
+        const wanted = expected[kernel]
+        if (wanted === undefined) console.warn(`${kernel}: ${n}; no processor like this one was counted on`)
+        return wanted !== undefined && !(n <= wanted * most && n >= wanted * least)
+      })
+      expect(Object.keys(counts).filter(kernel => kernel in expected).length).toBeGreaterThanOrEqual(5)
       expect(off.map(([kernel, n]) => `${kernel}: ${n}, and ${expected[kernel]} are known`)).toEqual([])
     } finally {
       rmSync(folder, { recursive: true })
