@@ -64,6 +64,7 @@ enum class DropReason : uint8_t {
   FlowTableFull = 19,
   PuntLimit = 20,
   SessionLimit = 21,
+  Overload = 22,
 };
 
 enum class PuntReason : uint8_t {

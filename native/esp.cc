@@ -178,6 +178,14 @@ napi_value RemoveInbound(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value PeerOf(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  Engine* engine = UnwrapEngine(args);
+  uint32_t spi = args.U32(1);
+  if (!args.ok() || engine == nullptr) return nullptr;
+  return MakeU32(env, engine->PeerOf(spi));
+}
+
 napi_value RemoveOutbound(napi_env env, napi_callback_info info) {
   Args args(env, info);
   Engine* engine = UnwrapEngine(args);
@@ -270,6 +278,7 @@ napi_status RegisterEsp(napi_env env, napi_value exports) {
                  {"installInbound", InstallInbound},
                  {"installOutbound", InstallOutbound},
                  {"removeInbound", RemoveInbound},
+                 {"peerOf", PeerOf},
                  {"removeOutbound", RemoveOutbound},
                  {"open", Open},
                  {"seal", Seal},

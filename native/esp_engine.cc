@@ -383,6 +383,11 @@ void Engine::RemoveInbound(uint32_t spi) {
   inbound_.Remove(spi);
 }
 
+uint32_t Engine::PeerOf(uint32_t spi) const {
+  const InboundSa* sa = inbound_.Find(spi);
+  return sa == nullptr ? 0 : sa->peer;
+}
+
 bool Engine::InstallOutbound(const SaRequest& request, uint32_t last_sequence) {
   auto sa = std::make_unique<OutboundSa>(request, last_sequence);
   if (!crypto_.Expand(request.keys, sa->keys)) return false;

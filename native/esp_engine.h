@@ -131,6 +131,8 @@ class Engine {
   bool InstallInbound(const SaRequest& request, uint32_t replay_window);
   bool InstallOutbound(const SaRequest& request, uint32_t last_sequence);
   void RemoveInbound(uint32_t spi);
+  // Whose inbound SA has this SPI; 0 where there is none.
+  uint32_t PeerOf(uint32_t spi) const;
   void RemoveOutbound(uint32_t peer, uint32_t spi);
 
   // Over the first `count` rows.

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -68,6 +69,16 @@ napi_value ReceiveUdp(napi_env env, napi_callback_info info) {
                                                : ReceiveDatagrams(fd, *batch, from, 0);
   if (count < 0) return ThrowErrno(env, -count, "recvmmsg");
   return MakeI32(env, count);
+}
+
+napi_value IsFilling(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int fd = args.I32(0);
+  if (!args.ok()) return nullptr;
+  uint32_t memory[SK_MEMINFO_VARS] = {};
+  socklen_t size = sizeof memory;
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) < 0) return ThrowErrno(env, errno, "getsockopt");
+  return MakeBool(env, memory[SK_MEMINFO_RMEM_ALLOC] > memory[SK_MEMINFO_RCVBUF] / 16);
 }
 
 napi_value ReceiveOne(napi_env env, napi_callback_info info) {
@@ -260,6 +271,7 @@ napi_status RegisterUdp(napi_env env, napi_value exports) {
       {{"udpSocket", UdpSocket},
        {"coalesceUdp", CoalesceUdp},
        {"receiveUdp", ReceiveUdp},
+       {"isFilling", IsFilling},
        {"receiveOne", ReceiveOne},
        {"sendEsp", SendEsp},
        {"sendTo", SendTo}});

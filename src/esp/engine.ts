@@ -59,6 +59,8 @@ export interface Engine {
   /** Installs an outbound SA, which becomes the one that seal uses for its peer; earlier ones stay until removed. */
   installOutbound(sa: OutboundSa): void
   removeInbound(spi: number): void
+  /** Whose inbound SA has this SPI; 0 where there is none. */
+  peerOf(spi: number): number
   /** Removes one outbound SA; if it was the current one, the newest left takes its place. */
   removeOutbound(peer: number, spi: number): void
   /** Opens every Forward packet of the batch. Answers how many events wait. */

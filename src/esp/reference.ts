@@ -125,6 +125,10 @@ export class ReferenceEngine implements Engine {
     return taken
   }
 
+  peerOf(spi: number): number {
+    return this.inbound.get(spi)?.peer ?? 0
+  }
+
   inboundUsage(spi: number): SaUsage | undefined {
     const row = this.inbound.get(spi)
     return row && { ...row.usage }

@@ -7,7 +7,6 @@
  */
 
 import type { Engine } from '../esp/engine.ts'
-import type { InboundSa, OutboundSa } from '../esp/sa.ts'
 import { filterIn, filterOut } from '../firewall/filter.ts'
 import { FirewallTables } from '../firewall/tables.ts'
 import { decapsulate as decapsulateL2tp } from '../l2tp/decapsulate.ts'
@@ -15,7 +14,6 @@ import { encapsulate as encapsulateL2tp } from '../l2tp/encapsulate.ts'
 import { L2tpTable } from '../l2tp/table.ts'
 import type { Millis } from '../machine.ts'
 import { BATCH_CAPACITY, Batch, COALESCED_ROOM, MAX_PACKET, READING_ROOM } from '../packet/batch.ts'
-import { Secret } from '../packet/bytes.ts'
 import { Cutter, holdsSuper, packetsIn, type SegmentArithmetic } from '../packet/cut.ts'
 import { readIpv4 as readWord } from '../packet/ip.ts'
 import { Merger } from '../packet/merge.ts'
@@ -24,9 +22,11 @@ import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
 import { PppTable } from '../ppp/table.ts'
 import { answerQuestion, waitingNews } from './firewall-messages.ts'
-import type { FromWorker, SaMessage, ToWorker } from './messages.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
 import { Mirror } from './mirror.ts'
 import { PuntLimit } from './punt-limit.ts'
+import { securityAssociation } from './security-association.ts'
+import { FairShare } from './share.ts'
 import { type Stats, WorkerCounter } from './stats.ts'
 
 /** What moves packets: the kernel in a worker thread, arrays in a simulation. */
@@ -37,6 +37,8 @@ export interface Wires {
   readonly coalesces?: boolean
   /** Fills the empty batch from the UDP socket or the raw one; answers how many packets came. */
   receive(batch: Batch, raw: boolean): number
+  /** Whether much more waits in the socket than was received. */
+  filling?(raw: boolean): boolean
   readTun(batch: Batch): number
   /** Writes every Forward row; answers how many went, and marks the others Drop(SendFailed). */
   writeTun(batch: Batch): number
@@ -72,6 +74,10 @@ export class Forwarder {
   private readonly punts = new PuntLimit()
   private readonly mirror = new Mirror(packets => this.wires.tell({ kind: 'mirrored', packets }))
   private injectingFrames = false
+  /** Who gets how much, by source: where an SPI stands, and where an IP packet's destination does. */
+  private readonly received = new FairShare(0, spi => this.engine.peerOf(spi >>> 0))
+  private readonly receivedBare = new FairShare(0, spi => this.engine.peerOf(spi >>> 0))
+  private readonly read = new FairShare(16, address => this.firewall.sessions.ofAddress(address))
 
   /** `seed`: 32 random bits for the flow table's hash. `fill` writes random bytes, for translated ports. */
   constructor(o: {
@@ -100,12 +106,14 @@ export class Forwarder {
    */
   fromPublic(raw: boolean, clock: () => Millis): boolean {
     const batch = raw ? this.bare : this.inbound
+    const share = raw ? this.receivedBare : this.received
     for (let round = 0; round < ROUNDS; round++) {
       const now = clock()
       batch.count = this.wires.receive(batch, raw)
       if (batch.count === 0) return false
       this.countReceived(batch)
       if (this.mirror.on) this.mirror.received(batch, now)
+      share.limit(batch)
       if (this.engine.open(batch) > 0) this.engineEvents(now)
       this.countOpened(batch)
       decapsulateL2tp(batch, this.l2tp)
@@ -118,6 +126,7 @@ export class Forwarder {
       this.leave(batch, now)
       this.firewallEvents()
       if (this.mirror.on) this.mirror.flush()
+      share.feel(batch.count >= BATCH_CAPACITY / 2 && this.wires.filling?.(raw) === true)
       if (batch.count < BATCH_CAPACITY) return false
     }
     return true
@@ -129,16 +138,18 @@ export class Forwarder {
     for (let round = 0; round < ROUNDS; round++) {
       const now = clock()
       batch.count = this.wires.readTun(batch)
-      if (batch.count === 0) return
+      if (batch.count === 0) break
       this.countRead(batch)
+      this.read.limit(batch)
       filterOut(batch, this.firewall, now)
       if (this.cutter && holdsSuper(batch)) this.cutAndDeliver(batch, this.cutter, now)
       else this.deliver(batch, now)
       this.leave(batch, now)
       this.reply()
       this.firewallEvents()
-      if (batch.count < BATCH_CAPACITY) return
+      if (batch.count < BATCH_CAPACITY) break
     }
+    this.read.feel(batch.count === BATCH_CAPACITY)
   }
 
   private cutAndDeliver(batch: Batch, cutter: Cutter, now: Millis): void {
@@ -334,15 +345,5 @@ export class Forwarder {
     this.stats.add(this.worker, WorkerCounter.injected, batch.count)
     this.leave(batch, now)
     batch.clear()
-  }
-}
-
-function securityAssociation(m: SaMessage): Omit<InboundSa, 'replayWindow'> & OutboundSa {
-  return {
-    spi: m.spi,
-    peer: m.peer,
-    suite: m.suite,
-    keys: { encryption: new Secret(m.encryptionKey), integrity: new Secret(m.integrityKey) },
-    limits: { softBytes: m.softBytes, hardBytes: m.hardBytes },
   }
 }

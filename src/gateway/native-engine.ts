@@ -87,6 +87,10 @@ export class NativeEngine implements Engine {
     this.native.removeInbound(this.handle, spi)
   }
 
+  peerOf(spi: number): number {
+    return this.native.peerOf(this.handle, spi)
+  }
+
   removeOutbound(peer: number, spi: number): void {
     this.native.removeOutbound(this.handle, peer, spi)
   }

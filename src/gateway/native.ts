@@ -107,6 +107,8 @@ export interface Native {
   ): { length: number; address: number; port: number; local: number } | undefined
   /** As receiveUdp for a raw socket: offset behind the IP header, port 0. */
   receiveRaw(fd: number, batch: NativeBatch, from: number): number
+  /** Whether more than a sixteenth of a socket's receive buffer is full: some milliseconds of work. */
+  isFilling(fd: number): boolean
   /** Sends every Forward row among the first `count` to address:port from local; port 0 goes to rawFd. Answers how many
    * the kernel took; the others become Drop(SendFailed). Neighbours with the same way go with one system call. */
   sendEsp(udpFd: number, rawFd: number, batch: NativeBatch, count: number): number
@@ -166,6 +168,8 @@ export interface Native {
     sequence?: number,
   ): void
   removeInbound(engine: NativeEngine, spi: number): void
+  /** As Engine.peerOf of src/esp/engine.ts. */
+  peerOf(engine: NativeEngine, spi: number): number
   removeOutbound(engine: NativeEngine, peer: number, spi: number): void
   /** As Engine.open and Engine.seal of src/esp/engine.ts, over the first `count` rows. */
   open(engine: NativeEngine, batch: NativeBatch, count: number): number

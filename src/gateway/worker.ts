@@ -43,6 +43,10 @@ class KernelWires implements Wires {
       : this.native.receiveUdp(this.start.udpFd, attached, 0)
   }
 
+  filling(raw: boolean): boolean {
+    return this.native.isFilling(raw ? this.start.rawFd : this.start.udpFd)
+  }
+
   readTun(batch: Batch): number {
     const { tunFd, tunOffloads } = this.start
     const attached = this.engine.attach(batch)

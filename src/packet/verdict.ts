@@ -44,6 +44,8 @@ export const DropReason = {
   PuntLimit: 20,
   /** A limit rule of the firewall lets its sender begin no more connections. */
   SessionLimit: 21,
+  /** More came than could be carried, and its sender had had its share. */
+  Overload: 22,
 } as const
 export type DropReason = (typeof DropReason)[keyof typeof DropReason]
 

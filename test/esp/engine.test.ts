@@ -89,8 +89,10 @@ describe.each(engines)('$name engine', ({ make }) => {
 
     test('knows no SPI but its own', () => {
       expect(open(espPacket({ spi: 0x1002, suite: aes }, 1, payload(3)))).toEqual([DropReason.UnknownSpi])
+      expect([engine.peerOf(sa.spi), engine.peerOf(sa.spi + 1)]).toEqual([3, 0])
       engine.removeInbound(sa.spi)
       engine.removeInbound(sa.spi)
+      expect(engine.peerOf(sa.spi)).toBe(0)
       expect(open(espPacket(sa, 1, payload(3)))).toEqual([DropReason.UnknownSpi])
       expect(engine.inboundUsage(sa.spi)).toBeUndefined()
     })

@@ -23,6 +23,23 @@ function bound(address = LOOPBACK): { fd: number; port: number } {
   return { fd: fds.keep(native.udpSocket(address, port, false)), port }
 }
 
+describe('a receive buffer', () => {
+  it('fills with what nobody reads, and is good again once it was read', () => {
+    const socket = bound()
+    expect(native.isFilling(socket.fd)).toBe(false)
+    for (let i = 0; i < 400; i++) native.sendTo(socket.fd, 0, LOOPBACK, socket.port, new Uint8Array(1400))
+    expect(native.isFilling(socket.fd)).toBe(true)
+    const bytes = new Uint8Array(2000)
+    let read = 0
+    while (native.receiveOne(socket.fd, bytes)) read++
+    expect(read).toBeGreaterThan(100)
+    // What was read last is given back a little later: at most a quarter of the buffer.
+    native.sendTo(socket.fd, 0, LOOPBACK, socket.port, new Uint8Array(1))
+    native.receiveOne(socket.fd, bytes)
+    expect(thrownBy(() => native.isFilling(-1))).toMatchObject({ code: 'EBADF', syscall: 'getsockopt' })
+  })
+})
+
 describe('single datagrams', () => {
   it('arrive whole, whatever a batch could hold, with their way', () => {
     const here = bound(ipv4('127.0.0.2'))

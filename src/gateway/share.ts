@@ -1,0 +1,125 @@
+/**
+ * Everybody's share where more comes than a worker can carry. The kernel drops what finds no room in a queue, whosever it is:
+ * so a flood of one would cost the others as large a part of their packets. Here the greedy one's are dropped instead, before
+ * anything was spent on them, until the queue is short again.
+ *
+ * Steps for each batch while there is pressure:
+ *   1. count the packets of everybody in it
+ *   2. the batch's budget is shared out: who asks for less than an equal part gets it all, and what is left is shared anew
+ *   3. what is beyond its sender's part is dropped
+ */
+
+import { BATCH_CAPACITY, type Batch } from '../packet/batch.ts'
+import { packetsIn } from '../packet/cut.ts'
+import { DropReason, Verdict } from '../packet/verdict.ts'
+
+/** Packets of a batch that are carried, by pressure: little at first, for senders that slow down when they lose one. */
+const BUDGETS = [Number.POSITIVE_INFINITY, 60, 56, 48, 32, 16, 8, 4, 2] as const
+const MOST = BUDGETS.length - 1
+/** Full batches that have to be one sender's alone before nobody else is taken to be there: a second or so. */
+const ALONE = 5000
+/** More than twice as many as a batch can hold senders. A power of two. */
+const SLOTS = 256
+
+export class FairShare {
+  private readonly at: number
+  private readonly senderOf: (word: number) => number
+  private pressure = 0
+  /** How many more full batches somebody else is taken to be there. */
+  private company = 0
+  private latest = 0
+  private senders = 0
+  /** By slot: who it is, in which batch, and how many packets in it. */
+  private readonly who = new Int32Array(SLOTS)
+  private readonly when = new Uint32Array(SLOTS)
+  private readonly asked = new Uint32Array(SLOTS)
+  private batch = 0
+  /** By sender: its slot. By row: its slot, or SLOTS where it counts for nobody. */
+  private readonly slots = new Uint16Array(BATCH_CAPACITY)
+  private readonly slotOf = new Uint16Array(BATCH_CAPACITY)
+
+  /**
+   * `at`: where in a packet the word stands that tells whose it is, an SPI or the address that it is for; `senderOf` knows it.
+   * What belongs to nobody must have one sender, or whoever makes words up would be many.
+   */
+  constructor(at: number, senderOf: (word: number) => number) {
+    this.at = at
+    this.senderOf = senderOf
+  }
+
+  /** What was found behind a batch, or several: a queue that is long still, or not. */
+  feel(long: boolean): void {
+    if (long) this.pressure = Math.min(MOST, this.pressure + 1)
+    else this.pressure = Math.max(0, this.pressure - 1)
+  }
+
+  /** Drops what is beyond its sender's share. A sender who is alone has all. */
+  limit(batch: Batch): void {
+    if (batch.count === BATCH_CAPACITY) this.lookAround(batch)
+    if (this.pressure === 0 || this.company === 0) return
+    this.count(batch)
+    const part = this.part(BUDGETS[this.pressure]!)
+    for (let i = 0; i < this.senders; i++) this.asked[this.slots[i]!] = 0
+    for (let i = 0; i < batch.count; i++) {
+      const slot = this.slotOf[i]!
+      if (slot === SLOTS) continue
+      if (this.asked[slot]! >= part) {
+        batch.verdict[i] = Verdict.Drop
+        batch.reason[i] = DropReason.Overload
+      } else this.asked[slot]! += packetsIn(batch, i)
+    }
+  }
+
+  private lookAround(batch: Batch): void {
+    if (this.company > 0) this.company--
+    for (let i = 0; i < batch.count; i++) {
+      const word = this.wordOf(batch, i)
+      if (word !== this.latest) this.company = ALONE
+      this.latest = word
+    }
+  }
+
+  private count(batch: Batch): void {
+    this.batch = (this.batch + 1) >>> 0
+    this.senders = 0
+    for (let i = 0; i < batch.count; i++) {
+      this.slotOf[i] = SLOTS
+      if (batch.verdict[i] !== Verdict.Forward) continue
+      const slot = this.find(this.senderOf(this.wordOf(batch, i)))
+      this.slotOf[i] = slot
+      this.asked[slot]! += packetsIn(batch, i)
+    }
+  }
+
+  private find(sender: number): number {
+    let slot = Math.imul(sender, 0x9e3779b1) >>> 24
+    for (; this.when[slot] === this.batch; slot = (slot + 1) & (SLOTS - 1)) if (this.who[slot] === sender) return slot
+    this.who[slot] = sender
+    this.when[slot] = this.batch
+    this.asked[slot] = 0
+    this.slots[this.senders++] = slot
+    return slot
+  }
+
+  /** The largest part with which all senders together stay within the budget; at least one packet. */
+  private part(budget: number): number {
+    let low = 1
+    let high = budget
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      let total = 0
+      for (let i = 0; i < this.senders; i++) total += Math.min(this.asked[this.slots[i]!]!, middle)
+      if (total <= budget) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+
+  /** Signed, as numbers are kept unboxed. */
+  private wordOf(batch: Batch, i: number): number {
+    const { bytes, offset, length } = batch
+    if (length[i]! < this.at + 4) return 0
+    const at = offset[i]! + this.at
+    return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+  }
+}

@@ -1,0 +1,273 @@
+/** Everybody's share of a worker, in a world where work takes as long as it is said to. */
+
+import { describe, expect, it } from 'vitest'
+import { ReferenceEngine } from '../../src/esp/reference.ts'
+import { Forwarder, type Wires } from '../../src/gateway/forwarder.ts'
+import { FairShare } from '../../src/gateway/share.ts'
+import { Stats } from '../../src/gateway/stats.ts'
+import { BATCH_CAPACITY, Batch } from '../../src/packet/batch.ts'
+import { emitIpv4, emitUdp, ipv4 } from '../../src/packet/ip.ts'
+import { DropReason, dropReasonNames, Verdict } from '../../src/packet/verdict.ts'
+import { concat } from '../../src/packet/writer.ts'
+import { seededDice } from '../support/dice.ts'
+
+const OVERLOAD = `drop${dropReasonNames[DropReason.Overload]}`
+
+/** A full batch of packets by the words that they begin with. */
+function batchOf(words: readonly number[]): Batch {
+  const batch = new Batch()
+  for (const word of words) batch.push(Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word, 0, 0, 0, 0))
+  return batch
+}
+
+/** How many packets of each word are still to be forwarded. */
+function left(batch: Batch, word: number): number {
+  let n = 0
+  for (let i = 0; i < batch.count; i++) {
+    if (batch.verdict[i] === Verdict.Forward && batch.packet(i)[3] === word) n++
+  }
+  return n
+}
+
+/** `n` packets of word 1, then the others; filled up with word 1. */
+function crowd(...others: number[]): Batch {
+  return batchOf([...new Array(BATCH_CAPACITY - others.length).fill(1), ...others])
+}
+
+function pressed(times: number, senderOf = (word: number) => word): FairShare {
+  const share = new FairShare(0, senderOf)
+  for (let i = 0; i < times; i++) share.feel(true)
+  return share
+}
+
+describe('shares', () => {
+  it('are not looked at while nothing waits', () => {
+    const share = pressed(0)
+    const batch = crowd(2, 2, 3)
+    share.limit(batch)
+    expect([left(batch, 1), left(batch, 2), left(batch, 3)]).toEqual([61, 2, 1])
+  })
+
+  it('who asks for little gets it all, and the greedy one what is left', () => {
+    for (const [times, budget] of [
+      [1, 60],
+      [4, 32],
+      [6, 8],
+    ] as const) {
+      const batch = crowd(2, 2, 3)
+      pressed(times).limit(batch)
+      expect([left(batch, 2), left(batch, 3)]).toEqual([2, 1])
+      expect(left(batch, 1)).toBe(budget - 3)
+      expect(batch.reason[63]).toBe(0)
+      expect(batch.reason[60]).toBe(DropReason.Overload)
+    }
+  })
+
+  it('equally greedy ones get equal parts, and everybody at least one packet', () => {
+    const halves = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % 2)))
+    pressed(5).limit(halves)
+    expect([left(halves, 1), left(halves, 2)]).toEqual([8, 8])
+    const all = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % 32)))
+    pressed(99).limit(all)
+    for (let word = 1; word <= 32; word++) expect(left(all, word)).toBe(1)
+  })
+
+  it('a sender who is alone has all', () => {
+    const share = pressed(0)
+    share.limit(crowd(2))
+    for (let i = 0; i < 6000; i++) share.limit(crowd())
+    for (let i = 0; i < 6; i++) share.feel(true)
+    const batch = crowd()
+    share.limit(batch)
+    expect(left(batch, 1)).toBe(BATCH_CAPACITY)
+  })
+
+  it('whoever makes up words is one sender', () => {
+    const share = pressed(6, word => (word === 200 ? 1 : 0))
+    const batch = batchOf([...Array.from({ length: 58 }, (_, i) => i), ...new Array(6).fill(200)])
+    share.limit(batch)
+    let others = 0
+    for (let i = 0; i < 58; i++) if (batch.verdict[i] === Verdict.Forward) others++
+    expect([others, left(batch, 200)]).toEqual([4, 4])
+  })
+
+  it('the queue is short: it is as if nothing had been', () => {
+    const share = pressed(6)
+    for (let i = 0; i < 6; i++) share.feel(false)
+    const batch = crowd(2)
+    share.limit(batch)
+    expect(left(batch, 1)).toBe(63)
+  })
+})
+
+const INNER = ipv4('10.9.0.1')
+const LAN = ipv4('192.168.8.10')
+const FLOOD = 1
+const OTHER = 2
+/** What a packet costs that is carried, in the time in which `RATE` packets of the flood come; and one that is dropped early. */
+const CARRIED = 1
+const EARLY = 0.2
+const RATE = 3
+/** One packet of the other one comes in so much of that time. */
+const BETWEEN = 40
+const QUEUE = 2000
+
+/** One worker with a socket and a TUN device that drop what finds no room, whosever it is. */
+class Crossing implements Wires {
+  readonly stats = Stats.forWorkers(1)
+  readonly forwarder: Forwarder
+  readonly carried = new Map<number, number>()
+  readonly offered = new Map<number, number>()
+  /** The longest queue that the other one met. */
+  longest = 0
+  private readonly queue: number[] = []
+  private readonly shares: boolean
+  private readonly up: boolean
+  private owed = 0
+  private since = 0
+
+  constructor(up: boolean, shares: boolean) {
+    this.up = up
+    this.shares = shares
+    const engine = new ReferenceEngine(seededDice('shares'))
+    // Cryptography has no part in this: an opened packet is one that begins behind its SPI.
+    Object.assign(engine, {
+      peerOf: (spi: number) => (spi === FLOOD || spi === OTHER ? spi : 0),
+      open: (batch: Batch) => {
+        for (let i = 0; i < batch.count; i++) {
+          if (batch.verdict[i] !== Verdict.Forward) continue
+          batch.peer[i] = batch.packet(i)[3]!
+          batch.protocol[i] = 17
+          batch.offset[i]! += 8
+          batch.length[i]! -= 8
+        }
+        return 0
+      },
+      seal: () => 0,
+    })
+    this.forwarder = new Forwarder({ worker: 0, engine, wires: this, stats: this.stats, seed: 1 })
+    for (const session of [FLOOD, OTHER]) {
+      const own = { localTunnelId: 1, localSessionId: 1, remoteTunnelId: 1, remoteSessionId: 1 }
+      const call = { remotePort: 1701, localPort: 1701, template: 1, hostName: '', sequencing: false }
+      this.forwarder.obey({ kind: 'installSession', ids: { session, peer: session, ...own, ...call } }, 0)
+      const row = { session, peer: session, address: INNER + session, user: '', mtu: 1400 }
+      this.forwarder.obey({ kind: 'networkUp', row, compressAddress: false, compressProtocol: false }, 0)
+    }
+    const { ruleset } = this.forwarder.firewall
+    this.forwarder.obey({ kind: 'setRuleset', ruleset: { ...ruleset, enabled: false } }, 0)
+  }
+
+  run(carried: number): void {
+    let turns = 0
+    while (this.total(this.carried) < carried && turns++ < 10_000) {
+      if (this.up) this.forwarder.fromPublic(false, () => 0)
+      else this.forwarder.fromTun(() => 0)
+    }
+  }
+
+  forget(): void {
+    this.carried.clear()
+    this.offered.clear()
+    this.longest = 0
+  }
+
+  /** The share of what it offered that was carried. */
+  share(session: number): number {
+    return (this.carried.get(session) ?? 0) / this.offered.get(session)!
+  }
+
+  filling(): boolean {
+    return this.shares && this.queue.length > QUEUE / 2
+  }
+
+  receive(batch: Batch): number {
+    return this.take(batch, session => {
+      const l2tp = concat(Uint8Array.of(0, 2, 0, 1, 0, 1, 0xff, 0x03, 0, 0x21), packet(INNER + session, LAN))
+      return concat(Uint8Array.of(0, 0, 0, session, 0, 0, 0, 0), emitUdp(1701, 1701, l2tp))
+    })
+  }
+
+  readTun(batch: Batch): number {
+    return this.take(batch, session => packet(LAN, INNER + session))
+  }
+
+  writeTun(batch: Batch): number {
+    return this.pass(batch)
+  }
+
+  send(batch: Batch): number {
+    return this.pass(batch)
+  }
+
+  tell(): void {}
+
+  private take(batch: Batch, make: (session: number) => Uint8Array): number {
+    batch.clear()
+    while (batch.count < BATCH_CAPACITY && this.queue.length > 0) batch.push(make(this.queue.shift()!))
+    // A worker with nothing to do waits for what comes.
+    if (batch.count === 0) this.arrive(CARRIED)
+    return batch.count
+  }
+
+  private pass(batch: Batch): number {
+    let spent = 0
+    let passed = 0
+    for (let i = 0; i < batch.count; i++) {
+      const forwards = batch.verdict[i] === Verdict.Forward
+      spent += forwards ? CARRIED : EARLY
+      if (!forwards) continue
+      passed++
+      const session = batch.session[i]!
+      this.carried.set(session, (this.carried.get(session) ?? 0) + 1)
+    }
+    this.arrive(spent)
+    return passed
+  }
+
+  /** What comes meanwhile. */
+  private arrive(time: number): void {
+    for (this.owed += time * RATE; this.owed >= 1; this.owed--) this.offer(FLOOD)
+    for (this.since += time; this.since >= BETWEEN; this.since -= BETWEEN) {
+      this.longest = Math.max(this.longest, this.queue.length)
+      this.offer(OTHER)
+    }
+  }
+
+  private offer(session: number): void {
+    this.offered.set(session, (this.offered.get(session) ?? 0) + 1)
+    if (this.queue.length < QUEUE) this.queue.push(session)
+  }
+
+  private total(counts: ReadonlyMap<number, number>): number {
+    return [...counts.values()].reduce((a, b) => a + b, 0)
+  }
+}
+
+function packet(source: number, destination: number): Uint8Array {
+  return emitIpv4({ source, destination, protocol: 17, payload: emitUdp(9, 9, new Uint8Array(8)) })
+}
+
+describe.each([
+  ['from clients', true],
+  ['to clients', false],
+] as const)('a flood %s, of three times what a worker carries', (_, up) => {
+  it('costs the others nothing, and fills no queue before them', () => {
+    const crossing = new Crossing(up, true)
+    // Until it is felt, a queue fills.
+    crossing.run(4000)
+    crossing.forget()
+    crossing.run(40_000)
+    expect(crossing.share(OTHER)).toBeGreaterThan(0.99)
+    expect(crossing.longest).toBeLessThan(QUEUE * 0.75)
+    // What the others leave is the greedy one's.
+    expect(crossing.share(FLOOD)).toBeGreaterThan(0.05)
+    expect(crossing.stats.totals()[OVERLOAD]).toBeGreaterThan(40_000)
+  })
+})
+
+it('without a look at the queue a flood would cost the others as much as itself', () => {
+  const crossing = new Crossing(true, false)
+  crossing.run(40_000)
+  expect(crossing.share(OTHER)).toBeLessThan(0.5)
+  expect(crossing.longest).toBeGreaterThanOrEqual(QUEUE - 1)
+})
