@@ -1,5 +1,6 @@
-// What IKE computes, in one call each: Diffie-Hellman, hashes, HMACs and CBC. node:crypto does the same on the same
-// OpenSSL, but makes an object for each, checks each key again, and knows no precomputed powers of a generator.
+// What IKE computes, in one call each: Diffie-Hellman, hashes, HMACs and CBC. node:crypto does the same on
+// the same OpenSSL, but makes an object for each, checks each key again, and knows no precomputed powers of a
+// generator.
 
 #include "ike.h"
 
@@ -30,10 +31,11 @@ struct Freer {
 using Number = std::unique_ptr<BIGNUM, Freer<BN_clear_free>>;
 using Scratch = std::unique_ptr<BN_CTX, Freer<BN_CTX_free>>;
 
-// ------------------------------------------------------------------------------------------------ MODP groups
+// ------------------------------------------------------------------------------------------------ MODP
+// groups
 
-// 2^(digit * 16^place) for every digit and place of an exponent, in Montgomery's representation: what the generator
-// is multiplied by without a squaring.
+// 2^(digit * 16^place) for every digit and place of an exponent, in Montgomery's representation: what the
+// generator is multiplied by without a squaring.
 constexpr size_t kDigits = 16;
 
 class Modp {
@@ -90,7 +92,8 @@ class Modp {
     if (BN_sub_word(last.get(), 1) != 1 || BN_is_zero(y.get()) || BN_is_one(y.get()) ||
         BN_cmp(y.get(), last.get()) >= 0)
       return false;
-    return BN_mod_exp_mont_consttime(secret.get(), y.get(), x.get(), prime_, scratch.get(), montgomery_) == 1 &&
+    return BN_mod_exp_mont_consttime(secret.get(), y.get(), x.get(), prime_, scratch.get(), montgomery_) ==
+               1 &&
            BN_bn2binpad(secret.get(), into, static_cast<int>(size_)) >= 0;
   }
 
@@ -144,7 +147,8 @@ Modp* ModpOf(uint32_t group) {
   return nullptr;
 }
 
-// ------------------------------------------------------------------------------------------------------ P-256
+// ------------------------------------------------------------------------------------------------------
+// P-256
 
 constexpr size_t kP256Bytes = 32;
 constexpr uint32_t kP256Group = 19;
@@ -157,8 +161,8 @@ const EC_GROUP* P256() {
   return group;
 }
 
-// What OpenSSL has for this curve is in assembler and constant time. `point` is 0 for the generator; gets `size` bytes of
-// the coordinates of the product.
+// What OpenSSL has for this curve is in assembler and constant time. `point` is 0 for the generator; gets
+// `size` bytes of the coordinates of the product.
 bool P256Multiply(ByteSpan scalar, const uint8_t* point, uint8_t* into, size_t size) {
   Scratch scratch(BN_CTX_new());
   Number k(BN_bin2bn(scalar.data, static_cast<int>(scalar.size), nullptr));
@@ -169,17 +173,18 @@ bool P256Multiply(ByteSpan scalar, const uint8_t* point, uint8_t* into, size_t s
     // Refuses what is not on the curve, whose every point is of the full order.
     if (EC_POINT_oct2point(P256(), base.get(), encoded, sizeof encoded, scratch.get()) != 1) return false;
   }
-  const bool ok =
-      EC_POINT_mul(P256(), product.get(), point == nullptr ? k.get() : nullptr, point == nullptr ? nullptr : base.get(),
-                   point == nullptr ? nullptr : k.get(), scratch.get()) == 1 &&
-      EC_POINT_point2oct(P256(), product.get(), POINT_CONVERSION_UNCOMPRESSED, encoded, sizeof encoded,
-                         scratch.get()) == sizeof encoded;
+  const bool ok = EC_POINT_mul(P256(), product.get(), point == nullptr ? k.get() : nullptr,
+                               point == nullptr ? nullptr : base.get(), point == nullptr ? nullptr : k.get(),
+                               scratch.get()) == 1 &&
+                  EC_POINT_point2oct(P256(), product.get(), POINT_CONVERSION_UNCOMPRESSED, encoded,
+                                     sizeof encoded, scratch.get()) == sizeof encoded;
   if (ok) std::memcpy(into, encoded + 1, size);
   OPENSSL_cleanse(encoded, sizeof encoded);
   return ok;
 }
 
-// ---------------------------------------------------------------------------------------------- Diffie-Hellman
+// ----------------------------------------------------------------------------------------------
+// Diffie-Hellman
 
 struct GroupSizes {
   size_t exponent = 0, value = 0, secret = 0;
@@ -193,9 +198,9 @@ GroupSizes SizesOf(uint32_t group) {
   return {modp->exponent_bytes(), modp->size(), modp->size()};
 }
 
-// Every function below takes one array of the caller's, `room`, in which its arguments lie one behind the other and its
-// result takes their place: to hand over small arrays one by one costs more than to hash what is in them. Secrets
-// are wiped.
+// Every function below takes one array of the caller's, `room`, in which its arguments lie one behind the
+// other and its result takes their place: to hand over small arrays one by one costs more than to hash what
+// is in them. Secrets are wiped.
 
 // dhPublic(group, room): a private key becomes our public value, as a KE payload holds it.
 napi_value DhPublic(napi_env env, napi_callback_info info) {
@@ -211,14 +216,16 @@ napi_value DhPublic(napi_env env, napi_callback_info info) {
   if (group == kP384Group) {
     P384Public(key.data, into);
   } else {
-    ok = group == kP256Group ? P256Multiply(key, nullptr, into, sizes.value) : ModpOf(group)->Public(key, into);
+    ok = group == kP256Group ? P256Multiply(key, nullptr, into, sizes.value)
+                             : ModpOf(group)->Public(key, into);
   }
   std::memmove(room.data, into, sizes.value);
   OPENSSL_cleanse(room.data + sizes.value, sizes.exponent);
   return ok ? Undefined(env) : ThrowType(env, "OpenSSL refuses");
 }
 
-// dhShared(group, room): a private key and the peer's value become the secret; whether the peer's value is a fair one.
+// dhShared(group, room): a private key and the peer's value become the secret; whether the peer's value is a
+// fair one.
 napi_value DhShared(napi_env env, napi_callback_info info) {
   Args args(env, info);
   const uint32_t group = args.U32(0);
@@ -234,14 +241,16 @@ napi_value DhShared(napi_env env, napi_callback_info info) {
   if (group == kP384Group) {
     ok = P384Shared(key.data, peer.data, into);
   } else {
-    ok = group == kP256Group ? P256Multiply(key, peer.data, into, sizes.secret) : ModpOf(group)->Shared(key, peer, into);
+    ok = group == kP256Group ? P256Multiply(key, peer.data, into, sizes.secret)
+                             : ModpOf(group)->Shared(key, peer, into);
   }
   std::memmove(room.data, into, sizes.secret);
   OPENSSL_cleanse(room.data + sizes.secret, given);
   return MakeBool(env, ok);
 }
 
-// ------------------------------------------------------------------------------------------- hashes and ciphers
+// ------------------------------------------------------------------------------------------- hashes and
+// ciphers
 
 constexpr const char* kHashNames[] = {"MD5", "SHA1", "SHA2-256"};
 constexpr size_t kHashCount = sizeof kHashNames / sizeof *kHashNames;
@@ -272,7 +281,8 @@ bool UpdateKey(EVP_MD_CTX* context, const EVP_MD* hash, ByteSpan key, uint8_t pa
     ok = EVP_Digest(key.data, key.size, block, nullptr, hash, nullptr) == 1;
   }
   for (uint8_t& byte : block) byte ^= pad;
-  ok = ok && EVP_DigestInit_ex(context, hash, nullptr) == 1 && EVP_DigestUpdate(context, block, sizeof block) == 1;
+  ok = ok && EVP_DigestInit_ex(context, hash, nullptr) == 1 &&
+       EVP_DigestUpdate(context, block, sizeof block) == 1;
   OPENSSL_cleanse(block, sizeof block);
   return ok;
 }
@@ -284,7 +294,8 @@ napi_value Digest(napi_env env, napi_callback_info info) {
   const ByteSpan room = args.Bytes(1);
   const size_t length = args.U32(2);
   if (!args.ok()) return nullptr;
-  if (hash == nullptr || length > room.size || room.size < EVP_MAX_MD_SIZE) return ThrowType(env, "no such hash");
+  if (hash == nullptr || length > room.size || room.size < EVP_MAX_MD_SIZE)
+    return ThrowType(env, "no such hash");
   EVP_MD_CTX* context = HashContext();
   const bool ok = EVP_DigestInit_ex(context, hash, nullptr) == 1 &&
                   EVP_DigestUpdate(context, room.data, length) == 1 &&
@@ -306,10 +317,10 @@ napi_value Hmac(napi_env env, napi_callback_info info) {
   EVP_MD_CTX* context = HashContext();
   uint8_t result[EVP_MAX_MD_SIZE];
   const size_t size = static_cast<size_t>(EVP_MD_get_size(hash));
-  const bool ok = UpdateKey(context, hash, key, 0x36) &&
-                  EVP_DigestUpdate(context, room.data + key_length, length) == 1 &&
-                  EVP_DigestFinal_ex(context, result, nullptr) == 1 && UpdateKey(context, hash, key, 0x5c) &&
-                  EVP_DigestUpdate(context, result, size) == 1 && EVP_DigestFinal_ex(context, result, nullptr) == 1;
+  const bool ok =
+      UpdateKey(context, hash, key, 0x36) && EVP_DigestUpdate(context, room.data + key_length, length) == 1 &&
+      EVP_DigestFinal_ex(context, result, nullptr) == 1 && UpdateKey(context, hash, key, 0x5c) &&
+      EVP_DigestUpdate(context, result, size) == 1 && EVP_DigestFinal_ex(context, result, nullptr) == 1;
   OPENSSL_cleanse(room.data, key_length + length);
   std::memcpy(room.data, result, size);
   OPENSSL_cleanse(result, sizeof result);
@@ -327,7 +338,8 @@ const EVP_CIPHER* CbcOf(Cipher cipher) {
 }
 
 bool OpensslCbc(Cipher cipher, bool encrypt, ByteSpan key, ByteSpan iv, ByteSpan text) {
-  thread_local const std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>> context(EVP_CIPHER_CTX_new());
+  thread_local const std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>> context(
+      EVP_CIPHER_CTX_new());
   uint8_t three[24];
   // As in suites_openssl.cc: OpenSSL 3 has single DES in its legacy provider alone.
   if (cipher == Cipher::Des) {
@@ -335,10 +347,11 @@ bool OpensslCbc(Cipher cipher, bool encrypt, ByteSpan key, ByteSpan iv, ByteSpan
     key = {three, sizeof three};
   }
   int length = 0;
-  const bool ok = EVP_CipherInit_ex(context.get(), CbcOf(cipher), nullptr, key.data, iv.data, encrypt ? 1 : 0) == 1 &&
-                  EVP_CIPHER_CTX_set_padding(context.get(), 0) == 1 &&
-                  EVP_CipherUpdate(context.get(), text.data, &length, text.data, static_cast<int>(text.size)) == 1 &&
-                  static_cast<size_t>(length) == text.size;
+  const bool ok =
+      EVP_CipherInit_ex(context.get(), CbcOf(cipher), nullptr, key.data, iv.data, encrypt ? 1 : 0) == 1 &&
+      EVP_CIPHER_CTX_set_padding(context.get(), 0) == 1 &&
+      EVP_CipherUpdate(context.get(), text.data, &length, text.data, static_cast<int>(text.size)) == 1 &&
+      static_cast<size_t>(length) == text.size;
   EVP_CIPHER_CTX_reset(context.get());
   OPENSSL_cleanse(three, sizeof three);
   return ok;
@@ -367,8 +380,8 @@ bool SlicedDecrypt(Cipher cipher, ByteSpan key, ByteSpan iv, ByteSpan text) {
   return job.done;
 }
 
-// cbc(cipher, encrypt, room, length): a key, an IV and `length` bytes of whole blocks become the blocks' other form, which
-// stays behind key and IV.
+// cbc(cipher, encrypt, room, length): a key, an IV and `length` bytes of whole blocks become the blocks'
+// other form, which stays behind key and IV.
 napi_value Cbc(napi_env env, napi_callback_info info) {
   Args args(env, info);
   const uint32_t index = args.U32(0);
@@ -376,7 +389,7 @@ napi_value Cbc(napi_env env, napi_callback_info info) {
   const ByteSpan room = args.Bytes(2);
   const size_t length = args.U32(3);
   if (!args.ok()) return nullptr;
-  if (index >= kCipherCount) return ThrowType(env, "no such cipher");
+  if (index > Index(Cipher::Aes256)) return ThrowType(env, "no such cipher");
   const CipherSizes sizes = kCipherSizes[index];
   const size_t before = static_cast<size_t>(sizes.key) + sizes.block;
   if (length % sizes.block != 0 || before + length > room.size) return ThrowType(env, "no whole blocks");
@@ -384,7 +397,8 @@ napi_value Cbc(napi_env env, napi_callback_info info) {
   const ByteSpan key = {room.data, sizes.key};
   const ByteSpan iv = {room.data + sizes.key, sizes.block};
   const ByteSpan text = {room.data + before, length};
-  const bool ok = (!encrypt && SlicedDecrypt(cipher, key, iv, text)) || OpensslCbc(cipher, encrypt, key, iv, text);
+  const bool ok =
+      (!encrypt && SlicedDecrypt(cipher, key, iv, text)) || OpensslCbc(cipher, encrypt, key, iv, text);
   OPENSSL_cleanse(room.data, sizes.key);
   return ok ? Undefined(env) : ThrowType(env, "OpenSSL refuses");
 }
@@ -392,8 +406,9 @@ napi_value Cbc(napi_env env, napi_callback_info info) {
 }  // namespace
 
 napi_status RegisterIke(napi_env env, napi_value exports) {
-  return Define(env, exports,
-                {{"dhPublic", DhPublic}, {"dhShared", DhShared}, {"digest", Digest}, {"hmac", Hmac}, {"cbc", Cbc}});
+  return Define(
+      env, exports,
+      {{"dhPublic", DhPublic}, {"dhShared", DhShared}, {"digest", Digest}, {"hmac", Hmac}, {"cbc", Cbc}});
 }
 
 }  // namespace floatgate

@@ -1,6 +1,6 @@
-// P-384 in Montgomery's representation, with the complete formulas of Renes, Costello and Batina ("Complete addition
-// formulas for prime order elliptic curves", 2016, algorithms 4 and 6), which know no special case: so none tells
-// anything about the scalar.
+// P-384 in Montgomery's representation, with the complete formulas of Renes, Costello and Batina ("Complete
+// addition formulas for prime order elliptic curves", 2016, algorithms 4 and 6), which know no special case:
+// so none tells anything about the scalar.
 
 #include "p384.h"
 
@@ -119,9 +119,9 @@ inline uint64_t AddProduct(uint64_t t[kLimbs + 1], const uint64_t a[kLimbs], uin
   return static_cast<uint64_t>(top >> 64);
 }
 
-// a * b / 2^384 modulo p. After each limb of b, the multiple m of p is added that makes the lowest limb zero, and that
-// limb falls away. 1/p is -(2^32 + 1) modulo 2^64 and p has few bits, so that takes no multiplication:
-// m * p = m * 2^384 - m * 2^128 - m * 2^96 + m * 2^32 - m.
+// a * b / 2^384 modulo p. After each limb of b, the multiple m of p is added that makes the lowest limb zero,
+// and that limb falls away. 1/p is -(2^32 + 1) modulo 2^64 and p has few bits, so that takes no
+// multiplication: m * p = m * 2^384 - m * 2^128 - m * 2^96 + m * 2^32 - m.
 Field Multiply(const Field& a, const Field& b) {
   using Signed = __int128;
   uint64_t t[kLimbs + 2] = {};
@@ -281,7 +281,9 @@ Field Invert(const Field& a, const Field& one) {
 constexpr int kDigits = 96;  // of 4 bits
 constexpr int kMultiples = 16;
 
-inline unsigned Digit(const Field& scalar, int digit) { return scalar.limb[digit / 16] >> (digit % 16 * 4) & 15; }
+inline unsigned Digit(const Field& scalar, int digit) {
+  return scalar.limb[digit / 16] >> (digit % 16 * 4) & 15;
+}
 
 // table[digit], read so that every entry is touched.
 Point Select(const Point table[kMultiples], unsigned digit) {
@@ -353,7 +355,8 @@ void P384Public(const uint8_t scalar[kP384Bytes], uint8_t point[2 * kP384Bytes])
   OPENSSL_cleanse(&part, sizeof part);
 }
 
-bool P384Shared(const uint8_t scalar[kP384Bytes], const uint8_t point[2 * kP384Bytes], uint8_t x[kP384Bytes]) {
+bool P384Shared(const uint8_t scalar[kP384Bytes], const uint8_t point[2 * kP384Bytes],
+                uint8_t x[kP384Bytes]) {
   const Curve& c = TheCurve();
   const Field px = Load(point);
   const Field py = Load(point + kP384Bytes);

@@ -65,9 +65,10 @@ export function nftablesTable(input: NftablesInput): string | undefined {
  * Undefined where nothing in the table depends on it.
  */
 export function nftablesSession(input: NftablesInput, session: NftSession, came: boolean): string | undefined {
-  if (firewallChains(input).length === 0) return undefined
   const lines = changeSets(input, tableOf(input.tableName), session, came)
-  return lines.length === 0 ? undefined : `${lines.join('\n')}\n`
+  // Most tables have no set that a session belongs to: to ask that is cheap, and the other is not.
+  if (lines.length === 0 || firewallChains(input).length === 0) return undefined
+  return `${lines.join('\n')}\n`
 }
 
 function firewallChains(input: NftablesInput): string[] {

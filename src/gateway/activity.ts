@@ -6,6 +6,7 @@
 import type { L2tpInput } from '../l2tp/effects.ts'
 import type { Millis } from '../machine.ts'
 import type { Clock, Deadlines } from './deadlines.ts'
+import { goRound } from './rounds.ts'
 import type { Session } from './session.ts'
 import type { Stats } from './stats.ts'
 
@@ -31,16 +32,23 @@ export class Activity {
   }
 
   private listen(): void {
+    const next = this.to.clock.now() + LISTEN_MILLIS
+    goRound(
+      this.to,
+      this.to.sessions(),
+      s => this.look(s),
+      () => this.to.deadlines.set(this, next, () => this.listen()),
+    )
+  }
+
+  private look(s: Session): void {
     const now = this.to.clock.now()
-    for (const s of this.to.sessions()) {
-      const { packetsIn, packetsOut } = this.to.stats.session(s.ids.session)
-      if (packetsIn !== s.packetsSeen) this.heard(s, now)
-      if (packetsIn + packetsOut !== s.packetsCarried || !s.networkUp) s.usedAt = now
-      s.packetsSeen = packetsIn
-      s.packetsCarried = packetsIn + packetsOut
-      this.watchIdleness(s, now)
-    }
-    this.to.deadlines.set(this, now + LISTEN_MILLIS, () => this.listen())
+    const { packetsIn, packetsOut } = this.to.stats.session(s.ids.session)
+    if (packetsIn !== s.packetsSeen) this.heard(s, now)
+    if (packetsIn + packetsOut !== s.packetsCarried || !s.networkUp) s.usedAt = now
+    s.packetsSeen = packetsIn
+    s.packetsCarried = packetsIn + packetsOut
+    this.watchIdleness(s, now)
   }
 
   private heard(s: Session, now: Millis): void {

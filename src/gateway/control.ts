@@ -32,9 +32,10 @@ import { endOutdated } from './live-changes.ts'
 import { type Log, Severity } from './log.ts'
 import type { FromWorker } from './messages.ts'
 import { NatSteering } from './nat-steering.ts'
-import { Peers } from './peers.ts'
+import { type Peer, Peers } from './peers.ts'
 import type { DataPath, HostNetwork, IkeSockets } from './ports.ts'
 import { Residents } from './residents.ts'
+import { goRound } from './rounds.ts'
 import { RulesNow } from './rules-now.ts'
 import type { SecretStore } from './secret-store.ts'
 import { Sessions } from './sessions.ts'
@@ -306,10 +307,13 @@ export class Control {
   }
 
   private watchAttempts(): void {
-    this.deadlines.set(this.attempts, this.world.clock.now() + EXPIRY_CHECK_MILLIS, () => {
-      this.attempts.expire(this.world.clock.now())
-      for (const peer of this.peers.heard()) this.ikeDriver.handle({ kind: 'heard', peer })
-      this.watchAttempts()
+    const { clock } = this.world
+    this.deadlines.set(this.attempts, clock.now() + EXPIRY_CHECK_MILLIS, () => {
+      this.attempts.expire(clock.now())
+      const hear = (p: Peer) => {
+        if (this.peers.hears(p)) this.ikeDriver.handle({ kind: 'heard', peer: p.peer })
+      }
+      goRound({ clock, deadlines: this.deadlines }, this.peers.all.values(), hear, () => this.watchAttempts())
     })
   }
 

@@ -7,6 +7,7 @@ import type { Ruleset } from '../firewall/ruleset.ts'
 import { computeBy } from '../ike/arithmetic.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
+import { systemDice } from './dice.ts'
 import type { HostCounters } from './host-counters.ts'
 import { hostEvents } from './host-events.ts'
 import { HostFirewall } from './host-firewall.ts'
@@ -273,7 +274,7 @@ async function bringUp(
     {
       clock: systemClock,
       wall: () => new Date(),
-      dice: length => new Uint8Array(randomBytes(length)),
+      dice: systemDice(),
       log: o.log,
       sockets,
       data: workers,

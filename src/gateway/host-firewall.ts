@@ -145,13 +145,17 @@ export class HostFirewall {
     if (text !== undefined) this.network.changeTable(text)
   }
 
-  private whole(input: HostFirewallInput, sessions = [...this.sessions.values()]): NftablesInput {
+  /** The list of the sessions is made when it is read: a change seldom does. */
+  private whole(input: HostFirewallInput, given?: readonly NftSession[]): NftablesInput {
+    const { sessions } = this
     return {
       ...input,
       tableName: `floatgate_${this.tun}`,
       tunDevice: this.tun,
       logGroup: this.logGroup,
-      sessions,
+      get sessions() {
+        return given ?? [...sessions.values()]
+      },
     }
   }
 

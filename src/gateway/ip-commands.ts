@@ -5,6 +5,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { LateWriter } from './late-writer.ts'
 
 /** Commands that are remembered for the words of a refusal. */
 const REMEMBERED = 4096
@@ -15,6 +16,7 @@ export class IpCommands {
   private child: ChildProcess | undefined
   private given = 0
   private readonly commands = new Map<number, string>()
+  private readonly lines = new LateWriter(text => this.child?.stdin?.write(text))
   private said: string[] = []
   private rest = ''
   private readonly refused: (command: string, said: string) => void
@@ -31,11 +33,12 @@ export class IpCommands {
     this.child ??= this.start()
     this.commands.set(++this.given, command)
     if (this.given > REMEMBERED) this.commands.delete(this.given - REMEMBERED)
-    this.child.stdin!.write(`${command}\n`)
+    this.lines.add(`${command}\n`)
   }
 
   /** Resolves when everything given has been carried out. */
   end(): Promise<void> {
+    this.lines.flush()
     const { child } = this
     if (!child) return Promise.resolve()
     child.ref()

@@ -14,6 +14,7 @@ import { clientInstructions, makeFirstSecrets } from './first-start.ts'
 import { Flash } from './flash.ts'
 import { guessableKeys } from './guessable-keys.ts'
 import { defaultRoute, deviceAddresses, hostLacks } from './host.ts'
+import { LateWriter } from './late-writer.ts'
 import { inertText, type Loaded, load, type Places, type Stored } from './loading.ts'
 import { Log, Severity } from './log.ts'
 import { Management } from './management.ts'
@@ -106,7 +107,9 @@ async function serve(o: Options): Promise<number> {
     process.on('SIGTERM', () => resolve(undefined))
     process.on('SIGINT', () => resolve(undefined))
   })
-  const log = new Log(line => stderr(line))
+  const lines = new LateWriter(text => process.stderr.write(text))
+  process.on('exit', () => lines.flush())
+  const log = new Log(line => lines.add(`${line}\n`))
   const named: { systemName?: () => string | undefined } = {}
   const syslog = new SyslogSender(() => named.systemName?.() ?? hostname(), Date.now)
   log.sendBy((output, message) => syslog.send(output, message))

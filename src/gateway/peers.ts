@@ -116,15 +116,11 @@ export class Peers {
     }
   }
 
-  /** The peers whose packets have come in ESP since the last call: they live. */
-  heard(): number[] {
-    const heard: number[] = []
-    for (const p of this.all.values()) {
-      const { packetsIn } = this.to.stats.peer(p.peer)
-      if (packetsIn === p.packetsSeen) continue
-      p.packetsSeen = packetsIn
-      heard.push(p.peer)
-    }
+  /** Whether packets of the peer have come in ESP since this was last asked: it lives. */
+  hears(p: Peer): boolean {
+    const { packetsIn } = this.to.stats.peer(p.peer)
+    const heard = packetsIn !== p.packetsSeen
+    p.packetsSeen = packetsIn
     return heard
   }
 

@@ -2,6 +2,7 @@
 
 import type { Endpoint } from '../packet/ip.ts'
 import { concat } from '../packet/writer.ts'
+import { type IkeDatagram, IkeQueue } from './ike-queue.ts'
 import type { Native, NativeWatcher } from './native.ts'
 import type { IkeSockets } from './ports.ts'
 
@@ -10,9 +11,12 @@ export const IKE_NAT_PORT = 4500
 /** Four zero bytes where ESP has its SPI (RFC 3948 section 2.2). */
 const NON_ESP_MARKER = new Uint8Array(4)
 const KEEPALIVE = Uint8Array.of(0xff)
-/** Datagrams read before other work gets its turn, and milliseconds: some cost a Diffie-Hellman. */
-const TURN = 256
+/** Datagrams read at once: what waits here has its order, what waits in the kernel has not. */
+const READ_AT_ONCE = 1024
+/** What waits is dealt with for so long before other work gets its turn: some messages cost a Diffie-Hellman. */
 const TURN_MILLIS = 10
+/** So many newcomers are heard in each turn, however much those before them say. */
+const NEWCOMERS_A_TURN = 2
 /** The longest datagram taken: chains of certificates make IKE messages of several kilobytes, which come as IP fragments. */
 export const MAX_DATAGRAM = 16_384 + NON_ESP_MARKER.length
 
@@ -24,8 +28,11 @@ export class ControlSockets implements IkeSockets {
   private readonly fd4500: number
   private readonly buffer = new Uint8Array(MAX_DATAGRAM)
   private readonly watchers: NativeWatcher[] = []
+  private readonly queue = new IkeQueue()
+  private handler: DatagramHandler = () => undefined
+  private next: NodeJS.Immediate | undefined
   /** Datagrams that were neither IKE nor a keepalive, by why they were dropped. */
-  readonly counters = { oversized: 0, noMarker: 0, keepalives: 0, sendFailed: 0, receiveFailed: 0 }
+  readonly counters = { oversized: 0, noMarker: 0, keepalives: 0, sendFailed: 0, receiveFailed: 0, overrun: 0 }
 
   /** `fd4500` may be a worker's socket where steering is not to be had: then it is only written here, never read. */
   constructor(native: Native, fd500: number, fd4500: number) {
@@ -35,10 +42,9 @@ export class ControlSockets implements IkeSockets {
   }
 
   listen(handler: DatagramHandler, read4500: boolean): void {
-    this.watchers.push(this.native.watch(this.fd500, () => this.drain(this.fd500, IKE_PORT, handler)))
-    if (read4500) {
-      this.watchers.push(this.native.watch(this.fd4500, () => this.drain(this.fd4500, IKE_NAT_PORT, handler)))
-    }
+    this.handler = handler
+    this.watchers.push(this.native.watch(this.fd500, () => this.drain(this.fd500, IKE_PORT)))
+    if (read4500) this.watchers.push(this.native.watch(this.fd4500, () => this.drain(this.fd4500, IKE_NAT_PORT)))
   }
 
   send(local: Endpoint, remote: Endpoint, bytes: Uint8Array): void {
@@ -54,6 +60,7 @@ export class ControlSockets implements IkeSockets {
   close(): void {
     for (const w of this.watchers) this.native.unwatch(w)
     this.watchers.length = 0
+    clearImmediate(this.next)
     this.native.close(this.fd500)
     this.native.close(this.fd4500)
   }
@@ -67,21 +74,47 @@ export class ControlSockets implements IkeSockets {
     }
   }
 
-  private drain(fd: number, port: number, handler: DatagramHandler): void {
-    const end = performance.now() + TURN_MILLIS
-    for (let i = 0; i < TURN && performance.now() < end; i++) {
+  private drain(fd: number, port: number): void {
+    for (let i = 0; i < READ_AT_ONCE; i++) {
       const d = this.receive(fd)
-      if (d === undefined) return
+      if (d === undefined) break
       if (d.length > MAX_DATAGRAM) {
         this.counters.oversized++
         continue
       }
-      const local = { address: d.local, port }
-      const remote = { address: d.address, port: d.port }
       const packet = this.buffer.subarray(0, d.length)
       const bytes = port === IKE_PORT ? packet.slice() : this.behindMarker(packet)
-      if (bytes) handler(local, remote, bytes)
+      if (bytes === undefined) continue
+      const local = { address: d.local, port }
+      this.queue.add({ local, remote: { address: d.address, port: d.port }, bytes })
     }
+    this.counters.overrun = this.queue.dropped
+    if (this.next === undefined) this.turn()
+  }
+
+  /** Deals with what waits, for a while; the rest when others have had theirs. */
+  private turn(): void {
+    this.next = undefined
+    const { queue } = this
+    const end = performance.now() + TURN_MILLIS
+    let newcomers = 0
+    while (performance.now() < end) {
+      const begun = queue.takeBegun()
+      const datagram = begun ?? queue.takeFirst()
+      if (datagram === undefined) return
+      if (begun === undefined) newcomers++
+      this.handle(datagram)
+    }
+    for (; newcomers < NEWCOMERS_A_TURN; newcomers++) {
+      const datagram = queue.takeFirst()
+      if (datagram === undefined) break
+      this.handle(datagram)
+    }
+    if (!queue.empty) this.next = setImmediate(() => this.turn())
+  }
+
+  private handle({ local, remote, bytes }: IkeDatagram): void {
+    this.handler(local, remote, bytes)
   }
 
   /** A socket that fails, fails again at its next turn: nothing thrown here may end the daemon. */

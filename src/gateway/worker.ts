@@ -27,6 +27,7 @@ class KernelWires implements Wires {
   private readonly engine: NativeEngine
   private readonly start: WorkerStart
   private readonly port: MessagePort
+  private readonly told: FromWorker[] = []
 
   constructor(start: WorkerStart, engine: NativeEngine, port: MessagePort) {
     this.start = start
@@ -66,8 +67,16 @@ class KernelWires implements Wires {
   }
 
   tell(message: FromWorker): void {
-    const transferred = message.kind === 'punt' ? [message.bytes.buffer as ArrayBuffer] : []
-    this.port.postMessage(message, transferred)
+    this.told.push(message)
+  }
+
+  /** Hands up what was told since the last time. */
+  flush(): void {
+    const { told } = this
+    if (told.length === 0) return
+    const bytes = told.flatMap(m => (m.kind === 'punt' ? [m.bytes.buffer as ArrayBuffer] : []))
+    this.port.postMessage(told, bytes)
+    told.length = 0
   }
 }
 
@@ -93,24 +102,28 @@ function run(start: WorkerStart, port: MessagePort): void {
       }
       if (ready & Ready.Raw) forwarder.fromPublic(true, clock)
       if (ready & Ready.Tun) forwarder.fromTun(clock)
+      wires.flush()
     } catch (e) {
       wires.tell({ kind: 'bug', text: e instanceof Error ? (e.stack ?? e.message) : String(e) })
+      wires.flush()
       Atomics.wait(resting, 0, 0, REST_MILLIS)
     }
   }
   wires.tell({ kind: 'stopped' })
+  wires.flush()
 }
 
 /** Carries out everything control has sent, in order; answers false when it said to stop. */
 function drain(forwarder: Forwarder, port: MessagePort): boolean {
   const now = clock()
   for (let r = receiveMessageOnPort(port); r !== undefined; r = receiveMessageOnPort(port)) {
-    const message = r.message as ToWorker
-    if (message.kind === 'stop') {
-      forwarder.flush(now)
-      return false
+    for (const message of r.message as readonly ToWorker[]) {
+      if (message.kind === 'stop') {
+        forwarder.flush(now)
+        return false
+      }
+      forwarder.obey(message, now)
     }
-    forwarder.obey(message, now)
   }
   forwarder.flush(now)
   return true

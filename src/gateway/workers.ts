@@ -10,6 +10,8 @@ interface Thread {
   readonly worker: Worker
   readonly wakeFd: number
   readonly stopped: Promise<void>
+  /** What is posted when control has done what it is at. */
+  readonly waiting: ToWorker[]
 }
 
 export class Workers implements DataPath {
@@ -45,16 +47,24 @@ export class Workers implements DataPath {
         resolve()
       })
     })
-    worker.on('message', (m: FromWorker) => on(start.worker, m))
+    worker.on('message', (all: readonly FromWorker[]) => {
+      for (const m of all) on(start.worker, m)
+    })
     worker.on('error', e => on(start.worker, { kind: 'bug', text: e.stack ?? e.message }))
-    this.threads.push({ worker, wakeFd, stopped })
+    this.threads.push({ worker, wakeFd, stopped, waiting: [] })
   }
 
   post(worker: number, message: ToWorker): void {
     const thread = this.threads[worker]
     if (!thread) return
-    thread.worker.postMessage(message, transferable(message))
-    this.native.signal(thread.wakeFd)
+    // One datagram's answers go together: each message by itself takes longer to hand over than to make.
+    if (thread.waiting.push(message) === 1) queueMicrotask(() => this.flush(thread))
+  }
+
+  private flush({ worker, wakeFd, waiting }: Thread): void {
+    worker.postMessage(waiting, waiting.flatMap(transferable))
+    waiting.length = 0
+    this.native.signal(wakeFd)
   }
 
   steer(address: Ipv4, worker: number | undefined): void {

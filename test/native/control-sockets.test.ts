@@ -14,7 +14,7 @@ it('IKE messages reach control whole, as long as certificates make them, on eith
   try {
     sockets.listen((local, remote, bytes) => heard.push({ port: local.port, from: remote.address, bytes }), true)
     const sizes = [28, 1921, 8192, 16_384]
-    const sent = (size: number) => new Uint8Array(size).fill(size >> 4)
+    const sent = (size: number) => new Uint8Array(size).fill((size >> 4) | 1)
     for (const size of sizes) {
       native.sendTo(client, 0, LOOPBACK, ports[0]!, sent(size))
       native.sendTo(client, 0, LOOPBACK, ports[1]!, Uint8Array.of(0, 0, 0, 0, ...sent(size)))
@@ -48,7 +48,8 @@ it('many messages that each take long leave other work its turn', async () => {
       heard++
       for (const end = performance.now() + 6; performance.now() < end; );
     }, true)
-    for (let i = 0; i < MESSAGES; i++) native.sendTo(client, 0, LOOPBACK, ports[0]!, new Uint8Array(28))
+    // From so many clients.
+    for (let i = 0; i < MESSAGES; i++) native.sendTo(client, 0, LOOPBACK, ports[0]!, new Uint8Array(28).fill(i, 0, 8))
     while (heard < MESSAGES && heardAtTurns.length < 10_000) {
       await new Promise(resolve => setTimeout(resolve, 1))
       heardAtTurns.push(heard)
