@@ -9,7 +9,6 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import type { Engine } from '../src/esp/engine.ts'
 import { loadNative } from '../src/gateway/native.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
 import { Batch } from '../src/packet/batch.ts'
@@ -19,7 +18,7 @@ import { concat } from '../src/packet/writer.ts'
 import { profiles } from '../test/support/profiles.ts'
 import { VpnClient } from '../test/support/vpn-client.ts'
 import type { VpnClientEffect, VpnClientInput } from '../test/support/vpn-contract.ts'
-import { blast, ECHO_PORT, quantiles, SINK_PORT } from './load.ts'
+import { blast, ECHO_PORT, openedAlready, quantiles, SINK_PORT } from './load.ts'
 
 export type Order =
   /** Dials in, so many at a time; answers the inner addresses. */
@@ -52,16 +51,6 @@ const AT_ONCE = 8
 const PPP_IPV4 = Uint8Array.of(0xff, 0x03, 0x00, 0x21)
 const UDP_HEADER = 8
 const PATIENCE = 20_000
-
-/** What a client's own ESP sees of everybody's engine: its packets were opened with the batch they came in. */
-function openedAlready(engine: NativeEngine, row: number): Engine {
-  const open = (batch: Batch): number => {
-    batch.peer.fill(row, 0, batch.count)
-    batch.protocol.fill(IpProtocol.Udp, 0, batch.count)
-    return 0
-  }
-  return Object.assign(Object.create(engine) as Engine, { open, takeEvents: () => [] })
-}
 
 /** Every order's doing; `clients[row]` is the peer of that row in the engine. */
 class Load {

@@ -1,6 +1,9 @@
 /** What both sides of the load have in common: ports, the pace, and how a distribution is told. */
 
-import { BATCH_CAPACITY } from '../src/packet/batch.ts'
+import type { Engine } from '../src/esp/engine.ts'
+import type { NativeEngine } from '../src/gateway/native-engine.ts'
+import { BATCH_CAPACITY, type Batch } from '../src/packet/batch.ts'
+import { IpProtocol } from '../src/packet/ip.ts'
 
 /** RFC 862 and RFC 863. */
 export const ECHO_PORT = 7
@@ -45,4 +48,14 @@ export function quantiles(values: readonly number[]): Quantiles {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
   return { count: sorted.length, p50: at(0.5), p99: at(0.99), p999: at(0.999) }
+}
+
+/** What a client's own ESP sees of everybody's engine: its packets were opened with the batch they came in. */
+export function openedAlready(engine: NativeEngine, row: number): Engine {
+  const open = (batch: Batch): number => {
+    batch.peer.fill(row, 0, batch.count)
+    batch.protocol.fill(IpProtocol.Udp, 0, batch.count)
+    return 0
+  }
+  return Object.assign(Object.create(engine) as Engine, { open, takeEvents: () => [] })
 }
