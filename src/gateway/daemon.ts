@@ -19,7 +19,7 @@ import { NativeArithmetic } from './native-arithmetic.ts'
 import { Network } from './network.ts'
 import { bind, coalesce, offloadsText, openHostLog, openRaw, openTun } from './openings.ts'
 import type { Pki } from './pki.ts'
-import { raiseThisThread } from './priority.ts'
+import { raiseThisThread, Steps } from './priority.ts'
 import type { SecretStore } from './secret-store.ts'
 import type { Site } from './site.ts'
 import { type Devices, findDevices, proxyDevice, publicDevice, publicMtu, surroundings } from './site-devices.ts'
@@ -322,7 +322,7 @@ async function bringUp(
       (worker, m) => control.fromWorker(worker, m),
     )
   }
-  raiseThisThread()
+  raiseThisThread(Steps.control)
   control.publishRules()
   hostLog?.listen(hostEvents(control, randomBytes(4).readUInt32BE(0)))
   sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), !single)

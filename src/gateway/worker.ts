@@ -13,6 +13,7 @@ import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import { loadNative } from './native.ts'
 import { NativeEngine } from './native-engine.ts'
 import { NativeSegments } from './native-segments.ts'
+import { raiseThisThread, Steps } from './priority.ts'
 import { Stats } from './stats.ts'
 
 /** After a bug the loop rests this long, so that one that comes back at every turn leaves control and the log alive. */
@@ -81,6 +82,7 @@ class KernelWires implements Wires {
 }
 
 function run(start: WorkerStart, port: MessagePort): void {
+  raiseThisThread(Steps.worker)
   const native = loadNative()
   const engine = new NativeEngine(native)
   const wires = new KernelWires(start, engine, port)

@@ -1,7 +1,7 @@
 import { getPriority, setPriority } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
-import { raiseThisThread } from '../../src/gateway/priority.ts'
+import { raiseThisThread, Steps } from '../../src/gateway/priority.ts'
 
 it('the thread that asks comes before those that it has started', async () => {
   const before = getPriority(0)
@@ -10,7 +10,7 @@ it('the thread that asks comes before those that it has started', async () => {
     { eval: true },
   )
   try {
-    const raised = raiseThisThread()
+    const raised = raiseThisThread(Steps.worker)
     expect(getPriority(0)).toBe(raised ? Math.max(-20, before - 10) : before)
     const answer = new Promise(resolve => worker.once('message', resolve))
     worker.postMessage('')
