@@ -18,6 +18,9 @@ export interface ScriptWorld {
 
 /** After so long without a further line nothing continues the last one: somebody types, and waits for an answer. */
 const QUIET_MILLIS = 250
+/** A line as long as a page is wide may be wrapped, and the network may keep its rest back. */
+const LONG_LINE = 50
+const LONG_QUIET_MILLIS = 2000
 const LONGEST_LINE = 16_384
 const WARNING = frameMessages(`Warning: ${SUSPECT}`, undefined, messageNumbers.note)
 
@@ -27,6 +30,8 @@ export class ScriptRunner {
   /** Names that the script itself has made aliases of. */
   private readonly aliases = new Set<string>()
   private text = ''
+  /** The last whole line. */
+  private latest = ''
   private work: Promise<void> = Promise.resolve()
   private suspects = 0
   private worst: AdminAnswer['exit'] = 0
@@ -47,7 +52,8 @@ export class ScriptRunner {
     this.text = lines.pop()! + this.text.slice(whole.length)
     for (const line of lines) this.take(line)
     clearTimeout(this.quiet)
-    if (this.joiner.waits) this.quiet = setTimeout(() => this.run(this.joiner.end()), QUIET_MILLIS)
+    const millis = this.latest.length > LONG_LINE ? LONG_QUIET_MILLIS : QUIET_MILLIS
+    if (this.joiner.waits) this.quiet = setTimeout(() => this.run(this.joiner.end()), millis)
     return this.text.length <= LONGEST_LINE
   }
 
@@ -69,6 +75,7 @@ export class ScriptRunner {
   }
 
   private take(line: string): void {
+    this.latest = line
     for (const name of aliasNames(line)) this.aliases.add(name)
     this.run(this.joiner.push(line))
     for (const suspect of this.joiner.suspects.slice(this.suspects)) {
