@@ -35,8 +35,8 @@ export class HostFirewall {
   private readonly routed = new Map<Ipv4, string | undefined>()
   /** What the table in force was made of. */
   private input: HostFirewallInput | undefined
-  /** The table of the configuration in use, but for the sessions, and whether it is in force. */
-  private asked: string | undefined
+  /** What the configuration in use asks for, and whether it is in force. */
+  private wanted: HostFirewallInput | undefined
   private inForce = false
   /** A table was taken already: what nft refuses then is not for want of an expression that every table has. */
   private told = false
@@ -64,21 +64,22 @@ export class HostFirewall {
     deviceFor: (address: Ipv4) => string | undefined,
     anyway: boolean,
   ): Promise<HostRefusal | undefined> {
-    const { input: before, asked, changes } = this
+    const { input: before, wanted, changes, inForce } = this
+    // Sets of sessions among them: who belongs to one may be another.
+    const another = wanted === undefined || this.text(input) !== this.text(wanted)
     // Sessions that change from now on change the new table.
     this.input = input
-    this.asked = nftablesTable(this.whole(input, []))
-    const another = this.asked !== asked
-    if (another || !this.inForce) {
+    if (another || !inForce) {
       const refusal = await this.loadFirst(input)
       if (refusal !== undefined) {
         this.input = before
-        if (anyway) this.inForce = false
-        else this.asked = asked
         if (before !== undefined && changes !== this.changes) await this.load(before)
+        if (anyway) this.wanted = input
+        this.inForce = inForce && !anyway
         return { text: `the firewall's nftables table was refused: ${refusal}`, another }
       }
     }
+    this.wanted = input
     this.route(input.owned ?? [], deviceFor)
     return undefined
   }
@@ -101,7 +102,6 @@ export class HostFirewall {
     this.logGroup = undefined
     const again = await this.load(input)
     if (again === undefined) {
-      this.asked = nftablesTable(this.whole(input, []))
       this.log.add({ severity: Severity.Important, module: 'FIRE', text: `nft tells of no packets: ${refusal}` })
       return undefined
     }
@@ -112,7 +112,7 @@ export class HostFirewall {
   /** Puts a table in force, or none where none is needed; answers what nft said where it refused. */
   private async load(input: HostFirewallInput): Promise<string | undefined> {
     const whole = this.whole(input)
-    const text = nftablesTable(whole)
+    const text = this.text(input)
     if (text === undefined) await this.network.removeTable()
     else {
       const refusal = await this.network.applyTable(whole.tableName, text)
@@ -145,8 +145,12 @@ export class HostFirewall {
     if (text !== undefined) this.network.changeTable(text)
   }
 
+  private text(input: HostFirewallInput): string | undefined {
+    return nftablesTable(this.whole(input))
+  }
+
   /** The list of the sessions is made when it is read: a change seldom does. */
-  private whole(input: HostFirewallInput, given?: readonly NftSession[]): NftablesInput {
+  private whole(input: HostFirewallInput): NftablesInput {
     const { sessions } = this
     return {
       ...input,
@@ -154,7 +158,7 @@ export class HostFirewall {
       tunDevice: this.tun,
       logGroup: this.logGroup,
       get sessions() {
-        return given ?? [...sessions.values()]
+        return [...sessions.values()]
       },
     }
   }

@@ -75,6 +75,24 @@ describe('the host’s firewall', () => {
     expect(taken).toHaveLength(1)
   })
 
+  it('is made anew where a session belongs to another set of it', async () => {
+    const { hostFirewall, apply, rules, taken, settled } = host()
+    const group = (...users: string[]): HostFirewallInput => ({
+      ...rules(),
+      firewall: firewall({
+        dynamics: [{ name: 'heads', users, any: false, none: false }],
+        rules: [rule({ number: 1, interface: 'eth0', action: 'allow', group: 'heads', port: port(80) })],
+      }),
+    })
+    await apply(group('anna'), true)
+    hostFirewall.sessionUp(ben, 'ben')
+    await settled()
+    expect(await apply(group('anna'))).toBeUndefined()
+    expect(taken.join()).not.toContain(formatIpv4(ben))
+    expect(await apply(group('anna', 'ben'))).toBeUndefined()
+    expect(taken.at(-1)).toContain(`add element inet floatgate_fg0 who_0_1 { ${formatIpv4(ben)} }`)
+  })
+
   it('sessions that came and went meanwhile are in the table that stays', async () => {
     const { hostFirewall, apply, rules, taken, bad, hold, settled } = host()
     await apply(rules('anna'), true)
