@@ -19,12 +19,13 @@ inline int Bpf(bpf_cmd command, bpf_attr* attributes) {
 inline uint64_t Pointer(const void* p) { return reinterpret_cast<uintptr_t>(p); }
 
 // A map from keys of so many bytes to 32-bit values. Answers its descriptor, or -1 with errno.
-inline int CreateMap(bpf_map_type type, uint32_t key_size, uint32_t capacity) {
+inline int CreateMap(bpf_map_type type, uint32_t key_size, uint32_t capacity, uint32_t flags = 0) {
   bpf_attr attributes = {};
   attributes.map_type = type;
   attributes.key_size = key_size;
   attributes.value_size = sizeof(uint32_t);
   attributes.max_entries = capacity;
+  attributes.map_flags = flags;
   return Bpf(BPF_MAP_CREATE, &attributes);
 }
 

@@ -203,7 +203,10 @@ napi_value SteerTun(napi_env env, napi_callback_info info) {
 
   Maps maps;
   maps.addresses = CreateMap(BPF_MAP_TYPE_HASH, sizeof(uint32_t), capacity);
-  if (maps.addresses >= 0) maps.ports = CreateMap(BPF_MAP_TYPE_HASH, sizeof(PortKey), capacity);
+  // Most gateways forward few ports, or none.
+  if (maps.addresses >= 0) {
+    maps.ports = CreateMap(BPF_MAP_TYPE_HASH, sizeof(PortKey), capacity, BPF_F_NO_PREALLOC);
+  }
   if (maps.ports >= 0) maps.datagrams = CreateMap(BPF_MAP_TYPE_LRU_HASH, sizeof(DatagramKey), kDatagrams);
   if (maps.datagrams < 0) return ThrowErrno(env, errno, "bpf");
   int program = LoadTunProgram(maps, workers);
