@@ -6,7 +6,7 @@ import type { AdminAnswer, Caller } from './admin.ts'
 import type { Control } from './control.ts'
 import { DEBUG_MODES, type DebugModule } from './debug.ts'
 import { type Log, Severity } from './log.ts'
-import { refusal } from './show-answer.ts'
+import { absent, refusal } from './show-answer.ts'
 
 export interface DebugWorld {
   readonly control: Control
@@ -98,7 +98,7 @@ function objectOf(w: DebugWorld, { object, value, verb }: Command): string | Adm
     if (object[1] === 'template') return configuration.pppTemplates.some(t => t.template === Number(value))
     return [...sessions.all.values()].some(s => s.name === `ppp${value}`)
   })()
-  if (!exists && verb === 'enable') return refusal(`${object.join(' ')} "${value}" does not exist`)
+  if (!exists && verb === 'enable') return absent({ object, value })
   if (object[0] === 'ipsec' || object[0] === 'firewall') return value
   return object[1] === 'template' ? `template ${value}` : `ppp${value}`
 }

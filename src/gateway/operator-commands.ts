@@ -16,7 +16,7 @@ import { Severity } from './log.ts'
 import { type Access, someoneGoverns } from './login.ts'
 import type { Operator } from './operator.ts'
 import { ScriptRunner } from './script-runner.ts'
-import { answer } from './show-answer.ts'
+import { absent, answer } from './show-answer.ts'
 
 export interface OperatorWorld extends CommandWorld, EncoWorld {
   readonly access: Access
@@ -121,6 +121,7 @@ async function own(w: OperatorWorld, operator: Operator, command: Command): Prom
       const data = configuration.aliases
         .filter(a => value === undefined || a.name.toLowerCase() === value.toLowerCase())
         .map(a => ({ ...a, string: maskAlias(a.string) }))
+      if (value !== undefined && data.length === 0) return absent(command)
       return { exit: 0, text: printAliases(data), data }
     }
     case 'show user':

@@ -33,6 +33,14 @@ export function refusal(text: string): AdminAnswer {
   return { exit: 1, text: `Error: ${text}` }
 }
 
+/** How an object is written in the midst of a sentence, where that is not as it is typed. */
+const TITLES: Readonly<Record<string, string>> = { ipsec: 'IPsec', isakmp: 'ISAKMP', ppp: 'PPP', sa: 'SA' }
+
+/** What the command names is not there. */
+export function absent({ object, value }: Pick<Command, 'object' | 'value'>): AdminAnswer {
+  return refusal(`${object.map(word => TITLES[word] ?? word).join(' ')} "${value}" does not exist`)
+}
+
 /** The one item that the command names. */
 export function one<T>(
   command: Command,
@@ -41,7 +49,7 @@ export function one<T>(
   print: (item: T) => string,
 ): AdminAnswer {
   const found = data.find(fits)
-  if (found === undefined) return refusal(`${command.object.join(' ')} "${command.value}" does not exist`)
+  if (found === undefined) return absent(command)
   return answer(found, print)
 }
 

@@ -12,7 +12,7 @@ import { formatIpv4 } from '../packet/ip.ts'
 import type { AdminAnswer } from './admin.ts'
 import type { Control } from './control.ts'
 import * as show from './show.ts'
-import { answer, named, one, refusal, type Showing, type ShowWorld } from './show-answer.ts'
+import { absent, answer, named, one, refusal, type Showing, type ShowWorld } from './show-answer.ts'
 import { firewallShows } from './show-firewall.ts'
 import { hostShows } from './show-host-commands.ts'
 import { vpnShows } from './show-vpn-commands.ts'
@@ -22,8 +22,13 @@ export async function showing(w: ShowWorld, command: Command): Promise<AdminAnsw
   const object = command.object.join(' ')
   const shows = all[object]
   if (shows === undefined) return refusal(`SHOW ${object.toUpperCase()} is not to be had here yet`)
-  return await shows(w, command)
+  const found = await shows(w, command)
+  const nothing = Array.isArray(found.data) && found.data.length === 0
+  return nothing && command.value !== undefined && !CHOICES.has(object) ? absent(command) : found
 }
+
+/** Whose value chooses what is listed, and names none of it. */
+const CHOICES: ReadonlySet<string> = new Set(['firewall event', 'ip route', 'log'])
 
 /** By the object's words. */
 const all: Readonly<Record<string, Showing>> = {

@@ -192,6 +192,14 @@ describe('SHOW over two connected clients', () => {
       'show isakmp exchange=99',
       'show isakmp policy=none',
       'show ipsec sa=99',
+      'show ipsec saspecification=99',
+      'show l2tp tunnel=9',
+      'show ppp=99',
+      'show ppp template=9',
+      'show ip pool=none',
+      'show user=nobody',
+      'show session=99',
+      'show enco key=99',
     ]) {
       const answer = await type(command)
       expect(answer.exit, command).toBe(1)
