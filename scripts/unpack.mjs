@@ -13,7 +13,7 @@ export function unpack(name, packages, shows) {
   rmSync(into, { recursive: true, force: true })
   mkdirSync(into, { recursive: true })
   say(`unpacking ${packages.join(' ')} into dist/tools/${name}`)
-  const apt = (...args) => spawnSync('apt-get', args, { cwd: into, encoding: 'utf8', timeout: 120_000 }).status === 0
+  const apt = (...args) => spawnSync('apt-get', args, { cwd: into, encoding: 'utf8', timeout: 45_000 }).status === 0
   if (!apt('download', ...packages) && !(apt('update') && apt('download', ...packages))) {
     say(`${packages.join(' ')} cannot be had: the tests that need them are skipped`)
     return
