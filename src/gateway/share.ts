@@ -16,8 +16,10 @@ import { DropReason, Verdict } from '../packet/verdict.ts'
 /** Packets of a batch that are carried, by pressure: little at first, for senders that slow down when they lose one. */
 const BUDGETS = [Number.POSITIVE_INFINITY, 60, 56, 48, 32, 16, 8, 4, 2] as const
 const MOST = BUDGETS.length - 1
-/** Full batches that have to be one sender's alone before nobody else is taken to be there: a second or so. */
-const ALONE = 5000
+/** Somebody is greedy who sends so many times as much as somebody else in one batch; */
+const GREEDY = 8
+/** and is taken to be for so many batches more: a second or so, since those who send little are not in each. */
+const REMEMBERED = 5000
 /** More than twice as many as a batch can hold senders. A power of two. */
 const SLOTS = 256
 
@@ -25,9 +27,8 @@ export class FairShare {
   private readonly at: number
   private readonly senderOf: (word: number) => number
   private pressure = 0
-  /** How many more full batches somebody else is taken to be there. */
-  private company = 0
-  private latest = 0
+  /** For how many more batches somebody is taken to be greedy. */
+  private greedy = 0
   private senders = 0
   /** By slot: who it is, in which batch, and how many packets in it. */
   private readonly who = new Int32Array(SLOTS)
@@ -53,11 +54,12 @@ export class FairShare {
     else this.pressure = Math.max(0, this.pressure - 1)
   }
 
-  /** Drops what is beyond its sender's share. A sender who is alone has all. */
+  /** Drops what is beyond its sender's share, where there is one who leaves others too little. */
   limit(batch: Batch): void {
-    if (batch.count === BATCH_CAPACITY) this.lookAround(batch)
-    if (this.pressure === 0 || this.company === 0) return
+    if (this.pressure === 0) return
     this.count(batch)
+    this.compare()
+    if (this.greedy === 0) return
     const part = this.part(BUDGETS[this.pressure]!)
     for (let i = 0; i < this.senders; i++) this.asked[this.slots[i]!] = 0
     for (let i = 0; i < batch.count; i++) {
@@ -70,13 +72,17 @@ export class FairShare {
     }
   }
 
-  private lookAround(batch: Batch): void {
-    if (this.company > 0) this.company--
-    for (let i = 0; i < batch.count; i++) {
-      const word = this.wordOf(batch, i)
-      if (word !== this.latest) this.company = ALONE
-      this.latest = word
+  /** Where all want as much, or one is alone, nothing is won by dropping here what the kernel would drop. */
+  private compare(): void {
+    let least = Number.MAX_SAFE_INTEGER
+    let most = 0
+    for (let i = 0; i < this.senders; i++) {
+      const asked = this.asked[this.slots[i]!]!
+      least = Math.min(least, asked)
+      most = Math.max(most, asked)
     }
+    if (most >= least * GREEDY && most > 0) this.greedy = REMEMBERED
+    else if (this.greedy > 0) this.greedy--
   }
 
   private count(batch: Batch): void {

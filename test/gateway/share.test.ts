@@ -64,22 +64,37 @@ describe('shares', () => {
   })
 
   it('equally greedy ones get equal parts, and everybody at least one packet', () => {
+    const share = pressed(5)
+    share.limit(crowd(2))
     const halves = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % 2)))
-    pressed(5).limit(halves)
+    share.limit(halves)
     expect([left(halves, 1), left(halves, 2)]).toEqual([8, 8])
     const all = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % 32)))
-    pressed(99).limit(all)
+    for (let i = 0; i < 99; i++) share.feel(true)
+    share.limit(all)
     for (let word = 1; word <= 32; word++) expect(left(all, word)).toBe(1)
   })
 
-  it('a sender who is alone has all', () => {
-    const share = pressed(0)
-    share.limit(crowd(2))
-    for (let i = 0; i < 6000; i++) share.limit(crowd())
-    for (let i = 0; i < 6; i++) share.feel(true)
+  it('a sender who is alone has all, at once or a while after the others went', () => {
     const batch = crowd()
-    share.limit(batch)
+    pressed(6).limit(batch)
     expect(left(batch, 1)).toBe(BATCH_CAPACITY)
+    const share = pressed(6)
+    share.limit(crowd(2))
+    share.limit(batch)
+    expect(left(batch, 1)).toBe(8)
+    for (let i = 0; i < 6000; i++) share.limit(batch)
+    const later = crowd()
+    share.limit(later)
+    expect(left(later, 1)).toBe(BATCH_CAPACITY)
+  })
+
+  it('where all want as much nobody is greedy', () => {
+    for (const senders of [2, 10, 64]) {
+      const batch = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % senders)))
+      pressed(99).limit(batch)
+      for (let i = 0; i < BATCH_CAPACITY; i++) expect(batch.verdict[i]).toBe(Verdict.Forward)
+    }
   })
 
   it('whoever makes up words is one sender', () => {
