@@ -2,26 +2,23 @@
  * The whole gateway in namespaces, and SoftEther VPN server in its place with the same clients in the same run: packets a
  * second, Gbit/s, nanoseconds of the gateway's processes for each packet and byte, and the latency added to a round trip.
  *
- * `--seconds=N` for each measurement (1 otherwise); `--only=floatgate|softether`; `--clients=1,100`; `--suites=xp,win10`;
+ * `--seconds=N` for each measurement (0.5 otherwise); `--only=floatgate|softether`; `--clients=1,100`; `--suites=xp,win10`;
  * `--sizes=64,512,1400`. Rates double until a part is lost, or the load itself cannot keep up, which is then said. Kernel work in soft interrupts counts for whom the kernel charges with it.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { createInterface, type Interface } from 'node:readline'
 import { type Daemon, must, run, sleep } from '../test/support/command.ts'
 import { project, whyNoNetwork } from '../test/support/netns.ts'
 import { Office } from '../test/support/office.ts'
 import { accounts, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
 import type { Quantiles } from './load.ts'
-import type { Order } from './load-clients.ts'
-import type { LanOrder } from './load-lan.ts'
 import { note, skipped } from './rows.ts'
 import { fetchSoftEther, startSoftEther } from './softether.ts'
+import { Station } from './station.ts'
 
 const option = (name: string) => process.argv.find(a => a.startsWith(`--${name}=`))?.slice(name.length + 3)
 const list = (name: string, otherwise: string) => (option(name) ?? otherwise).split(',')
-const seconds = Number(option('seconds') ?? 1)
+const seconds = Number(option('seconds') ?? 0.5)
 const suites = { win10: 'AES', xp: '3DES' } as const
 type Profile = keyof typeof suites
 type Direction = 'up' | 'down' | 'both'
@@ -30,7 +27,10 @@ type Kind = 'floatgate' | 'softether'
 const TCP_SECONDS = 2
 const FIRST_ADDRESS = 120
 /** Packets a second, of both directions together. */
-const FIRST_RATE = 2000
+const FIRST_RATE = 4000
+const LEAST_RATE = 500
+/** For what a gateway has not forwarded yet of the load before. */
+const RECOVERY_MILLIS = 1500
 const LAST_RATE = 512_000
 /** The share that may be lost on the way of a rate that the gateway carries. */
 const LOSS = 0.03
@@ -40,44 +40,13 @@ const SLOW = 0.2
 /** What was measured, by its name: figures of both gateways meet here. */
 const figures = new Map<string, Partial<Record<Kind, number>>>()
 
-/** A program of the load in its namespace, that answers orders line by line. */
-class Station {
-  private readonly child: ChildProcess
-  private readonly answers: Interface
-
-  constructor(argv: readonly string[]) {
-    this.child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.answers = createInterface({ input: this.child.stdout! })
-  }
-
-  async obey<T>(order: Order | LanOrder): Promise<T> {
-    const answer = new Promise<string>((resolve, reject) => {
-      const ended = () => reject(new Error('a program of the load ended'))
-      this.child.once('exit', ended)
-      this.answers.once('line', line => {
-        this.child.off('exit', ended)
-        resolve(line)
-      })
-    })
-    this.child.stdin!.write(`${JSON.stringify(order)}\n`)
-    const told = JSON.parse(await answer) as T & { failed?: string }
-    if (told.failed !== undefined) throw new Error(told.failed)
-    return told
-  }
-
-  async end(): Promise<void> {
-    const gone = new Promise(resolve => this.child.once('exit', resolve))
-    this.child.kill('SIGKILL')
-    await gone
-  }
-}
-
 /** The office with one gateway in it. */
 class Bench {
   private readonly office = new Office()
   private readonly kind: Kind
   private lan: Station | undefined
   private clients: Station | undefined
+  private begin = FIRST_RATE
 
   constructor(kind: Kind) {
     this.kind = kind
@@ -92,6 +61,7 @@ class Bench {
       for (const profile of list('suites', 'win10,xp') as Profile[]) {
         for (const count of list('clients', '1,100').map(Number)) {
           const gateway = await this.startGateway()
+          this.begin = FIRST_RATE
           this.clients = this.load()
           const name = `${suites[profile]}, ${count} client${count === 1 ? '' : 's'}`
           try {
@@ -119,11 +89,11 @@ class Bench {
     const most = Math.max(...list('clients', '1,100').map(Number))
     for (let i = 0; i < most; i++) await network.ip('load', `address add 203.0.113.${FIRST_ADDRESS + i}/24 dev eth0`)
     await network.ip('load', `route add ${lanHost}/32 via ${gatewayPublic}`)
-    this.lan = new Station(network.inside('lan', process.execPath, `${project}/dist/bench/load-lan.js`, lanHost))
+    this.lan = new Station(network, 'lan', 'load-lan', lanHost)
   }
 
   private load(): Station {
-    return new Station(this.office.network.inside('load', process.execPath, `${project}/dist/bench/load-clients.js`))
+    return new Station(this.office.network, 'load', 'load-clients')
   }
 
   /** Round trips through the same namespaces where the kernel forwards and no tunnel is. */
@@ -161,7 +131,7 @@ class Bench {
     for (const size of list('sizes', '64,512,1400').map(Number)) {
       for (const direction of ['up', 'down', 'both'] as const) await this.measure(name, inner, size, direction)
     }
-    if (count === 1) await this.tcp(name)
+    await this.tcp(name, inner)
   }
 
   private async latency(name: string, plain: Quantiles): Promise<void> {
@@ -178,25 +148,34 @@ class Bench {
       skipped(`${this.kind}, ${name}`, `${trips.sent - trips.count} echoes were lost`)
   }
 
-  /** Doubles the rate until a part of it is lost; the most that arrived counts, and the cost of the last that got through. */
+  /**
+   * Finds the rate of which a part is lost, by doubling, from half of where the last search ended, or halving. The most that
+   * arrived counts, and the cost of the highest rate that got through.
+   */
   private async measure(name: string, inner: readonly string[], size: number, direction: Direction): Promise<void> {
     const what = `${name}, UDP ${size} ${direction}`
     let most = 0
     let cost: number | undefined
-    let limit = false
-    for (let rate = FIRST_RATE; !limit && rate <= LAST_RATE; rate *= 2) {
+    let passed = 0
+    for (let rate = this.begin; rate >= LEAST_RATE && rate <= LAST_RATE; ) {
       let step = await this.run(inner, size, direction, rate)
       // Others use the machine too: once more, before it counts as the limit.
-      if (step.packets < step.sent * (1 - LOSS)) step = await this.run(inner, size, direction, rate)
+      if (step.packets < step.sent * (1 - LOSS)) {
+        if (step.packets === 0) await sleep(RECOVERY_MILLIS)
+        step = await this.run(inner, size, direction, rate)
+      }
       most = Math.max(most, step.packets / step.took)
       const slow = step.sent / step.took < rate * (1 - SLOW)
       const lost = step.packets < step.sent * (1 - LOSS)
-      limit = slow || lost
       if (slow && !lost)
         process.stdout.write(`the load was the limit: it sent ${(step.sent / step.took / 1000).toFixed(0)} k/s\n`)
-      if (!lost) cost = step.cpu / step.packets
-      else if (step.packets > 0) cost ??= step.cpu / step.packets
+      if (step.packets > 0 && (!lost || cost === undefined)) cost = step.cpu / step.packets
+      if (!lost) passed = Math.max(passed, rate)
+      if (slow || (lost && passed > 0)) break
+      if (!lost && rate < this.begin) break
+      rate = lost ? rate / 2 : rate * 2
     }
+    this.begin = Math.max(FIRST_RATE, passed / 2)
     if (cost === undefined) return skipped(`${this.kind}, ${what}`, 'nothing arrived')
     this.tell(what, most / 1000, 'k packets/s', 'more')
     this.tell(`${what}, Gbit/s`, (most * size * 8) / 1e9, 'Gbit/s', 'more')
@@ -235,20 +214,28 @@ class Bench {
     return { up: up.received, down: down.received }
   }
 
-  private async tcp(name: string): Promise<void> {
+  /** One connection of each client, up, down, and as many of both. */
+  private async tcp(name: string, inner: readonly string[]): Promise<void> {
     await this.clients!.obey({ do: 'tun', to: lanHost })
-    for (const [direction, word] of [
-      ['up', 'pour'],
-      ['down', 'drain'],
+    for (const [direction, words] of [
+      ['up', ['pour']],
+      ['down', ['drain']],
+      ['both', ['pour', 'drain']],
     ] as const) {
       const cpu = await this.cpuTime()
-      const host = `${project}/dist/bench/load-lan.js`
-      const argv = this.office.network.inside('load', process.execPath, host, word, lanHost, String(TCP_SECONDS))
-      const bytes = Number(await must(argv, { timeoutMillis: 1000 * TCP_SECONDS + 20_000 }))
+      const moved = await Promise.all(words.map(word => this.transfer(word, inner)))
+      const bytes = moved.reduce((sum, each) => sum + each)
       const spent = (await this.cpuTime()) - cpu
       this.tell(`${name}, TCP ${direction}`, (bytes * 8) / TCP_SECONDS / 1e9, 'Gbit/s', 'more')
       this.tell(`${name}, TCP ${direction}, gateway's CPU`, spent / bytes, 'ns/byte', 'less')
     }
+  }
+
+  private async transfer(word: 'pour' | 'drain', inner: readonly string[]): Promise<number> {
+    const host = `${project}/dist/bench/load-lan.js`
+    const words = [word, lanHost, String(TCP_SECONDS), ...inner]
+    const argv = this.office.network.inside('load', process.execPath, host, ...words)
+    return Number(await must(argv, { timeoutMillis: 1000 * TCP_SECONDS + 20_000 }))
   }
 
   /** Nanoseconds that all threads of all processes in the gateway's namespace have run. */

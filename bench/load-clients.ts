@@ -12,10 +12,11 @@ import { createInterface } from 'node:readline'
 import { loadNative } from '../src/gateway/native.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
 import { Batch } from '../src/packet/batch.ts'
-import { emitIpv4, emitUdp, formatIpv4, IpProtocol, type Ipv4, ipv4 } from '../src/packet/ip.ts'
+import { emitIpv4, emitUdp, formatIpv4, IpProtocol, type Ipv4, ipv4, readIpv4 } from '../src/packet/ip.ts'
 import { Verdict } from '../src/packet/verdict.ts'
 import { concat } from '../src/packet/writer.ts'
-import { profiles } from '../test/support/profiles.ts'
+import { type EspOffer, espProposal } from '../test/support/offers.ts'
+import { profiles, type VpnProfile } from '../test/support/profiles.ts'
 import { VpnClient } from '../test/support/vpn-client.ts'
 import type { VpnClientEffect, VpnClientInput } from '../test/support/vpn-contract.ts'
 import { blast, ECHO_PORT, openedAlready, quantiles, SINK_PORT } from './load.ts'
@@ -25,6 +26,8 @@ export type Order =
   | {
       readonly do: 'dial'
       readonly profile: 'xp' | 'win10'
+      /** The one suite that is offered; absent: what the profile offers. */
+      readonly esp?: EspOffer
       readonly clients: number
       readonly server: string
       readonly psk: string
@@ -39,9 +42,11 @@ export type Order =
       readonly seconds: number
       readonly rate: number
     }
+  /** So many of them at once. */
+  | { readonly do: 'burst'; readonly to: string; readonly size: number; readonly count: number }
   /** Echoes through the first tunnel, or past it where there is none; answers round trips in microseconds. */
   | { readonly do: 'probe'; readonly to: string; readonly seconds: number }
-  /** Gives the first tunnel a TUN device with a route to `to`. */
+  /** Gives all tunnels together a TUN device with their addresses and a route to `to`. */
   | { readonly do: 'tun'; readonly to: string }
   /** Answers how many datagrams came to this namespace so far, and how many of them did not open. */
   | { readonly do: 'count' }
@@ -86,7 +91,9 @@ class Load {
       case 'dial':
         return await this.dial(order)
       case 'blast':
-        return { sent: await this.blast(order) }
+        return { sent: await blast(order.seconds, order.rate, this.sender(ipv4(order.to), order.size)) }
+      case 'burst':
+        return { sent: this.sender(ipv4(order.to), order.size)(order.count) }
       case 'probe':
         return await this.probe(ipv4(order.to), order.seconds)
       case 'tun':
@@ -100,7 +107,10 @@ class Load {
 
   private async dial(o: Extract<Order, { do: 'dial' }>): Promise<object> {
     this.server = ipv4(o.server)
-    const profile = profiles[o.profile]
+    const { esp } = o
+    const like: VpnProfile = profiles[o.profile]
+    const profile: VpnProfile =
+      esp === undefined ? like : { ...like, quickProposals: (spi, _, mode) => [espProposal(1, spi, esp, mode)] }
     // One group for everybody: some servers number the transform that they choose anew.
     const offers = profile.ike.offers.filter(offer => offer.group === 14)
     const ike = { ...profile.ike, offers, takesReworded: true }
@@ -220,15 +230,16 @@ class Load {
     return emitUdp(1701, 1701, concat(l2tp, new Uint8Array(length))).subarray(0, UDP_HEADER + l2tp.length)
   }
 
-  private async blast(o: Extract<Order, { do: 'blast' }>): Promise<number> {
+  /** Sends so many UDP packets of `size` bytes through all tunnels in turn, and answers how many. */
+  private sender(to: Ipv4, size: number): (count: number) => number {
     const packets = this.clients.map(client => {
-      const payload = emitUdp(FIRST_PORT, SINK_PORT, new Uint8Array(o.size - 28))
-      const ip = { source: client.address, destination: ipv4(o.to), protocol: IpProtocol.Udp, payload }
-      return concat(this.headers(client, o.size), emitIpv4(ip))
+      const payload = emitUdp(FIRST_PORT, SINK_PORT, new Uint8Array(size - 28))
+      const ip = { source: client.address, destination: to, protocol: IpProtocol.Udp, payload }
+      return concat(this.headers(client, size), emitIpv4(ip))
     })
     const batch = this.outbound
     let next = 0
-    return await blast(o.seconds, o.rate, count => {
+    return count => {
       batch.clear()
       for (let i = 0; i < count; i++) {
         const row = next++ % packets.length
@@ -237,7 +248,7 @@ class Load {
         batch.protocol[i] = IpProtocol.Udp
       }
       return this.seal(batch)
-    })
+    }
   }
 
   private seal(batch: Batch): number {
@@ -277,25 +288,25 @@ class Load {
   // ------------------------------------------------------------------------------------------------------------- TUN
 
   private openTun(to: string): object {
-    const [client] = this.clients
     const { name, fds } = this.native.tunOpen('load%d', 1)
     this.tun = fds[0]!
-    const ip = (...words: string[]) => execFileSync('ip', words)
-    ip('address', 'add', `${formatIpv4(client!.address)}/32`, 'dev', name)
-    ip('link', 'set', name, 'mtu', '1400', 'up')
-    ip('route', 'replace', `${to}/32`, 'dev', name)
+    const addresses = this.clients.map(client => `address add ${formatIpv4(client.address)}/32 dev ${name}`)
+    const commands = [...addresses, `link set ${name} mtu 1400 up`, `route replace ${to}/32 dev ${name}`]
+    execFileSync('ip', ['-batch', '-'], { input: commands.join('\n') })
+    const rows = new Map(this.clients.map((client, row) => [client.address, row]))
     const reading = new Batch()
     const handle = this.engine.attach(reading)
     this.native.watch(this.tun, () => {
       reading.count = this.native.readTun(this.tun, handle, 0)
       for (let i = 0; i < reading.count; i++) {
         const length = reading.length[i]!
-        const headers = this.headers(client!, length)
+        const row = rows.get(readIpv4(reading.bytes, reading.offset[i]! + 12)) ?? 0
+        const headers = this.headers(this.clients[row]!, length)
         const at = reading.offset[i]! - headers.length
         reading.bytes.set(headers, at)
         reading.offset[i] = at
         reading.length[i] = length + headers.length
-        reading.peer[i] = 0
+        reading.peer[i] = row
         reading.protocol[i] = IpProtocol.Udp
       }
       this.seal(reading)

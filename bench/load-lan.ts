@@ -2,7 +2,8 @@
  * The load's inner side, a program for the namespace of the LAN: `load-lan ADDRESS`. It echoes UDP on port 7, swallows it on
  * port 9, and serves TCP that swallows and TCP that sends without end. Orders as in load-clients.ts.
  *
- * `load-lan pour|drain ADDRESS SECONDS` is the other end of that TCP, and prints how many bytes went.
+ * `load-lan pour|drain ADDRESS SECONDS [FROM]...` is the other end of that TCP, a connection from each of its addresses, and
+ * prints how many bytes went.
  */
 
 import { readFileSync } from 'node:fs'
@@ -22,6 +23,8 @@ export type LanOrder =
       readonly seconds: number
       readonly rate: number
     }
+  /** So many of them at once. */
+  | { readonly do: 'burst'; readonly to: string; readonly size: number; readonly count: number }
   /** Answers how many packets came to eth0 so far. */
   | { readonly do: 'count' }
 
@@ -39,13 +42,15 @@ function pour(socket: Socket, until = Number.POSITIVE_INFINITY): void {
 
 async function serve(address: string): Promise<void> {
   const native = loadNative()
-  const batch = new Batch()
-  const handle = native.attach(batch.buffer)
+  const echoes = new Batch()
+  const echoHandle = native.attach(echoes.buffer)
   const echo = native.udpSocket(ipv4(address), ECHO_PORT, false)
   native.watch(echo, () => {
-    batch.count = native.receiveUdp(echo, handle, 0)
-    native.sendEsp(echo, -1, handle, batch.count)
+    echoes.count = native.receiveUdp(echo, echoHandle, 0)
+    native.sendEsp(echo, -1, echoHandle, echoes.count)
   })
+  const batch = new Batch()
+  const handle = native.attach(batch.buffer)
   // Never read: what does not fit is dropped.
   native.udpSocket(ipv4(address), SINK_PORT, false)
   const source = native.udpSocket(ipv4(address), 0, false)
@@ -60,21 +65,19 @@ async function serve(address: string): Promise<void> {
     if (order.do === 'count') answer({ received: packetsReceived() })
     else {
       const payload = new Uint8Array(order.size - 28)
-      const to = order.to.map(ipv4)
+      const to = [order.to].flat().map(ipv4)
       let next = 0
-      const out = new Batch()
-      const outHandle = native.attach(out.buffer)
-      const sent = await blast(order.seconds, order.rate, count => {
-        out.clear()
+      const send = (count: number) => {
+        batch.clear()
         for (let i = 0; i < count; i++) {
-          out.push(payload)
-          out.address[i] = to[next++ % to.length]!
+          batch.push(payload)
+          batch.address[i] = to[next++ % to.length]!
           // Neighbours with different ports never share a message: single packets arrive.
-          out.port[i] = SINK_PORT + (next & 1)
+          batch.port[i] = SINK_PORT + (next & 1)
         }
-        return native.sendEsp(source, -1, outHandle, out.count)
-      })
-      answer({ sent })
+        return native.sendEsp(source, -1, handle, batch.count)
+      }
+      answer({ sent: order.do === 'burst' ? send(order.count) : await blast(order.seconds, order.rate, send) })
     }
   }
   process.exit(0)
@@ -85,16 +88,19 @@ function packetsReceived(): number {
   return Number(line![1])
 }
 
-const [what = '', address = '', seconds = ''] = process.argv.slice(2)
-if (what === 'pour') {
+const [what = '', address = '', seconds = '', ...from] = process.argv.slice(2)
+if (what === 'pour' || what === 'drain') {
   const until = performance.now() + Number(seconds) * 1000
-  const socket = connect(SWALLOW_PORT, address, () => pour(socket, until))
-  socket.on('close', () => process.stdout.write(`${socket.bytesWritten}\n`))
-} else if (what === 'drain') {
-  let bytes = 0
-  const socket = connect(POUR_PORT, address, () => setTimeout(() => socket.destroy(), Number(seconds) * 1000))
-  socket.on('data', chunk => {
-    bytes += chunk.length
+  const port = what === 'pour' ? SWALLOW_PORT : POUR_PORT
+  const sockets = (from.length === 0 ? [undefined] : from).map(localAddress => {
+    const socket = connect({ host: address, port, ...(localAddress === undefined ? {} : { localAddress }) })
+    if (what === 'pour') socket.on('connect', () => pour(socket, until))
+    else socket.on('data', () => undefined)
+    socket.on('error', () => undefined)
+    return socket
   })
-  socket.on('close', () => process.stdout.write(`${bytes}\n`))
+  setTimeout(() => {
+    const moved = sockets.map(s => (what === 'pour' ? s.bytesWritten - s.writableLength : s.bytesRead))
+    process.stdout.write(`${moved.reduce((sum, each) => sum + each)}\n`, () => process.exit(0))
+  }, Number(seconds) * 1000)
 } else await serve(what)

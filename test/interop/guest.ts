@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { Daemon, type Outcome, until } from '../support/command.ts'
+import { AgentLine } from './agent-line.ts'
 
 /** A network card of the guest: the TAP device it is plugged into, and its address with prefix length. */
 export interface Card {
@@ -27,11 +28,7 @@ export interface GuestPlan {
 export class Guest {
   readonly plan: GuestPlan
   #kernel: Daemon | undefined
-  #line: Duplex | undefined
-  #ready = false
-  #received = ''
-  #nextId = 1
-  #waiting = new Map<string, (outcome: Outcome) => void>()
+  #line: AgentLine | undefined
 
   constructor(plan: GuestPlan) {
     this.plan = plan
@@ -63,15 +60,11 @@ export class Guest {
     ]
     const kernel = new Daemon(plan.name, argv, log, true)
     this.#kernel = kernel
-    this.#ready = false
-    this.#received = ''
-    const line = kernel.child.stdio[3] as Duplex
+    const line = new AgentLine(plan.name, kernel.child.stdio[3] as Duplex)
     this.#line = line
-    line.on('data', (chunk: Buffer) => this.#take(chunk.toString('latin1')))
-    line.on('error', () => {}) // The guest was switched off.
-    kernel.child.on('exit', () => this.#hangUp())
-    await until(() => this.#ready || !kernel.alive, timeoutMillis)
-    if (!this.#ready) {
+    kernel.child.on('exit', () => line.hangUp())
+    await until(() => line.ready || !kernel.alive, timeoutMillis)
+    if (!line.ready) {
       await kernel.stop()
       const console = readFileSync(log, 'latin1').slice(-1000)
       throw new Error(`guest ${plan.name} did not boot (${kernel.ended ?? 'no answer'}):\n${console}`)
@@ -79,45 +72,13 @@ export class Guest {
   }
 
   /** Runs a bash script in the guest. Scripts may run side by side. */
-  run(script: string, timeoutMillis = 30_000): Promise<Outcome> {
-    const line = this.#line
-    if (!line || !this.alive) return Promise.resolve({ status: 125, output: `guest ${this.name} is off` })
-    const id = String(this.#nextId++)
-    return new Promise(resolve => {
-      // The guest keeps the time itself; this is for one that hangs.
-      const timer = setTimeout(
-        () => this.#answer(id, { status: 124, output: 'the guest did not answer' }),
-        timeoutMillis + 5000,
-      )
-      this.#waiting.set(id, outcome => {
-        clearTimeout(timer)
-        resolve(outcome)
-      })
-      line.write(`${id} ${Math.ceil(timeoutMillis / 1000)} ${Buffer.from(script).toString('base64')}\n`)
-    })
+  async run(script: string, timeoutMillis = 30_000): Promise<Outcome> {
+    if (!this.#line || !this.alive) return { status: 125, output: `guest ${this.name} is off` }
+    return await this.#line.run(script, timeoutMillis)
   }
 
   /** Pulls the plug: nothing is said to anyone. */
   async cutPower(): Promise<void> {
     await this.#kernel?.stop()
-  }
-
-  #take(text: string): void {
-    this.#received += text
-    for (let end = this.#received.indexOf('\n'); end >= 0; end = this.#received.indexOf('\n')) {
-      const [id, status, output] = this.#received.slice(0, end).trim().split(' ')
-      this.#received = this.#received.slice(end + 1)
-      if (id === 'ready') this.#ready = true
-      else this.#answer(id!, { status: Number(status), output: Buffer.from(output ?? '', 'base64').toString() })
-    }
-  }
-
-  #answer(id: string, outcome: Outcome): void {
-    this.#waiting.get(id)?.(outcome)
-    this.#waiting.delete(id)
-  }
-
-  #hangUp(): void {
-    for (const id of [...this.#waiting.keys()]) this.#answer(id, { status: 125, output: 'the guest was switched off' })
   }
 }

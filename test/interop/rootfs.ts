@@ -7,7 +7,7 @@ import type { IkeDaemon } from './settings.ts'
 /** The lab cannot be built on this host; the message says why. Not a fault of the gateway. */
 export class Unavailable extends Error {}
 
-const cache = process.env['INTEROP_CACHE'] ?? '/var/cache/floatgate-interop'
+export const cache = process.env['INTEROP_CACHE'] ?? '/var/cache/floatgate-interop'
 
 /** What a guest needs on top of Debian's minimal base, beside an IKE daemon: its kernel and the client's other programs. */
 const common = [

@@ -3,12 +3,13 @@
  * QEMU machine, floppy, serial port, DHCP and agent (with another platform below it); strongSwan, xl2tpd and pppd dial.
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, relative } from 'node:path'
+import { dirname } from 'node:path'
 import { must } from '../support/command.ts'
 import { project } from '../support/netns.ts'
 import { linkFiles } from './client.ts'
 import type { Scenario } from './expectations.ts'
-import { requireProgram, Unavailable } from './rootfs.ts'
+import { type Kernel, packInitrd, packModules, requireKernel } from './qemu-kernel.ts'
+import { requireProgram } from './rootfs.ts'
 import { usualSettings } from './settings.ts'
 import { strongSwan } from './strongswan.ts'
 import type { Image } from './windows-images.ts'
@@ -18,7 +19,6 @@ import { windowsScenarios } from './windows-scenarios.ts'
 import { versions } from './windows-versions.ts'
 import type { World } from './world.ts'
 
-const cache = '/var/cache/floatgate-interop'
 const say = (line: string) => process.stderr.write(`interop: ${line}\n`)
 
 /** What the machine is made of, and what the client needs. */
@@ -27,29 +27,6 @@ const modules = [
   ...['xfrm_user', 'esp4', 'des_generic', 'authenc', 'echainiv', 'ctr', 'sha512_generic', 'drbg'],
   ...['ppp_generic', 'ppp_async', 'pppox', 'l2tp_core', 'l2tp_netlink', 'l2tp_ppp'],
 ]
-
-/** Debian's kernel for machines, unpacked once: the directory of the package's files, and the kernel's release. */
-async function requireKernel(): Promise<{ directory: string; release: string }> {
-  const depends = await must(['apt-cache', 'depends', 'linux-image-amd64'])
-  const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1]
-  if (name === undefined) throw new Unavailable('apt knows no linux-image-amd64')
-  const release = name.replace('linux-image-', '')
-  const directory = `${cache}/${name}`
-  if (existsSync(directory)) return { directory, release }
-  const unfinished = `${directory}.${process.pid}`
-  mkdirSync(`${unfinished}/package`, { recursive: true })
-  try {
-    say(`fetching ${name} (once)`)
-    await must(['sh', '-c', 'cd "$0" && exec apt-get download -q "$1"', unfinished, name], { timeoutMillis: 300_000 })
-    const file = readdirSync(unfinished).find(entry => entry.endsWith('.deb'))
-    await must(['dpkg-deb', '-x', `${unfinished}/${file}`, `${unfinished}/package`])
-    await must(['depmod', '-b', `${unfinished}/package`, release])
-    if (!existsSync(directory)) renameSync(`${unfinished}/package`, directory)
-  } finally {
-    rmSync(unfinished, { recursive: true, force: true })
-  }
-  return { directory, release }
-}
 
 /** The guests' root file system as a disk image, made once. */
 async function requireImage(rootfs: string): Promise<string> {
@@ -71,30 +48,13 @@ async function requireImage(rootfs: string): Promise<string> {
 }
 
 /** The first file system: modules, the agent, the scripts, and the client's files with blanks. */
-async function makeInitrd(to: string, kernel: { directory: string; release: string }): Promise<void> {
+async function makeInitrd(to: string, kernel: Kernel): Promise<void> {
   const folder = `${to}.files`
   const write = (path: string, text: string) => {
     mkdirSync(dirname(`${folder}/${path}`), { recursive: true })
     writeFileSync(`${folder}/${path}`, text)
   }
-  for (const name of ['proc', 'sys', 'dev', 'new', 'bin']) mkdirSync(`${folder}/${name}`, { recursive: true })
-  copyFileSync('/bin/busybox', `${folder}/bin/busybox`)
-
-  const base = `${kernel.directory}/lib/modules/${kernel.release}`
-  const shown = await Promise.all(
-    modules.map(name => must(['modprobe', '-d', kernel.directory, '-S', kernel.release, '--show-depends', name])),
-  )
-  const needed = new Set([...shown.join('\n').matchAll(/^insmod (\S+)/gm)].map(([, path]) => path!))
-  for (const path of needed) {
-    const target = `${folder}/lib/modules/${kernel.release}/${relative(base, path)}`
-    mkdirSync(dirname(target), { recursive: true })
-    copyFileSync(path, target)
-  }
-  for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo']) {
-    copyFileSync(`${base}/${name}`, `${folder}/lib/modules/${kernel.release}/${name}`)
-  }
-  await must(['depmod', '-b', folder, kernel.release])
-
+  await packModules(kernel, modules, folder)
   const tests = `${project}/test/interop`
   mkdirSync(`${folder}/floatgate`, { recursive: true })
   for (const name of readdirSync(`${tests}/guest`))
@@ -110,22 +70,14 @@ async function makeInitrd(to: string, kernel: { directory: string; release: stri
   for (const [path, text] of Object.entries({ ...strongSwan.files(settings), ...linkFiles(settings) })) {
     write(`floatgate/templates${path}`, `${text}\n`)
   }
-  await must(['sh', '-c', 'cd "$0" && find . | cpio -o -H newc --quiet >"$1"', folder, to])
-  rmSync(folder, { recursive: true, force: true })
+  await packInitrd(folder, to)
 }
 
 async function linuxImage(world: World): Promise<Image> {
   const { directory } = world.network
-  for (const [name, debianPackage] of [
-    ['qemu-img', 'qemu-utils'],
-    ['mkfs.ext4', 'e2fsprogs'],
-    ['busybox', 'busybox-static'],
-    ['cpio', 'cpio'],
-    ['depmod', 'kmod'],
-  ] as const) {
-    await requireProgram(name, debianPackage, say)
-  }
-  const kernel = await requireKernel()
+  await requireProgram('qemu-img', 'qemu-utils', say)
+  await requireProgram('mkfs.ext4', 'e2fsprogs', say)
+  const kernel = await requireKernel(say)
   const initrd = `${directory}/windows-driver.initrd`
   await makeInitrd(initrd, kernel)
   return {
