@@ -1,4 +1,5 @@
-// A netlink socket to the kernel's netfilter, which tells of logged packets. What the messages say is for TypeScript.
+// A netlink socket to the kernel's netfilter, which tells of logged packets and of connections. What the
+// messages say is for TypeScript.
 
 #include "netlink.h"
 
@@ -17,11 +18,16 @@ namespace {
 // What may wait for control while it is busy.
 constexpr int kReceiveBuffer = 512 * 1024;
 
-napi_value NetfilterSocket(napi_env env, napi_callback_info) {
+// `groups` are the multicast groups to hear, a bit each.
+napi_value NetfilterSocket(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const uint32_t groups = args.U32(0);
+  if (!args.ok()) return nullptr;
   const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_NETFILTER);
   if (fd < 0) return ThrowErrno(env, errno, "socket");
   sockaddr_nl local = {};
   local.nl_family = AF_NETLINK;
+  local.nl_groups = groups;
   if (bind(fd, reinterpret_cast<sockaddr*>(&local), sizeof local) < 0) {
     const int error = errno;
     close(fd);

@@ -12,7 +12,7 @@ import { policyBetween } from './attack-rules.ts'
 import { AddressRows, Attacks } from './attacks.ts'
 import type { Passage } from './connect.ts'
 import { type FirewallEvent, FirewallEvents } from './events.ts'
-import { FragmentTable } from './fragments.ts'
+import { FragmentTable, MOST_FRAGMENTS } from './fragments.ts'
 import { Headers } from './headers.ts'
 import { type Note, parseNote } from './notes.ts'
 import { closedRuleset, type Ruleset, Zone, zoneOfAddress } from './ruleset.ts'
@@ -24,7 +24,7 @@ const MOST_HEADERS = 120
 const MAX_LENGTH = 65_535
 
 export class HostWatch {
-  ruleset: Ruleset = closedRuleset()
+  private current = closedRuleset()
   readonly attacks: Attacks
   readonly events = new FirewallEvents()
   private readonly rows: AddressRows
@@ -37,6 +37,14 @@ export class HostWatch {
   constructor(seed: number) {
     this.attacks = new Attacks(seed, AddressRows.size)
     this.rows = new AddressRows(seed, row => this.attacks.forget(row))
+  }
+
+  get ruleset(): Ruleset {
+    return this.current
+  }
+  set ruleset(ruleset: Ruleset) {
+    this.current = ruleset
+    this.fragments.allow(ruleset.firewall.maxFragments ?? MOST_FRAGMENTS)
   }
 
   /** One packet: what nft noted, and its first bytes. Whatever is no note of ours, or no IPv4, is nothing. */
@@ -71,7 +79,7 @@ export class HostWatch {
     p.from = this.zoneOf(note.from)
     p.to =
       note.to === ''
-        ? note.what === 'deny' || note.what === 'allow'
+        ? note.what === 'deny' || note.what === 'allow' || note.what === 'limit'
           ? Zone.Self
           : zoneOfAddress(ruleset, h.destination)
         : this.zoneOf(note.to)
@@ -98,6 +106,7 @@ export class HostWatch {
   private reasonOf(note: Note, sound: DropReason, overlapped: boolean): DropReason | undefined {
     if (note.what === 'allow') return DropReason.None
     if (note.what === 'spoof') return DropReason.Spoofed
+    if (note.what === 'limit') return DropReason.SessionLimit
     if (note.what === 'deny') return sound === DropReason.BadIp ? sound : DropReason.Policy
     return overlapped ? DropReason.Policy : sound === DropReason.BadIp ? sound : undefined
   }

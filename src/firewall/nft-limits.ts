@@ -1,6 +1,7 @@
 /** Limit rules in nft's words: the kernel counts the connections of each source, and refuses a new one that is too many. */
 
 import { join, range } from './nft-match.ts'
+import type { Notes } from './nft-notes.ts'
 import type { NftablesInput } from './nft-places.ts'
 import type { FirewallPolicy, LimitRule } from './policy.ts'
 import { sameName } from './zones.ts'
@@ -15,17 +16,19 @@ export function limitSets(input: NftablesInput): string[] {
   )
 }
 
-/** The lines for new connections between these interfaces. `outward`: the private side begins them. */
+/** The lines for new connections between two interfaces (`to`: '' for this host). `outward`: the private side begins them. */
 export function limitLines(
   input: NftablesInput,
   policies: readonly FirewallPolicy[],
-  interfaces: readonly string[],
+  from: string,
+  to: readonly string[],
   outward: boolean,
+  notes: Notes,
 ): string[] {
   const [inside, outside] = outward ? ['saddr', 'daddr'] : ['daddr', 'saddr']
   return policies.flatMap(p =>
     p.limitRules
-      .filter(({ interface: only }) => only === undefined || interfaces.some(name => sameName(name, only)))
+      .filter(({ interface: only }) => only === undefined || [from, ...to].some(name => sameName(name, only)))
       .map(r => {
         const match = join(
           // Its first packet: others of it are to pass, though nobody answered yet.
@@ -34,7 +37,8 @@ export function limitLines(
           r.globalRemoteIp && `ip ${outside} ${range(r.globalRemoteIp)}`,
         )
         const count = `add @${setOf(input, p, r)} { ip saddr ct count over ${r.sessions} }`
-        return `  ${match} ${count} counter drop comment "${limitComment(p.name, r.number)}"`
+        const verdict = notes.drop(r.number, from, to[0]!, 'limit')
+        return `  ${match} ${count} counter ${verdict} comment "${limitComment(p.name, r.number)}"`
       }),
   )
 }

@@ -26,7 +26,7 @@ export class Notes {
   }
 
   /** The verdict of a refused packet. */
-  drop(rule: number, from: string, to: string, what: 'deny' | 'spoof' = 'deny'): string {
+  drop(rule: number, from: string, to: string, what: 'deny' | 'limit' | 'spoof' = 'deny'): string {
     return this.verdict({ what, rule, from, to }, 'drop')
   }
 

@@ -165,7 +165,7 @@ function inputChains(input: NftablesInput, outside: readonly Place[], notes: Not
       `  goto self_new_${i}`,
       '}',
       `chain self_new_${i} {`,
-      ...limitLines(input, policiesOf(input.firewall, p.name), [p.name], false),
+      ...limitLines(input, policiesOf(input.firewall, p.name), p.name, [''], false, notes),
       ...rulesOf(input.firewall.policies, p.name)
         .filter(meansGateway)
         .map(r => ruleLine(input, r, false, isOwn(input, r) ? undefined : noted(notes, p.name, ''))),
@@ -301,7 +301,7 @@ function betweenLines(input: NftablesInput, from: Place, to: readonly string[], 
     ruleLine(input, r, inside, counted || r.action === 'deny' ? tell : undefined, true, counted),
   )
   const never = notForwarded(policies, drop)
-  const limits = limitLines(input, policies, [from.name, ...to], inside)
+  const limits = limitLines(input, policies, from.name, to, inside, notes)
   if (open && rules.length === 0) return [...never, ...limits, ...passing]
   const owned = input.owned ?? []
   return [

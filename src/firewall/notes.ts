@@ -3,19 +3,19 @@
  * interfaces.
  */
 
-export const NOTED = ['allow', 'deny', 'spoof', 'piece'] as const
+export const NOTED = ['allow', 'deny', 'limit', 'spoof', 'piece'] as const
 
 export interface Note {
   /** `piece`: a fragment, whatever becomes of it. */
   readonly what: (typeof NOTED)[number]
-  /** 0 for none. */
+  /** The rule's number, or the limit rule's; 0 for none. */
   readonly rule: number
   /** AlliedWare's names; '' for the gateway itself, or where it is not known. */
   readonly from: string
   readonly to: string
 }
 
-const FORM = /^(allow|deny|spoof|piece) (\d{1,5}) ([\w.-]{1,40}|-) ([\w.-]{1,40}|-)$/
+const FORM = /^(allow|deny|limit|spoof|piece) (\d{1,10}) ([\w.-]{1,40}|-) ([\w.-]{1,40}|-)$/
 
 export function emitNote(n: Note): string {
   const text = `${n.what} ${n.rule} ${n.from || '-'} ${n.to || '-'}`

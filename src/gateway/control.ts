@@ -198,6 +198,7 @@ export class Control {
     })
     this.ruleset = ruleset
     this.steering.rules(ruleset)
+    this.firewall.hosts.listen(ruleset.accounting.includes(1))
     for (let w = 0; w < this.world.data.workers; w++) this.world.data.post(w, { kind: 'setRuleset', ruleset })
   }
 
@@ -255,6 +256,7 @@ export class Control {
     for (const session of [...this.sessions.all.keys()]) this.closeSession(session, 'the gateway is shutting down')
     this.l2tpDriver.handle({ kind: 'shutdown' })
     this.ikeDriver.handle({ kind: 'shutdown' })
+    this.firewall.hosts.listen(false)
     this.deadlines.clear()
   }
 

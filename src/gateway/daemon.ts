@@ -8,6 +8,7 @@ import { computeBy } from '../ike/arithmetic.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
 import { systemDice } from './dice.ts'
+import { hostConntrack } from './host-conntrack.ts'
 import type { HostCounters } from './host-counters.ts'
 import { hostEvents } from './host-events.ts'
 import { HostFirewall } from './host-firewall.ts'
@@ -323,6 +324,7 @@ async function bringUp(
     )
   }
   raiseThisThread(Steps.control)
+  control.firewall.hosts = hostConntrack(native, o.log, control)
   control.publishRules()
   hostLog?.listen(hostEvents(control, randomBytes(4).readUInt32BE(0)))
   sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), !single)

@@ -35,6 +35,8 @@ export class FirewallMonitor {
   /** Tells managers on their terminals; whoever has terminals puts something here. */
   announce: (text: string) => void = () => undefined
   readonly accounts = new FirewallAccounts()
+  /** Who tells of hosts' connections while it is wanted; whoever has a kernel puts something here. */
+  hosts: { listen(wanted: boolean): void } = { listen: () => undefined }
   private readonly control: Pick<Control, 'world' | 'configuration' | 'sessions' | 'debug'>
   /** By what makes two events the same, the latest last. */
   private readonly kept: Readonly<Record<Action, Map<string, KeptEvent>>> = {

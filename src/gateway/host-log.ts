@@ -34,7 +34,7 @@ export class HostLog {
 
   /** Throws an Error where this kernel tells nobody of packets. */
   static open(native: Native): HostLog {
-    const fd = native.netfilterSocket()
+    const fd = native.netfilterSocket(0)
     try {
       for (let i = 0; i < MOST_GROUPS; i++) {
         const error = bind(native, fd, FIRST_GROUP + i)

@@ -192,8 +192,8 @@ export interface Native {
   /** a key, an IV and whole blocks become the blocks in CBC or out of it, which stay where they are. Ciphers as in sa.ts. */
   cbc(cipher: number, encrypt: boolean, room: Uint8Array, length: number): void
 
-  /** A netlink socket to the kernel's netfilter. */
-  netfilterSocket(): number
+  /** A netlink socket to the kernel's netfilter, that hears these multicast groups, a bit each. */
+  netfilterSocket(groups: number): number
   netlinkSend(fd: number, bytes: Uint8Array): void
   /** One message, or several in one, into `bytes`; answers how many bytes. -1: none waits; -2: some were lost. */
   netlinkReceive(fd: number, bytes: Uint8Array): number

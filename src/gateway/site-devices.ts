@@ -1,6 +1,7 @@
 /** AlliedWare's interfaces on this host: which device each is, which addresses it has, and where proxy ARP is due. */
 
 import type { Configuration } from '../alliedware/config.ts'
+import type { AddressRange } from '../firewall/policy.ts'
 import type { Surroundings } from '../firewall/ruleset.ts'
 import { formatIpv4, type Ipv4, inSubnet } from '../packet/ip.ts'
 import { type DeviceAddress, deviceAddresses, deviceExists, deviceMtu } from './host.ts'
@@ -92,9 +93,14 @@ export function surroundings(c: Configuration, d: Devices): Surroundings {
   const routes = c.ip.routes
     .filter(r => r.mask !== 0)
     .map(r => ({ interface: r.interface.toLowerCase(), network: r.network, mask: r.mask }))
-  const fixed = c.users.flatMap(u => (u.ipAddress === undefined ? [] : [{ first: u.ipAddress, last: u.ipAddress }]))
-  const sessions = [...c.ip.pools.map(({ first, last }) => ({ first, last })), ...fixed]
+  const sessions = sessionRanges(c)
   return { interfaces: [...interfaces, ...scripted], routes, own: [d.localAddress], sessions, ports: LISTENED }
+}
+
+/** Where sessions have their addresses. */
+export function sessionRanges(c: Configuration): AddressRange[] {
+  const fixed = c.users.flatMap(u => (u.ipAddress === undefined ? [] : [{ first: u.ipAddress, last: u.ipAddress }]))
+  return [...c.ip.pools.map(({ first, last }) => ({ first, last })), ...fixed]
 }
 
 function interfaceNames(c: Configuration): Set<string> {

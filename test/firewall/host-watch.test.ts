@@ -2,9 +2,11 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { reasonText } from '../../src/firewall/event-log.ts'
 import { HostWatch } from '../../src/firewall/host-watch.ts'
 import { emitNote, type Note, parseNote } from '../../src/firewall/notes.ts'
 import type { FirewallPolicy } from '../../src/firewall/policy.ts'
+import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
 import {
   firewall,
@@ -15,6 +17,7 @@ import {
   LAN_HOST,
   OFFICE,
   ruleset,
+  SURROUNDINGS,
   TCP,
   tcp,
   udp,
@@ -40,8 +43,8 @@ describe('a note', () => {
   test('is read as it was written', () => {
     const name = fc.stringMatching(/^[a-z][\w.-]{0,20}$/)
     const note = fc.record<Note>({
-      what: fc.constantFrom('allow', 'deny', 'spoof', 'piece'),
-      rule: fc.nat(299),
+      what: fc.constantFrom('allow', 'deny', 'limit', 'spoof', 'piece'),
+      rule: fc.nat(0xffffffff),
       from: name,
       to: fc.oneof(fc.constant(''), name),
     })
@@ -77,6 +80,27 @@ describe('what the kernel refuses and lets in', () => {
     expect(e?.header.length).toBe(40)
   })
 
+  test('are events with the limit rule that refused', () => {
+    const { take, w } = watch()
+    take({ what: 'limit', rule: 4_000_000_000, from: 'vlan1', to: 'eth0' }, udp(LAN_HOST, 1000, INTERNET, 53))
+    take({ what: 'limit', rule: 3, from: 'eth0', to: '' }, tcp(INTERNET, 1000, OFFICE, 22, TCP.SYN))
+    const events = w.drain()
+    expect(events.map(e => [e.action, e.direction, e.policy, reasonText(e)])).toEqual([
+      ['deny', 'out', 'main', 'Too many sessions by limit rule 4000000000'],
+      ['deny', 'in', 'main', 'Too many sessions by limit rule 3'],
+    ])
+  })
+
+  test('MAXFRAGMENTS holds for what is seen, too', () => {
+    const { take, w, attacks } = watch()
+    const pieces = fragments(udp(INTERNET, 1, OFFICE, 2, 1000), 68, 7)
+    for (const piece of pieces) take(PIECE, piece)
+    expect(attacks()).toEqual([])
+    w.ruleset = buildRuleset({ ...firewall(), maxFragments: 8 }, SURROUNDINGS)
+    for (const piece of fragments(udp(INTERNET, 1, OFFICE, 2, 1000), 68, 8)) take(PIECE, piece)
+    expect(attacks()).toEqual(['fragment in'])
+  })
+
   test('the same again only counts, and a flood is cut off', () => {
     const { take, w } = watch()
     for (let i = 0; i < 50; i++) take(DENY, udp(INTERNET, 5, OFFICE, 99))
@@ -86,7 +110,7 @@ describe('what the kernel refuses and lets in', () => {
     expect(w.events.suppressed).toBeGreaterThan(4000)
   })
 
-  test.each([['deny' as const], ['allow' as const], ['spoof' as const], ['piece' as const]])(
+  test.each([['deny' as const], ['allow' as const], ['limit' as const], ['spoof' as const], ['piece' as const]])(
     '%s of any packet is no more than an event',
     what => {
       const { w } = watch()

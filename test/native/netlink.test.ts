@@ -9,12 +9,12 @@ afterEach(() => fds.closeAll())
 
 describe('a netlink socket', () => {
   it('has nothing to tell before it is asked', () => {
-    const fd = fds.keep(native.netfilterSocket())
+    const fd = fds.keep(native.netfilterSocket(0))
     expect(native.netlinkReceive(fd, new Uint8Array(4096))).toBe(-1)
   })
 
   it('is answered at once, and cut to the room there is', () => {
-    const fd = fds.keep(native.netfilterSocket())
+    const fd = fds.keep(native.netfilterSocket(0))
     const bytes = new Uint8Array(4096)
     const [bind] = emitBind(64_999, 128, 1, 10)
     // Nobody may bind without root, and kernels without nfnetlink_log say so: an answer it is in any case.
@@ -27,7 +27,7 @@ describe('a netlink socket', () => {
   })
 
   it('survives nonsense', () => {
-    const fd = fds.keep(native.netfilterSocket())
+    const fd = fds.keep(native.netfilterSocket(0))
     const bytes = new Uint8Array(4096)
     for (let length = 0; length < 64; length++) {
       try {
