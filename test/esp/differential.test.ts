@@ -65,34 +65,38 @@ describe('the native engines and the reference', () => {
   const openssl = natives.find(({ name }) => name === 'native on OpenSSL')!
 
   // The reference is slow. It seals once for all, and opens what OpenSSL sealed, which opens what the others sealed.
-  test.each(kinds)('open what the other sealed: $title, all lengths', ({ title, members }) => {
-    const theirs = populate(reference.make())
-    const ways = natives
-      // Our own DES leaves AES to OpenSSL, which has its turn.
-      .filter(({ name }) => title !== 'AES' || !name.includes('own DES'))
-      .map(way => ({
-        name: way.name,
-        engine: populate(way.make()),
-        opener: populate(way === openssl ? reference.make() : openssl.make()),
-      }))
-    for (const plain of everyLength(members)) {
-      const fromReference = copyOf(plain)
-      theirs.seal(fromReference)
-      for (const { name, engine, opener } of ways) {
-        const received = copyOf(fromReference)
-        engine.open(received)
-        expectPlain(received, plain, `${name} opens what the reference sealed`)
-        const sent = copyOf(plain)
-        engine.seal(sent)
-        expect([...sent.port.subarray(0, sent.count)]).toEqual(
-          [...plain.peer.subarray(0, sent.count)].map(peer => 4500 + peer),
-        )
-        opener.open(sent)
-        expectPlain(sent, plain, `what ${name} sealed is opened`)
+  test.each(kinds)(
+    'open what the other sealed: $title, all lengths',
+    ({ title, members }) => {
+      const theirs = populate(reference.make())
+      const ways = natives
+        // Our own DES leaves AES to OpenSSL, which has its turn.
+        .filter(({ name }) => title !== 'AES' || !name.includes('own DES'))
+        .map(way => ({
+          name: way.name,
+          engine: populate(way.make()),
+          opener: populate(way === openssl ? reference.make() : openssl.make()),
+        }))
+      for (const plain of everyLength(members)) {
+        const fromReference = copyOf(plain)
+        theirs.seal(fromReference)
+        for (const { name, engine, opener } of ways) {
+          const received = copyOf(fromReference)
+          engine.open(received)
+          expectPlain(received, plain, `${name} opens what the reference sealed`)
+          const sent = copyOf(plain)
+          engine.seal(sent)
+          expect([...sent.port.subarray(0, sent.count)]).toEqual(
+            [...plain.peer.subarray(0, sent.count)].map(peer => 4500 + peer),
+          )
+          opener.open(sent)
+          expectPlain(sent, plain, `what ${name} sealed is opened`)
+        }
       }
-    }
-    for (const { engine, opener } of ways) expect(engine.takeEvents()).toEqual(opener.takeEvents())
-  })
+      for (const { engine, opener } of ways) expect(engine.takeEvents()).toEqual(opener.takeEvents())
+    },
+    240_000,
+  )
 
   test.each(Array.from({ length: 24 }, (_, seed) => seed))('agree on whatever comes: seed %i', seed => {
     const below = numbers(seed)
