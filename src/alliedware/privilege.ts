@@ -31,7 +31,7 @@ const guarded: ReadonlySet<string> = new Set([
   'system security',
   'user',
 ])
-const guardedShows: ReadonlySet<string> = new Set(['config', 'debug', 'enco key', 'feature', 'file', 'nvs'])
+const guardedShows: ReadonlySet<string> = new Set(['config', 'debug', 'enco key', 'feature', 'file', 'nvs', 'script'])
 
 /** Verbs about files and the whole configuration that take no object. */
 const guardedVerbs: ReadonlySet<string> = new Set(['copy', 'edit', 'load', 'reload', 'rename', 'restart', 'upload'])

@@ -14,6 +14,7 @@ import { scriptedUsers } from './loading.ts'
 import { Severity } from './log.ts'
 import { ping } from './ping.ts'
 import { disablePpp, reset } from './reset-commands.ts'
+import { scriptCommand } from './script-commands.ts'
 import type { ShowWorld } from './show-answer.ts'
 import { showing } from './show-commands.ts'
 import { endFlow } from './show-firewall.ts'
@@ -58,6 +59,7 @@ async function carriedOut(w: CommandWorld, outcome: Outcome, caller: Caller): Pr
     return (
       (await certificateCommand(w, command, caller)) ??
       (await configurationCommand(w, command, caller)) ??
+      scriptCommand(w.files, command) ??
       (await operate(w, command, caller))
     )
   if (outcome.kind === 'inert') {

@@ -48,6 +48,7 @@ export async function configurationCommand(
     case 'set config':
       return setConfig(files, name, absent)
     case 'show file':
+    case 'show script':
       return showFile(flash, command.value, absent)
     case 'delete file':
       if (flash.chosen === flash.nameOf(name)) return refusal('the gateway starts with it: SET CONFIG first')
@@ -77,7 +78,16 @@ function isListFile({ firewall }: Configuration, name: string): boolean {
 }
 
 const OWN: ReadonlySet<string> = new Set([
-  ...['create config', 'set config', 'show file', 'delete file', 'reload', 'restart router', 'restart reboot'],
+  ...[
+    'create config',
+    'set config',
+    'show file',
+    'show script',
+    'delete file',
+    'reload',
+    'restart router',
+    'restart reboot',
+  ],
   ...['copy', 'rename', 'edit', 'load', 'upload'],
 ])
 

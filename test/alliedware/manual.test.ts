@@ -318,7 +318,8 @@ const manual: Readonly<Record<string, string>> = {
     show firewall monitor`,
   others: `
     create trigger=1 time=12:00 script=a.scp
-    add script=a.scp text=x
+    add script=a.scp: text=x
+    add script=a.scp text=x: line=1
     enable snmp
     enable telnet server`,
 }

@@ -13,6 +13,25 @@ import { windowsXp } from '../support/profiles.ts'
 import { flashWorld as gateway } from './operators.ts'
 import { OFFICE } from './world.ts'
 
+describe('the lines of a script', () => {
+  it('are added, changed and taken away at the prompt, and shown without secrets', async () => {
+    const g = await gateway()
+    await g.done('add script=NEW.scp text="show user"')
+    await g.done('add script=new.scp text="add user=x pass=hush-hush login=no"')
+    await g.done('add script=new.scp line=1 text="# users"')
+    expect(g.flash.read('new.scp')).toBe('# users\nshow user\nadd user=x pass=hush-hush login=no\n')
+    expect((await g.done('show script=new.scp')).text).not.toContain('hush')
+    await g.done('set script=new.scp line=2 text="show alias"')
+    await g.done('delete script=new.scp line=3')
+    expect(g.flash.read('new.scp')).toBe('# users\nshow alias\n')
+    expect((await g.done('activate script=new.scp')).text).toContain('show session')
+    expect((await g.type('set script=new.scp line=9 text=x')).text).toContain('has 2 lines')
+    expect((await g.type('add script=new.scp line=4 text=x')).exit).toBe(1)
+    expect((await g.type('delete script=none.scp line=1')).text).toContain('does not exist')
+    expect(g.configuration().held.some(h => h.text.includes('script'))).toBe(false)
+  })
+})
+
 describe('an alias with a password in it', () => {
   it('is shown without it wherever it is shown, and saved with it', async () => {
     const g = await gateway()
