@@ -9,6 +9,7 @@ import { type Daemon, run, until } from '../test/support/command.ts'
 import { project, whyNoNetwork } from '../test/support/netns.ts'
 import { Office } from '../test/support/office.ts'
 import { accounts, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
+import { note, skipped } from './rows.ts'
 
 const option = (name: string) => process.argv.find(a => a.startsWith(`--${name}=`))?.slice(name.length + 3)
 const seconds = Number(option('seconds') ?? 3)
@@ -71,6 +72,10 @@ class Run {
     }
     this.results.push(result)
     process.stdout.write(`${line(result)}\n`)
+    if (gateways.length > 1) return
+    note({ what: `${what}, CPU a byte`, value: cpuNanoseconds / result.bytes, unit: 'ns/byte' })
+    note({ what: `${what}, CPU a packet`, value: cpuNanoseconds / packets, unit: 'ns/packet' })
+    note({ what: `${what}, Gbit/s`, value: (result.bytes * 8) / wallSeconds / 1e9, unit: 'Gbit/s' })
   }
 
   async play(): Promise<void> {
@@ -136,9 +141,8 @@ function line(m: Measurement): string {
 }
 
 const obstacle = await whyNoNetwork()
-if (obstacle !== undefined) {
-  process.stdout.write(`not measured: ${obstacle}\n`)
-} else {
+if (obstacle !== undefined) skipped("the gateway's process", obstacle)
+else {
   const all: Measurement[] = []
   for (let round = 0; round < rounds; round++) {
     for (const gateway of gateways) {

@@ -12,6 +12,7 @@ import { nftablesTable } from '../src/firewall/nftables.ts'
 import { buildRuleset } from '../src/firewall/ruleset.ts'
 import { ipsecLists } from '../src/gateway/translate.ts'
 import { ipv4 } from '../src/packet/ip.ts'
+import { note as noteRow } from './rows.ts'
 
 const ROUNDS = 50
 const RULES = 1000
@@ -97,6 +98,10 @@ for (const [name, text] of [
   ]
   console.log(`${name}: ${commands} commands, ${c.inert.length} waiting`)
   console.log(`  ${''.padEnd(24)}${'first'.padStart(12)}${'best'.padStart(12)}`)
-  for (const [what, [first, best]] of rows) console.log(`  ${what.padEnd(24)}${shown(first)}${shown(best)}`)
+  for (const [what, [first, best]] of rows) {
+    console.log(`  ${what.padEnd(24)}${shown(first)}${shown(best)}`)
+    noteRow({ what: `${name}, ${what}, first time`, value: first, unit: 'ms' })
+    noteRow({ what: `${name}, ${what}, best`, value: best, unit: 'ms' })
+  }
   console.log(`  ${((1000 * read[1]) / commands).toFixed(0)} µs for each command read`)
 }
