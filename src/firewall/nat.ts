@@ -7,7 +7,8 @@
 import type { Millis } from '../machine.ts'
 import { IpProtocol } from '../packet/ip.ts'
 import { NAT_DRAWS, NAT_STEPS } from './constants.ts'
-import { Hook } from './flow-columns.ts'
+import type { FlowTable } from './flow.ts'
+import { FlowState, Hook } from './flow-columns.ts'
 import type { Headers } from './headers.ts'
 import { quotedRow } from './nat-error.ts'
 import type { CompiledPair } from './nat-plan.ts'
@@ -265,9 +266,18 @@ export function openInward(tables: FirewallTables, h: Headers, session: number, 
   begin(tables, h)
   answer.destination = source
   answer.destinationPort = h.sourcePort
-  // The session has a flow of its own between the same ends.
+  // The session may have a flow of its own between the same ends.
   const { destination: d, destinationPort: p } = answer
-  if (flows.findTranslated(Hook.In, answer.source, answer.sourcePort, d, p, h.protocol, now) >= 0) return -1
-  if (flows.find(answer.source, answer.sourcePort, d, p, h.protocol, now) >= 0) return -1
+  const translated = flows.findTranslated(Hook.In, answer.source, answer.sourcePort, d, p, h.protocol, now)
+  if (!makesWay(flows, translated, h)) return -1
+  if (!makesWay(flows, flows.find(answer.source, answer.sourcePort, d, p, h.protocol, now), h)) return -1
   return flows.insertTranslated(Hook.Out, tuple, answer, h.protocol, session, now)
+}
+
+/** A connection that is over gives its ends to a new one: an FTP server calls the same port again. */
+function makesWay(flows: FlowTable, row: number, h: Headers): boolean {
+  if (row < 0) return true
+  if (h.protocol !== IpProtocol.Tcp || !h.opensTcp || flows.state[row] !== FlowState.Closing) return false
+  flows.remove(row)
+  return true
 }

@@ -84,6 +84,23 @@ describe('where it is asked for', () => {
     expect(word(c.hear(next + 26 + grown + more), 28)).toBe(next + 26)
   })
 
+  test('the same port may be called again once the connection to it is over', () => {
+    const c = control('rfc')
+    const port = portOf(line(c.say(1001, PORT)))
+    expect(ends(c.call(port))).toContain('> 192.168.8.50:5001')
+    const from = (flags: number, sequence: number) =>
+      sent(c.t, 1, tcp(ALICE, 5001, SERVER, 20, flags, undefined, { sequence, acknowledgement: 0x01020305 }))
+    from(TCP.SYN | TCP.ACK, 700)
+    const again = portOf(line(c.say(1001 + PORT.length, PORT)))
+    // It is still up: nobody may take its ends.
+    expect(c.call(again)).toBe('FlowTableFull')
+    from(TCP.FIN | TCP.ACK, 701)
+    const numbers = { sequence: 0x01020305, acknowledgement: 702 }
+    received(c.t, tcp(SERVER, 20, OUTSIDE, port, TCP.FIN | TCP.ACK, undefined, numbers))
+    expect(ends(c.call(again))).toBe('198.51.100.7:20 > 192.168.8.50:5001')
+    expect(ends(from(TCP.SYN | TCP.ACK, 900))).toBe(`203.113.100.208:${again} > 198.51.100.7:20`)
+  })
+
   test('a command that is sent again is the same', () => {
     const c = control('rfc')
     const [one, two] = [c.say(1001, PORT), c.say(1001, PORT)]
