@@ -1,6 +1,7 @@
 /** What the kernel does with packets on the host's own devices, as the operator sees it. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AccountsState } from '../../src/alliedware/show/firewall-accounting.ts'
 import { until } from '../support/command.ts'
 import { project, whyNoNetwork } from '../support/netns.ts'
 import { Office } from '../support/office.ts'
@@ -61,6 +62,12 @@ for (const packet of Object.values(packets).flat()) {
 }
 setTimeout(() => process.exit(), 300)`
 
+/** Has the kernel forget all its connections of IPv4 (IPCTNL_MSG_CT_DELETE). */
+const LET_GO = `import { loadNative } from '${project}/dist/src/gateway/native.js'
+const native = loadNative()
+const request = [20, 0, 0, 0, 2, 1, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]
+native.netlinkSend(native.netfilterSocket(0), Uint8Array.from(request))`
+
 interface Events {
   readonly policy: string
   readonly action: string
@@ -78,6 +85,8 @@ describe.skipIf(lacking !== undefined)('on the host’s own devices', () => {
   const script = (...more: string[]) => office.inside('c3', process.execPath, '-e', ...more)
   /** Its lines are broken to the terminal's width. */
   const log = async () => (await office.vpnctl('show', 'log')).output.replace(/\s+/g, ' ')
+  const accounts = async () =>
+    (await office.show<AccountsState['policies'][number]>('firewall accounting')).flatMap(p => p.flows)
   const events = async (action: string) =>
     (await office.show<Events>('firewall event')).filter(g => g.action === action).flatMap(g => g.events)
 
@@ -113,6 +122,24 @@ set firewall policy=main attack=synattack intrigger=80`
     const logged = await log()
     expect(logged).toMatch(new RegExp(`Policy rejected by rule 30, udp ${far}:\\d+ to ${lanHost}:3000`))
     expect(logged).toMatch(/Policy allowed by rule 31, udp/)
+  })
+
+  it('what connections carried is on the accounts when the kernel lets them go', async () => {
+    expect((await office.vpnctl('enable', 'firewall', 'policy=main', 'accounting')).status).toBe(0)
+    expect(await log()).toMatch(/this host counts no connections: run "sysctl -w net\.netfilter\.nf_conntrack_acct=1/)
+    for (const name of ['nf_conntrack_acct', 'nf_conntrack_timestamp'])
+      await office.inside('gw', 'sysctl', '-qw', `net.netfilter.${name}=1`)
+    await script(SEND, far, lanHost, '3001', '1')
+    expect((await office.inside('gw', process.execPath, '--input-type=module', '-e', LET_GO)).output).toBe('')
+    const found = await until(async () => {
+      const flows = (await accounts()).filter(f => f.destinationPort === 3001)
+      return flows.length > 0 && flows
+    }, 15_000)
+    expect(found).toMatchObject([{ direction: 'in', user: '', packetsForward: 1, bytesForward: 29 }])
+    expect(await log()).toMatch(
+      new RegExp(`udp ${far}:\\d+ ${lanHost}:3001, 00:00:00: out 0 packets 0 bytes, in 1 packets 29 bytes`),
+    )
+    await office.vpnctl('disable', 'firewall', 'policy=main', 'accounting')
   })
 
   it('a port scan and false sources are told, once', async () => {
