@@ -56,7 +56,9 @@ class Assembler {
 
   void LoadStack(int size, int to, int offset) { Load(size, to, BPF_REG_10, offset); }
   void Load(int size, int to, int from, int offset) { Emit(BPF_LDX | BPF_MEM | size, to, from, offset, 0); }
-  void StoreStack(int size, int offset, int from) { Emit(BPF_STX | BPF_MEM | size, BPF_REG_10, from, offset, 0); }
+  void StoreStack(int size, int offset, int from) {
+    Emit(BPF_STX | BPF_MEM | size, BPF_REG_10, from, offset, 0);
+  }
   void StoreStackZero(int size, int offset) { Emit(BPF_ST | BPF_MEM | size, BPF_REG_10, 0, offset, 0); }
   void Set(int to, int32_t value) { Emit(BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value); }
   void Move(int to, int from) { Emit(BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0); }

@@ -53,7 +53,8 @@ napi_value NetlinkSend(napi_env env, napi_callback_info info) {
   return Undefined(env);
 }
 
-// Only the kernel is heard. -1: nothing waits. -2: more came than the socket could keep, and the kernel says so.
+// Only the kernel is heard. -1: nothing waits. -2: more came than the socket could keep, and the kernel says
+// so.
 napi_value NetlinkReceive(napi_env env, napi_callback_info info) {
   Args args(env, info);
   const int fd = args.I32(0);
@@ -62,8 +63,7 @@ napi_value NetlinkReceive(napi_env env, napi_callback_info info) {
   for (;;) {
     sockaddr_nl from = {};
     socklen_t length = sizeof from;
-    const ssize_t got =
-        recvfrom(fd, bytes.data, bytes.size, 0, reinterpret_cast<sockaddr*>(&from), &length);
+    const ssize_t got = recvfrom(fd, bytes.data, bytes.size, 0, reinterpret_cast<sockaddr*>(&from), &length);
     if (got >= 0) {
       if (length != sizeof from || from.nl_pid != 0) continue;
       return MakeI32(env, static_cast<int32_t>(got));

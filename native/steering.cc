@@ -1,5 +1,5 @@
-// Socket filters of a few instructions that put every outer packet on the thread that owns it: by its SPI, which
-// we chose so that it names its worker.
+// Socket filters of a few instructions that put every outer packet on the thread that owns it: by its SPI,
+// which we chose so that it names its worker.
 
 #include "steering.h"
 
@@ -52,16 +52,11 @@ int AttachSpiFilter(int fd, uint32_t worker, uint32_t workers) {
   // A payload too short for an SPI is nobody's: the first worker takes it, so that it is counted.
   const uint32_t nobodys = worker == 0 ? UINT32_MAX : 0;
   sock_filter code[] = {
-      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
-      BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
-      BPF_STMT(BPF_ALU | BPF_SUB | BPF_X, 0),
-      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 4, 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, nobodys),
-      BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0),
-      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, workers),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, worker, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),       BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+      BPF_STMT(BPF_ALU | BPF_SUB | BPF_X, 0),       BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 4, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, nobodys),           BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0),
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, workers), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, worker, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),        BPF_STMT(BPF_RET | BPF_K, 0),
   };
   return AttachClassic(fd, SO_ATTACH_FILTER, code);
 }

@@ -1,5 +1,5 @@
-// The kernel program that hands the packets of a TUN device to queues: by the inner destination address, and of
-// addresses that several workers share by the port or ICMP identifier that the owner drew there.
+// The kernel program that hands the packets of a TUN device to queues: by the inner destination address, and
+// of addresses that several workers share by the port or ICMP identifier that the owner drew there.
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -49,20 +49,29 @@ struct Maps {
 };
 
 // ICMP message types, RFC 792.
-enum { kEchoReply = 0, kUnreachable = 3, kQuench = 4, kEcho = 8, kExceeded = 11, kParameter = 12, kTimestampReply = 14 };
+enum {
+  kEchoReply = 0,
+  kUnreachable = 3,
+  kQuench = 4,
+  kEcho = 8,
+  kExceeded = 11,
+  kParameter = 12,
+  kTimestampReply = 14
+};
 
 // The packet's network header is read by offsets from it, since where the data begins depends on the device.
 //
 //   1. Anything but IPv4 goes to queue 0.
 //   2. The destination address is looked up: a worker, "shared", or nobody, which is queue 0.
 //   3. Shared: a later fragment follows the first of its datagram, or goes to queue 0.
-//   4. TCP and UDP: the destination port; ICMP queries and answers: the identifier; ICMP errors: the source port
+//   4. TCP and UDP: the destination port; ICMP queries and answers: the identifier; ICMP errors: the source
+//   port
 //      or identifier of the packet they quote, whose source is that address. Whatever has none: queue 0.
 //   5. A port that is forwarded is looked up; of the others each block is one worker's.
 //   6. Whose a first fragment was is remembered.
 int LoadTunProgram(const Maps& maps, uint32_t workers) {
   enum { kFirst, kIcmp, kError, kQuoted, kOwner, kByBlock, kRemember, kAnswer, kZero };
-  constexpr int kHeader = -24;    // 20 bytes of the IP header, and 4 unused
+  constexpr int kHeader = -24;     // 20 bytes of the IP header, and 4 unused
   constexpr int kTransport = -32;  // 8 bytes behind it
   constexpr int kPortKey = -40;
   constexpr int kDatagramKey = -56;  // 12 bytes
