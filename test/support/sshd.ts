@@ -19,14 +19,16 @@ const environment = { ...process.env, LD_LIBRARY_PATH: libraries.join(':') }
 
 const program = candidates.find(path => existsSync(path))
 
+const MOUNTS = 'mount -t tmpfs none /run && mount --bind /etc/passwd /etc/group && mount --bind / /mnt'
+
 /** Why it cannot be had here; undefined where it can. */
 export const noSshd =
   process.getuid?.() !== 0
     ? 'root is needed'
     : program === undefined
       ? 'no sshd (scripts/test.mjs unpacks openssh-server)'
-      : spawnSync('unshare', ['-m', 'true']).status !== 0
-        ? 'no mount namespaces'
+      : spawnSync('unshare', ['-m', '--propagation', 'private', 'sh', '-c', MOUNTS]).status !== 0
+        ? 'no mounts in a namespace'
         : spawnSync(program, ['-?'], { env: environment }).stderr.includes('OpenSSH')
           ? undefined
           : 'sshd does not run here'
