@@ -234,11 +234,12 @@ export function helpText(topic: string, width: number): string {
   const { entries, depth } = follow(verb, tokens)
   if (depth < tokens.length - 1)
     return `There is no help on "${words}". HELP ${verb.toUpperCase()} lists what there is.`
-  const exact = entries.filter(e => e.path.length === depth)
+  const kept = (e: CommandEntry) => e.free && e.effect === 'hold'
+  const ending = entries.filter(e => e.path.length === depth)
+  const exact = ending.every(kept) ? ending : ending.filter(e => !kept(e))
   if (exact.length === 1 || entries.length <= 4) {
     return (exact.length > 0 && depth > 0 ? exact : entries).map(e => syntax(e, width)).join('\n\n')
   }
-  const kept = (e: CommandEntry) => e.free && e.effect === 'hold'
   return [...new Set(entries.filter(e => !kept(e)).map(heading))].join('\n')
 }
 

@@ -34,7 +34,16 @@ export function refusal(text: string): AdminAnswer {
 }
 
 /** How an object is written in the midst of a sentence, where that is not as it is typed. */
-const TITLES: Readonly<Record<string, string>> = { ipsec: 'IPsec', isakmp: 'ISAKMP', ppp: 'PPP', sa: 'SA' }
+const TITLES: Readonly<Record<string, string>> = {
+  enco: 'ENCO',
+  ip: 'IP',
+  ipsec: 'IPsec',
+  isakmp: 'ISAKMP',
+  l2tp: 'L2TP',
+  ppp: 'PPP',
+  sa: 'SA',
+  ssh: 'SSH',
+}
 
 /** What the command names is not there. */
 export function absent({ object, value }: Pick<Command, 'object' | 'value'>): AdminAnswer {

@@ -41,8 +41,8 @@ const policyParameters = {
   DPDMode: oneOf('BOth', 'NOne', 'REceive'),
   DPDIdletimeout: number(1, 86_400),
   // A policy that asks peers for more than the shared key must not answer those who have nothing more.
-  XAUTH: oneOf('NONe'),
-  HYBridxauth: oneOf('OFf', 'False', 'No'),
+  XAUTH: { ...oneOf('NONe'), expected: 'NONE: there is no extended authentication here' },
+  HYBridxauth: { ...oneOf('OFf', 'False', 'No'), expected: 'OFF: there is no extended authentication here' },
 } as const
 const policyHeld = {
   DELetedelay: number(0, 30),
