@@ -5,10 +5,11 @@
 
 import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
-import type { Ipv4 } from '../packet/ip.ts'
+import { IpProtocol, type Ipv4 } from '../packet/ip.ts'
 import { DropReason } from '../packet/verdict.ts'
 import { policyBetween } from './attack-rules.ts'
 import type { Passage } from './connect.ts'
+import { IP_FRAGMENT_OFFSET } from './constants.ts'
 import { Kind, kindOf, type Ruleset } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 
@@ -40,12 +41,15 @@ export interface TracedPacket {
   readonly rule: number
   /** DropReason. */
   readonly reason: number
-  /** As it came. */
+  /** Its headers, as they came. */
   readonly header: Uint8Array
 }
 
-/** Bytes of a packet that are told, as on the router. */
+/** Bytes of a packet that are told at most, as on the router; but of what users say nothing is. */
 const HEADER = 56
+const TRANSPORT = 8
+/** Protocols that have as much of a header at least. */
+const KNOWN: readonly number[] = Object.values(IpProtocol)
 const CAPACITY = 64
 /** Packets a second in the long run. */
 const RATE = 100
@@ -141,7 +145,18 @@ export class FirewallTrace {
     this.numbers[n + Column.Rule] = decidedBy
     this.numbers[n + Column.Reason] = reason
     this.headers.set(this.seen, i * HEADER)
-    this.headerLengths[i] = this.seenLength
+    this.headerLengths[i] = this.headersOfSeen()
+  }
+
+  /** Where the headers of the packet at hand end: those of IP and TCP, or as much as UDP, ICMP and ESP have. */
+  private headersOfSeen(): number {
+    const { seen, seenLength } = this
+    const ip = Math.min((seen[0]! & 15) * 4, HEADER - TRANSPORT)
+    if (seenLength < ip + TRANSPORT) return Math.min(seenLength, ip)
+    if ((((seen[6]! << 8) | seen[7]!) & IP_FRAGMENT_OFFSET) !== 0) return ip
+    const known = KNOWN.includes(seen[9]!)
+    const tcp = seen[9] === IpProtocol.Tcp && seenLength > ip + 12
+    return Math.min(seenLength, ip + (tcp ? (seen[ip + 12]! >>> 4) * 4 : known ? TRANSPORT : 0))
   }
 
   get waiting(): number {
