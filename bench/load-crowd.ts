@@ -3,10 +3,12 @@
  * network that is local as a whole, which dial in, stay, and may all lose their power at once. Nothing of what they
  * say after their set-up is data: what keeps a session up must be enough.
  *
- * A line of JSON on stdin is an order, a line of JSON on stdout its answer; see `CrowdOrder`.
+ * A line of JSON on stdin is an order, a line of JSON on stdout its answer; see `CrowdOrder`. `first`: comes before
+ * everything else on this machine.
  */
 
 import { randomBytes } from 'node:crypto'
+import { setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { Deadlines, systemClock } from '../src/gateway/deadlines.ts'
 import { loadNative } from '../src/gateway/native.ts'
@@ -277,6 +279,7 @@ function isIke(port: 500 | 4500, bytes: Uint8Array): boolean {
 
 const pause = (millis: number) => new Promise(resolve => setTimeout(resolve, millis))
 
+if (process.argv[2] === 'first') setPriority(0, -20)
 const load = new CrowdLoad()
 for await (const line of createInterface({ input: process.stdin })) {
   try {
