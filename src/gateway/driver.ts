@@ -10,6 +10,7 @@ export class Driver<Input, Effect> {
   private readonly clock: Clock
   private readonly deadlines: Deadlines
   private readonly queue: (Input | DeadlineInput)[] = []
+  private readonly expire = () => this.handle({ kind: 'deadline' })
   private running = false
   private ended = false
 
@@ -69,6 +70,6 @@ export class Driver<Input, Effect> {
   }
 
   private rearm(): void {
-    if (!this.ended) this.deadlines.set(this, this.machine.deadline, () => this.handle({ kind: 'deadline' }))
+    if (!this.ended) this.deadlines.set(this, this.machine.deadline, this.expire)
   }
 }

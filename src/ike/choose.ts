@@ -51,7 +51,8 @@ export interface Phase2Choice {
 
 /** An offer, read: its name, and what an operator would have to change to accept it (nothing: acceptable). */
 interface Offer<Choice> {
-  readonly text: string
+  /** Only made where somebody is to read it. */
+  readonly text: () => string
   readonly changes: readonly string[]
   /** Lower is better; only meaningful without changes. */
   readonly rank: number
@@ -99,7 +100,8 @@ function phase1Offer(proposal: Proposal, transform: Transform, policy: Phase1Wis
   if (transform.id !== KEY_IKE) changes.push(`transform ${transform.id}`)
   const lifetimeSeconds = lifetimes(attributes, Phase1Attribute.LifeType, Phase1Attribute.LifeDuration).seconds
   return {
-    text: `${cipherName}-${hashName}-G${groupNumber ?? '?'}${psk ? '' : ` ${authenticationText(authentication)}`}`,
+    text: () =>
+      `${cipherName}-${hashName}-G${groupNumber ?? '?'}${psk ? '' : ` ${authenticationText(authentication)}`}`,
     changes,
     rank: (at.cipher * 1000 + at.hash) * 1000 + at.group,
     choice: cipher &&
@@ -151,14 +153,15 @@ function phase2Offer(
   const mode = a.get(Phase2Attribute.EncapsulationMode)
   const groupNumber = a.get(Phase2Attribute.Group)
   const suite = cipher && integrity && { cipher, integrity }
-  const name = suite
-    ? `${protocolText(proposal.protocol)} ${algorithmsText(suite)}`
-    : `${protocolText(proposal.protocol)} ${espText(transform.id, cipher)}-${integrityText(a.get(Phase2Attribute.Authentication), integrity)}`
+  const name = () =>
+    suite
+      ? `${protocolText(proposal.protocol)} ${algorithmsText(suite)}`
+      : `${protocolText(proposal.protocol)} ${espText(transform.id, cipher)}-${integrityText(a.get(Phase2Attribute.Authentication), integrity)}`
   const changes: string[] = []
   if (proposal.protocol !== Protocol.Esp) changes.push(protocolText(proposal.protocol))
   if (bundled) changes.push('ESP bundled with another protocol')
   const rank = suite ? policy.suites.findIndex(s => s.cipher === suite.cipher && s.integrity === suite.integrity) : -1
-  if (proposal.protocol === Protocol.Esp && rank < 0) changes.push(name)
+  if (proposal.protocol === Protocol.Esp && rank < 0) changes.push(name())
   const udpEncapsulated = mode === Encapsulation.UdpTransport || mode === Encapsulation.UdpTransportDraft
   const fits = udpEncapsulated ? circumstances.udp : mode === Encapsulation.Transport && circumstances.plain
   if (!fits) changes.push(encapsulationText(mode))
@@ -174,7 +177,7 @@ function phase2Offer(
   if (proposal.spi.length !== 4) changes.push('an SPI of four bytes')
   const life = lifetimes(attributes, Phase2Attribute.LifeType, Phase2Attribute.LifeDuration)
   return {
-    text: name + (groupNumber === undefined ? '' : ` PFS G${groupNumber}`),
+    text: () => name() + (groupNumber === undefined ? '' : ` PFS G${groupNumber}`),
     changes,
     rank,
     choice: suite && {
@@ -199,8 +202,10 @@ function decide<Choice>(offers: readonly Offer<Choice>[], allowed: readonly stri
     } else if (near === undefined || o.changes.length < near.changes.length) near = o
   }
   if (best) return best.choice
-  const nearest = near ? `allow ${near.changes.join(' and ')} (for the offer ${near.text})` : 'the peer offered nothing'
-  return { kind: 'refused', offered: few(offers.map(o => o.text)), allowed, nearest }
+  const nearest = near
+    ? `allow ${near.changes.join(' and ')} (for the offer ${near.text()})`
+    : 'the peer offered nothing'
+  return { kind: 'refused', offered: few(offers.map(o => o.text())), allowed, nearest }
 }
 
 /** As many as a person reads: a hostile peer offers thousands, and each refusal is logged and kept. */

@@ -35,7 +35,7 @@ export interface Attribute {
 /** Bit 15 of an attribute's type: the value stands in the length field (RFC 2408 section 3.3). */
 const BASIC = 0x8000
 
-/** Reads the body of an SA payload. Throws IkeError. */
+/** Reads the body of an SA payload, of which everything in the answer is a view. Throws IkeError. */
 export function parseSa(bytes: Uint8Array): Proposal[] {
   const r = new Reader(bytes)
   try {
@@ -54,7 +54,7 @@ function proposal(r: Reader): Proposal {
   const protocol = r.u8()
   const spiSize = r.u8()
   const count = r.u8()
-  const spi = r.copy(spiSize)
+  const spi = r.view(spiSize)
   const transforms = chain(r, PayloadType.Transform, transform)
   if (transforms.length !== count || r.left !== 0) throw syntax('proposal does not hold as many transforms as it says')
   return { number, protocol, spi, transforms }
@@ -64,7 +64,7 @@ function transform(r: Reader): Transform {
   const number = r.u8()
   const id = r.u8()
   r.u16()
-  return { number, id, attributes: r.rest() }
+  return { number, id, attributes: r.view(r.left) }
 }
 
 /** Reads a chain of substructures, each behind a generic header whose first byte says whether another one follows. */
@@ -82,7 +82,7 @@ function chain<T>(r: Reader, type: number, read: (r: Reader) => T): T[] {
   }
 }
 
-/** Reads a transform's attributes. Throws IkeError. */
+/** Reads a transform's attributes; their bytes are views. Throws IkeError. */
 export function parseAttributes(bytes: Uint8Array): Attribute[] {
   const r = new Reader(bytes)
   const attributes: Attribute[] = []
@@ -94,7 +94,7 @@ export function parseAttributes(bytes: Uint8Array): Attribute[] {
         attributes.push({ type, value: r.u16(), bytes: undefined })
         continue
       }
-      const value = r.copy(r.u16())
+      const value = r.view(r.u16())
       attributes.push({ type, value: number(value), bytes: value })
     }
   } catch (e) {
