@@ -2,8 +2,9 @@
  * A crowd at one gateway, in namespaces: thousands of clients dial in, stay for minutes with nothing but echoes and Hellos
  * to keep them up, and then all lose their power at once and dial anew. What it takes of memory and processor.
  *
- * `--clients=N` (10,000), `--minutes=N` they stay (3), `--profile=xp|win10`, `--group=N`, `--within=S` the storm's seconds from
- * the first to the last of them (30): this program takes more time for each client than the gateway.
+ * `--clients=N` (10,000), `--longest=S` that each rush may take (150), `--minutes=N` they stay (2), `--profile=xp|win10`,
+ * `--group=N`, `--within=S` the storm's seconds from the first to the last of them (30): the clients take more of the
+ * machine than the gateway.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -18,7 +19,7 @@ import { Station } from './station.ts'
 
 const option = (name: string) => process.argv.find(a => a.startsWith(`--${name}=`))?.slice(name.length + 3)
 const clients = Number(option('clients') ?? 10_000)
-const minutes = Number(option('minutes') ?? 3)
+const minutes = Number(option('minutes') ?? 2)
 const within = Number(option('within') ?? 30)
 const profile = option('profile') === 'win10' ? 'win10' : 'xp'
 const group = Number(option('group') ?? (profile === 'xp' ? 2 : 20))
@@ -27,7 +28,7 @@ const LOAD_ADDRESS = '203.0.113.120'
 const NETWORK = '100.64.0.0/16'
 /** So many dial at a time while they gather, and how long everybody may take. */
 const AT_ONCE = 64
-const LONGEST_SECONDS = 240
+const LONGEST_SECONDS = Number(option('longest') ?? 150)
 
 interface Settled {
   readonly up: number

@@ -60,3 +60,22 @@ it('many messages that each take long leave other work its turn', async () => {
     sockets.close()
   }
 })
+
+it('who has begun is heard before who begins, and one who begins twice but once', async () => {
+  const ports = [freePort(), freePort()]
+  const [fd500, fd4500] = ports.map(port => native.udpSocket(LOOPBACK, port, false))
+  const client = fds.keep(native.udpSocket(ipv4('127.0.0.2'), 0, false))
+  const sockets = new ControlSockets(native, fd500!, fd4500!)
+  const heard: string[] = []
+  const message = (cookie: number, begun: boolean) => new Uint8Array(28).fill(cookie, 0, 8).fill(begun ? 1 : 0, 8, 16)
+  try {
+    sockets.listen((_, __, bytes) => heard.push(`${bytes[8] === 0 ? 'begins' : 'has begun'} ${bytes[0]}`), true)
+    // All are there before the first is read.
+    for (const cookie of [1, 2, 1]) native.sendTo(client, 0, LOOPBACK, ports[0]!, message(cookie, false))
+    for (const cookie of [3, 4]) native.sendTo(client, 0, LOOPBACK, ports[0]!, message(cookie, true))
+    for (let i = 0; i < 100 && heard.length < 4; i++) await new Promise(resolve => setTimeout(resolve, 10))
+    expect(heard).toEqual(['has begun 3', 'has begun 4', 'begins 1', 'begins 2'])
+  } finally {
+    sockets.close()
+  }
+})
