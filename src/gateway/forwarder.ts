@@ -75,8 +75,8 @@ export class Forwarder {
   private readonly mirror = new Mirror(packets => this.wires.tell({ kind: 'mirrored', packets }))
   private injectingFrames = false
   /** Who gets how much, by source: where an SPI stands, and where an IP packet's destination does. */
-  private readonly received = new FairShare(0, spi => this.engine.peerOf(spi >>> 0))
-  private readonly receivedBare = new FairShare(0, spi => this.engine.peerOf(spi >>> 0))
+  private readonly received = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), BATCH_CAPACITY / 2)
+  private readonly receivedBare = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), BATCH_CAPACITY / 2)
   private readonly read = new FairShare(16, address => this.firewall.sessions.ofAddress(address))
 
   /** `seed`: 32 random bits for the flow table's hash. `fill` writes random bytes, for translated ports. */
@@ -126,7 +126,8 @@ export class Forwarder {
       this.leave(batch, now)
       this.firewallEvents()
       if (this.mirror.on) this.mirror.flush()
-      share.feel(batch.count >= BATCH_CAPACITY / 2 && this.wires.filling?.(raw) === true)
+      const maybe = share.isTense || batch.count >= BATCH_CAPACITY / 2
+      share.feel(maybe && this.wires.filling?.(raw) === true)
       if (batch.count < BATCH_CAPACITY) return false
     }
     return true

@@ -14,11 +14,12 @@ import { packetsIn } from '../packet/cut.ts'
 import { DropReason, Verdict } from '../packet/verdict.ts'
 
 /** Packets of a batch that are carried, by pressure: little at first, for senders that slow down when they lose one. */
-const BUDGETS = [Number.POSITIVE_INFINITY, 60, 56, 48, 32, 16, 8, 4, 2] as const
+const BUDGETS = [Number.POSITIVE_INFINITY, 60, 56, 48, 32, 16, 8] as const
 const MOST = BUDGETS.length - 1
-/** Somebody is greedy who sends so many times as much as somebody else in one batch; */
+/** Somebody is greedy who sends so many times as much as somebody else, among so many packets; */
 const GREEDY = 8
-/** and is taken to be for so many batches more: a second or so, since those who send little are not in each. */
+const WATCHED = 1024
+/** and is taken to be for so many batches more: a second or so, since who sends little is not always among them. */
 const REMEMBERED = 5000
 /** More than twice as many as a batch can hold senders. A power of two. */
 const SLOTS = 256
@@ -26,30 +27,44 @@ const SLOTS = 256
 export class FairShare {
   private readonly at: number
   private readonly senderOf: (word: number) => number
+  private readonly least: number
   private pressure = 0
-  /** For how many more batches somebody is taken to be greedy. */
+  /** For how many more batches somebody is taken to be greedy, by what was seen, or because it may be. */
   private greedy = 0
+  private suspected = 0
   private senders = 0
   /** By slot: who it is, in which batch, and how many packets in it. */
   private readonly who = new Int32Array(SLOTS)
   private readonly when = new Uint32Array(SLOTS)
   private readonly asked = new Uint32Array(SLOTS)
   private batch = 0
+  /** Packets by slot, whoever they are of, and in all: datagrams that come coalesced fill batches of one sender alone. */
+  private readonly weights = new Uint32Array(SLOTS)
+  private weight = 0
   /** By sender: its slot. By row: its slot, or SLOTS where it counts for nobody. */
   private readonly slots = new Uint16Array(BATCH_CAPACITY)
   private readonly slotOf = new Uint16Array(BATCH_CAPACITY)
 
   /**
    * `at`: where in a packet the word stands that tells whose it is, an SPI or the address that it is for; `senderOf` knows it.
-   * What belongs to nobody must have one sender, or whoever makes words up would be many.
+   * What belongs to nobody must have one sender, or whoever makes words up would be many. `least` packets of a batch are
+   * carried where nobody is greedy, so that who comes next does not find the queue full.
    */
-  constructor(at: number, senderOf: (word: number) => number) {
+  constructor(at: number, senderOf: (word: number) => number, least = Number.POSITIVE_INFINITY) {
     this.at = at
     this.senderOf = senderOf
+    this.least = least
+  }
+
+  /** Whether there is pressure. */
+  get isTense(): boolean {
+    return this.pressure > 0
   }
 
   /** What was found behind a batch, or several: a queue that is long still, or not. */
   feel(long: boolean): void {
+    // Who filled a queue that is known to be long may have kept all others out of it.
+    if (long && this.pressure === 0 && this.least < BATCH_CAPACITY) this.suspected = REMEMBERED
     if (long) this.pressure = Math.min(MOST, this.pressure + 1)
     else this.pressure = Math.max(0, this.pressure - 1)
   }
@@ -58,9 +73,12 @@ export class FairShare {
   limit(batch: Batch): void {
     if (this.pressure === 0) return
     this.count(batch)
-    this.compare()
-    if (this.greedy === 0) return
-    const part = this.part(BUDGETS[this.pressure]!)
+    this.weigh()
+    const budget = Math.max(BUDGETS[this.pressure]!, this.greedy + this.suspected === 0 ? this.least : 0)
+    if (this.greedy > 0) this.greedy--
+    if (this.suspected > 0) this.suspected--
+    if (budget >= BATCH_CAPACITY) return
+    const part = this.part(budget)
     for (let i = 0; i < this.senders; i++) this.asked[this.slots[i]!] = 0
     for (let i = 0; i < batch.count; i++) {
       const slot = this.slotOf[i]!
@@ -73,16 +91,25 @@ export class FairShare {
   }
 
   /** Where all want as much, or one is alone, nothing is won by dropping here what the kernel would drop. */
-  private compare(): void {
-    let least = Number.MAX_SAFE_INTEGER
-    let most = 0
+  private weigh(): void {
     for (let i = 0; i < this.senders; i++) {
-      const asked = this.asked[this.slots[i]!]!
-      least = Math.min(least, asked)
-      most = Math.max(most, asked)
+      const slot = this.slots[i]!
+      this.weights[home(this.who[slot]!)]! += this.asked[slot]!
+      this.weight += this.asked[slot]!
     }
-    if (most >= least * GREEDY && most > 0) this.greedy = REMEMBERED
-    else if (this.greedy > 0) this.greedy--
+    if (this.weight < WATCHED) return
+    let least = this.weight
+    let most = 0
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const weight = this.weights[slot]!
+      if (weight === 0) continue
+      least = Math.min(least, weight)
+      most = Math.max(most, weight)
+    }
+    if (most >= least * GREEDY) this.greedy = REMEMBERED
+    else if (most < this.weight) this.suspected = 0
+    this.weights.fill(0)
+    this.weight = 0
   }
 
   private count(batch: Batch): void {
@@ -98,7 +125,7 @@ export class FairShare {
   }
 
   private find(sender: number): number {
-    let slot = Math.imul(sender, 0x9e3779b1) >>> 24
+    let slot = home(sender)
     for (; this.when[slot] === this.batch; slot = (slot + 1) & (SLOTS - 1)) if (this.who[slot] === sender) return slot
     this.who[slot] = sender
     this.when[slot] = this.batch
@@ -128,4 +155,8 @@ export class FairShare {
     const at = offset[i]! + this.at
     return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
   }
+}
+
+function home(sender: number): number {
+  return Math.imul(sender, 0x9e3779b1) >>> 24
 }

@@ -34,9 +34,11 @@ function crowd(...others: number[]): Batch {
   return batchOf([...new Array(BATCH_CAPACITY - others.length).fill(1), ...others])
 }
 
-function pressed(times: number, senderOf = (word: number) => word): FairShare {
+/** Pressed so many times, and having seen somebody greedy if `seen` batches of one and two senders show one. */
+function pressed(times: number, senderOf = (word: number) => word, seen = 20): FairShare {
   const share = new FairShare(0, senderOf)
   for (let i = 0; i < times; i++) share.feel(true)
+  for (let i = 0; i < seen; i++) share.limit(i % 10 === 9 ? batchOf([2]) : crowd())
   return share
 }
 
@@ -65,7 +67,6 @@ describe('shares', () => {
 
   it('equally greedy ones get equal parts, and everybody at least one packet', () => {
     const share = pressed(5)
-    share.limit(crowd(2))
     const halves = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % 2)))
     share.limit(halves)
     expect([left(halves, 1), left(halves, 2)]).toEqual([8, 8])
@@ -76,30 +77,59 @@ describe('shares', () => {
   })
 
   it('a sender who is alone has all, at once or a while after the others went', () => {
-    const batch = crowd()
-    pressed(6).limit(batch)
-    expect(left(batch, 1)).toBe(BATCH_CAPACITY)
+    const alone = pressed(6, word => word, 0)
+    for (let i = 0; i < 100; i++) {
+      const batch = crowd()
+      alone.limit(batch)
+      expect(left(batch, 1)).toBe(BATCH_CAPACITY)
+    }
     const share = pressed(6)
-    share.limit(crowd(2))
+    const batch = crowd()
     share.limit(batch)
     expect(left(batch, 1)).toBe(8)
-    for (let i = 0; i < 6000; i++) share.limit(batch)
+    for (let i = 0; i < 6000; i++) share.limit(batchOf([1]))
     const later = crowd()
     share.limit(later)
     expect(left(later, 1)).toBe(BATCH_CAPACITY)
   })
 
+  it('where a queue is known to be long, the half', () => {
+    const share = new FairShare(0, word => word, BATCH_CAPACITY / 2)
+    for (let i = 0; i < 99; i++) share.feel(true)
+    // At first there may be others who do not find room.
+    const first = crowd()
+    share.limit(first)
+    expect(left(first, 1)).toBe(8)
+    for (let i = 0; i < 6000; i++) share.limit(batchOf([1]))
+    const batch = crowd()
+    share.limit(batch)
+    expect(left(batch, 1)).toBe(BATCH_CAPACITY / 2)
+  })
+
+  it('where many want as much and fill a queue that is known, the half, and of that everybody a part', () => {
+    const share = new FairShare(0, word => word, BATCH_CAPACITY / 2)
+    for (let i = 0; i < 99; i++) share.feel(true)
+    const equal = () => batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % 4)))
+    for (let i = 0; i < 20; i++) share.limit(equal())
+    const batch = equal()
+    share.limit(batch)
+    for (let word = 1; word <= 4; word++) expect(left(batch, word)).toBe(8)
+  })
+
   it('where all want as much nobody is greedy', () => {
     for (const senders of [2, 10, 64]) {
-      const batch = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % senders)))
-      pressed(99).limit(batch)
-      for (let i = 0; i < BATCH_CAPACITY; i++) expect(batch.verdict[i]).toBe(Verdict.Forward)
+      const share = pressed(99, word => word, 0)
+      for (let n = 0; n < 100; n++) {
+        const batch = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % senders)))
+        share.limit(batch)
+        for (let i = 0; i < BATCH_CAPACITY; i++) expect(batch.verdict[i]).toBe(Verdict.Forward)
+      }
     }
   })
 
   it('whoever makes up words is one sender', () => {
-    const share = pressed(6, word => (word === 200 ? 1 : 0))
-    const batch = batchOf([...Array.from({ length: 58 }, (_, i) => i), ...new Array(6).fill(200)])
+    const share = pressed(6, word => (word === 200 || word === 2 ? 1 : 0))
+    const batch = batchOf([...Array.from({ length: 58 }, (_, i) => i + 3), ...new Array(6).fill(200)])
     share.limit(batch)
     let others = 0
     for (let i = 0; i < 58; i++) if (batch.verdict[i] === Verdict.Forward) others++
