@@ -37,6 +37,7 @@ const WARM_PACKETS = 2000
 const SETTLED = 0.04
 const WARM_ROUNDS = 8
 const ROUNDS = 2
+const IDLE_MILLIS = 2000
 const TCP_BYTES = 3_000_000
 const ARRIVAL_MILLIS = 8000
 const ADDON = 'floatgate.node'
@@ -162,6 +163,7 @@ cat /run/floatgated.log; exit 1`,
       })
     this.inner = dialed.connected[0]!
     await this.tellCiphers()
+    await this.idle(suiteName)
     for (const size of list('sizes', '1400,64').map(Number)) {
       for (const direction of ['up', 'down'] as const) {
         await this.warm(() => this.bursts(size, direction, WHOLE_BURST, WARM_PACKETS))
@@ -183,6 +185,16 @@ cat /run/floatgated.log; exit 1`,
         return { bytes: TCP_BYTES }
       })
     }
+  }
+
+  /** What the machine does while nothing comes: that is in every other figure, too, the more the slower the host is. */
+  private async idle(name: string): Promise<void> {
+    const { instructions } = this.machine!
+    await sleep(IDLE_MILLIS)
+    const before = instructions.total()
+    await sleep(IDLE_MILLIS)
+    const each = (instructions.total() - before) / (IDLE_MILLIS / 1000)
+    this.tell(`${name}, nothing comes`, each / 1e6, 'million instructions/s')
   }
 
   /** Which of the kernel's implementations the SAs have. */
