@@ -95,6 +95,8 @@ export class ControlSockets implements IkeSockets {
   /** Deals with what waits, for a while; the rest when others have had theirs. */
   private turn(): void {
     this.next = undefined
+    // Closed meanwhile, by what a message led to.
+    if (this.watchers.length === 0) return
     const { queue } = this
     const end = performance.now() + TURN_MILLIS
     let newcomers = 0
