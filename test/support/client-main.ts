@@ -191,7 +191,8 @@ class Program {
     for (const route of this.o.routes) ip('route', 'add', route, 'dev', name)
     this.watch(this.tun, () => {
       this.batch.count = this.native.readTun(this.tun, this.attached, 0)
-      for (const bytes of this.rows()) this.handle({ kind: 'ipPacket', bytes })
+      // The kernel looks for IPv6 routers on every device; PPP has agreed on IPv4 alone.
+      for (const bytes of this.rows()) if (bytes[0]! >>> 4 === 4) this.handle({ kind: 'ipPacket', bytes })
     })
     const took = Math.round(performance.now() - this.started)
     this.print(`device ${name}, MTU ${effect.mtu}, DNS ${effect.dns.map(formatIpv4).join(' ') || 'none'}`)
