@@ -3,9 +3,9 @@
  * turn coming round, and first packets, which ask the rules. With and without address translation.
  */
 
+import { buildRuleset } from '../src/firewall/compile.ts'
 import { filterIn } from '../src/firewall/filter.ts'
 import { FIREWALL_DEFAULTS, type FirewallPolicy, type FirewallRule, RULE_DEFAULTS } from '../src/firewall/policy.ts'
-import { buildRuleset } from '../src/firewall/ruleset.ts'
 import { FirewallTables } from '../src/firewall/tables.ts'
 import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
 import { emitIpv4, emitUdp, ipv4 } from '../src/packet/ip.ts'

@@ -8,7 +8,7 @@
  * it, but for a copy of the packet; with it the ratios would be nearer to 1.
  */
 
-import { buildRuleset } from '../src/firewall/ruleset.ts'
+import { buildRuleset } from '../src/firewall/compile.ts'
 import { Forwarder, type Wires } from '../src/gateway/forwarder.ts'
 import { loadNative } from '../src/gateway/native.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'

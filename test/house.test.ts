@@ -111,6 +111,23 @@ describe('imports', () => {
     expect(all.some(i => i.from === 'src/vpnctl/ask.ts' && i.typeOnly)).toBe(true)
   })
 
+  it('run in no circle: only types may look back', () => {
+    const next = new Map(sources.map(path => [path, all.filter(i => i.from === path && !i.typeOnly)]))
+    /** The files of a circle, or nothing; who was seen is on none. */
+    const seen = new Set<string>()
+    const circle = (path: string, way: readonly string[]): readonly string[] => {
+      if (way.includes(path)) return [...way.slice(way.indexOf(path)), path]
+      if (seen.has(path)) return []
+      for (const { to } of next.get(path) ?? []) {
+        const found = to === undefined ? [] : circle(to, [...way, path])
+        if (found.length > 0) return found
+      }
+      seen.add(path)
+      return []
+    }
+    expect(sources.map(path => circle(path, [])).filter(found => found.length > 0)).toEqual([])
+  })
+
   it('go from right to left, and never across', () => {
     const wrong = all.filter(i => {
       if (i.to === undefined) return false

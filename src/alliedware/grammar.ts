@@ -2,6 +2,7 @@
 
 import type { Draft } from './draft.ts'
 import { type Keyword, keyword } from './keyword.ts'
+import type { Kind } from './kind.ts'
 import { naming, type ValueType } from './value.ts'
 
 /** The headings of a written script, in order. */
@@ -54,32 +55,6 @@ export interface Report {
 
 /** How files of flash are read, by the name as it was typed. Throws an Error where one is none to read. */
 export type FileReader = (name: string) => string | undefined
-
-/** What commands make, change and remove. */
-export type Kind =
-  | 'user'
-  | 'ENCO key'
-  | 'PPP template'
-  | 'L2TP range'
-  | 'IP interface'
-  | 'IP route'
-  | 'IP pool'
-  | 'firewall policy'
-  | 'firewall interface'
-  | 'firewall template'
-  | 'firewall NAT'
-  | 'firewall rule'
-  | 'firewall list'
-  | 'firewall UDP port timeout'
-  | 'firewall limit rule'
-  | 'SA specification'
-  | 'bundle specification'
-  | 'IPsec policy'
-  | 'ISAKMP policy'
-  | 'alias'
-  | 'RADIUS server'
-  | 'SSH user'
-  | 'log output'
 
 export interface CommandEntry {
   readonly verb: string

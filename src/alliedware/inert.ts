@@ -3,8 +3,8 @@
 import { nextPosition } from './commands/ipsec.ts'
 import type { Configuration, InertCommand } from './config.ts'
 import type { Draft } from './draft.ts'
-import type { Kind } from './grammar.ts'
 import { identityOf, isMaking, reread, sameObject } from './kept.ts'
+import type { Kind } from './kind.ts'
 import type { Command } from './parse.ts'
 
 /** The inert command that would make the object. */

@@ -2,10 +2,10 @@
 
 import type { BundleSpecification, Configuration, Fault } from './config.ts'
 import { sameName } from './draft.ts'
-import type { Kind } from './grammar.ts'
 import { inertMaker } from './inert.ts'
 import { ipsecOrder } from './ipsec-order.ts'
 import { identityOf } from './kept.ts'
+import type { Kind } from './kind.ts'
 import type { Command } from './parse.ts'
 import { formatRange } from './value.ts'
 

@@ -2,8 +2,8 @@
 
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4, maskPrefix, parseIpv4 } from '../packet/ip.ts'
-import type { Kind } from './grammar.ts'
 import { type Keyword, keyword, resolve } from './keyword.ts'
+import type { Kind } from './kind.ts'
 
 /** Things whose names a value may be: those that commands make, and files. */
 export type NameKind = Kind | 'file'

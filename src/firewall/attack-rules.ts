@@ -1,9 +1,9 @@
-/** What a ruleset says for those who look out for attacks and report events: triggers, whose policy it is, which side is outside. */
+/** What a ruleset says for those who look out for attacks and report events, compiled: triggers, whose policy a zone is of, which side is outside. */
 
 import { ATTACK_DEFAULTS, ATTACKS, AttackKind } from './attack-kinds.ts'
 import { marksOf } from './attacks.ts'
 import type { Firewall, FirewallPolicy } from './policy.ts'
-import { type Kind, kindOf, policyOf, type Ruleset, Zone } from './ruleset.ts'
+import { Zone } from './ruleset.ts'
 import { sameName } from './zones.ts'
 
 /** Where a trigger's numbers stand in `triggers`, and how many there are of each. */
@@ -11,8 +11,6 @@ export const Trigger = { In: 0, Out: 1, Detail: 2, Time: 3, Fields: 4 } as const
 
 const MINUTE = 60_000
 const NEVER = 0xffffffff
-/** Relation "none" of two zones. */
-const UNRELATED: typeof Kind.None = 0
 
 /** By policy, by kind of attack, by Trigger. */
 export function compileTriggers(policies: readonly FirewallPolicy[]): Uint32Array {
@@ -42,27 +40,4 @@ export function outsideZones(firewall: Firewall, zones: readonly string[]): Uint
     if (number === Zone.Self) return 0
     return all.some(i => i.type === 'private' && sameName(i.name, zone)) ? 0 : 1
   })
-}
-
-/** The policy that two zones are under, or either of them alone; -1 for none. */
-export function policyBetween(ruleset: Ruleset, from: number, to: number): number {
-  if (kindOf(ruleset, from, to) !== UNRELATED) return policyOf(ruleset, from, to)
-  const entered = ruleset.zonePolicies[from]!
-  return entered >= 0 ? entered : ruleset.zonePolicies[to]!
-}
-
-export function nameOfPolicy(ruleset: Ruleset, from: number, to: number): string {
-  return ruleset.firewall.policies[policyBetween(ruleset, from, to)]?.name ?? ''
-}
-
-/** Whether an address means everybody: in a network that we know, or on the link. */
-export function isBroadcast(ruleset: Ruleset, address: number): boolean {
-  if (address === -1) return true
-  const { networks, masks } = ruleset
-  for (let i = 0; i < networks.length; i++) {
-    const mask = masks[i]!
-    // Networks of one or two addresses have none (RFC 3021).
-    if ((address & mask) === networks[i] && (address | mask) === -1 && mask < -2) return true
-  }
-  return false
 }

@@ -14,25 +14,13 @@ import { followFtp } from './ftp-follow.ts'
 import type { Headers } from './headers.ts'
 import { chooseGlobal, NO_GLOBAL, NOT_SHARED, nameInside, openInward, openOutward } from './nat.ts'
 import { quotedRow, rewriteError } from './nat-error.ts'
+import type { Passage } from './passage.ts'
 import { reidentify, rewrite } from './rewrite.ts'
 import type { CompiledRule } from './rules.ts'
 import { Kind, kindOf, matchRule, policyOf, Zone } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 import { track } from './track.ts'
 import { answered } from './watch.ts'
-
-/** The packet at hand: where it is in the tables' eyes. One for each direction, used again for every packet. */
-export interface Passage {
-  session: number
-  fromClient: boolean
-  /** The session that sends it, or 0 for somebody outside. */
-  sender: number
-  /** Zones entered and left. */
-  from: number
-  to: number
-  /** The session that rules with USER or GROUP ask about. */
-  subject: number
-}
 
 /** Bits of ICMP_KINDS by message type. */
 const icmpBits = new Uint8Array(256)

@@ -7,11 +7,10 @@ import type { Millis } from '../machine.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import { MAX_SESSIONS } from '../packet/table.ts'
 import { ATTACKS, type Attack } from './attack-kinds.ts'
-import { nameOfPolicy } from './attack-rules.ts'
-import type { Passage } from './connect.ts'
 import { FairTokens } from './fair-tokens.ts'
 import type { Headers } from './headers.ts'
-import type { Ruleset } from './ruleset.ts'
+import type { Passage } from './passage.ts'
+import { nameOfPolicy, type Ruleset } from './ruleset.ts'
 
 export const EventAction = { Deny: 0, Allow: 1, Notify: 2 } as const
 const actions = ['deny', 'allow', 'notify'] as const

@@ -1,8 +1,7 @@
 /** What follows when a connection is over: its limit rules have room for another, and what it carried goes to the accounts. */
 
-import { policyBetween } from './attack-rules.ts'
 import type { FlowObserver } from './flow-columns.ts'
-import { zoneOfAddress } from './ruleset.ts'
+import { policyBetween, zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 
 export class FlowEnds implements FlowObserver {

@@ -1,9 +1,8 @@
 /** Whose account a connection of the host's devices is on: the policy between its two sides, where that accounts for it. */
 
 import type { Ipv4 } from '../packet/ip.ts'
-import { policyBetween } from './attack-rules.ts'
 import type { AddressRange } from './policy.ts'
-import { Kind, kindOf, type Ruleset, Zone, zoneOfAddress } from './ruleset.ts'
+import { Kind, kindOf, policyBetween, type Ruleset, Zone, zoneOfAddress } from './ruleset.ts'
 
 /**
  * The policy and the direction of a connection between these two ends, as they truly are. Undefined for what no policy accounts

@@ -8,14 +8,14 @@
 
 import type { Millis } from '../machine.ts'
 import { DropReason } from '../packet/verdict.ts'
-import { policyBetween } from './attack-rules.ts'
 import { AddressRows, Attacks } from './attacks.ts'
-import type { Passage } from './connect.ts'
+import { closedRuleset } from './compile.ts'
 import { type FirewallEvent, FirewallEvents } from './events.ts'
 import { FragmentTable, MOST_FRAGMENTS } from './fragments.ts'
 import { Headers } from './headers.ts'
 import { type Note, parseNote } from './notes.ts'
-import { closedRuleset, type Ruleset, Zone, zoneOfAddress } from './ruleset.ts'
+import type { Passage } from './passage.ts'
+import { policyBetween, type Ruleset, Zone, zoneOfAddress } from './ruleset.ts'
 import { answered, watch } from './watch.ts'
 import { sameName } from './zones.ts'
 

@@ -10,7 +10,7 @@ import { MOST_SHARING } from './nat-ports.ts'
 import { ambiguous, type ForwardedPort, forwardedPorts } from './nat-shares.ts'
 import type { AddressRange, Firewall, FirewallNat, FirewallPolicy, FirewallRule } from './policy.ts'
 import { isForward, RuleNat } from './rules.ts'
-import type { Surroundings } from './ruleset.ts'
+import type { Surroundings } from './surroundings.ts'
 import { isDynamic, sameName } from './zones.ts'
 
 export interface CompiledPair {

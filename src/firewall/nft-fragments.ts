@@ -4,8 +4,9 @@
  */
 
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
+import type { NftablesInput } from './nft-input.ts'
 import { device } from './nft-match.ts'
-import { devicesOf, type NftablesInput, type Place, places } from './nft-places.ts'
+import { devicesOf, type Place, places } from './nft-places.ts'
 import { type FirewallPolicy, FRAGMENT_KINDS, type FragmentKind } from './policy.ts'
 
 /** How long the fragments of one datagram are counted: less than a fast sender takes to come round with its identifications. */

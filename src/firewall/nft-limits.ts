@@ -1,8 +1,8 @@
 /** Limit rules in nft's words: the kernel counts the connections of each source, and refuses a new one that is too many. */
 
+import type { NftablesInput } from './nft-input.ts'
 import { join, range } from './nft-match.ts'
 import type { Notes } from './nft-notes.ts'
-import type { NftablesInput } from './nft-places.ts'
 import type { FirewallPolicy, LimitRule } from './policy.ts'
 import { sameName } from './zones.ts'
 

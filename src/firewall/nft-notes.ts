@@ -4,8 +4,9 @@
  */
 
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
+import type { NftablesInput } from './nft-input.ts'
 import { device } from './nft-match.ts'
-import { isPrivate, type NftablesInput, type Place } from './nft-places.ts'
+import { isPrivate, type Place } from './nft-places.ts'
 import { emitNote, type Note } from './notes.ts'
 
 const LIMIT = 'limit rate 50/second burst 100 packets limit name "notes"'

@@ -1,40 +1,11 @@
 /** Which Linux devices the policy's interfaces are, and which rules are for packets that enter by them. */
 
 import type { Ipv4 } from '../packet/ip.ts'
-import type { IpsecPolicyList } from './ipsec-policy.ts'
+import type { NftablesInput } from './nft-input.ts'
 import type { MatchContext } from './nft-match.ts'
 import { audienceSet } from './nft-sets.ts'
-import type { AddressRange, Firewall, FirewallPolicy, FirewallRule } from './policy.ts'
-import type { LocalInterface } from './ruleset.ts'
+import type { Firewall, FirewallPolicy, FirewallRule } from './policy.ts'
 import { isDynamic, sameName } from './zones.ts'
-
-/** A session in the network phase. */
-export interface NftSession {
-  readonly address: Ipv4
-  /** In lower case; '' for nobody. */
-  readonly user: string
-}
-
-export interface NftablesInput {
-  readonly firewall: Firewall
-  /** The IPsec policies that judge the clear packets of an interface. */
-  readonly ipsec?: readonly IpsecPolicyList[]
-  /** The table's name, without its family: letters, digits and `_`. */
-  readonly tableName: string
-  /** Linux devices by AlliedWare's interface name. An interface without one is left out. */
-  readonly devices: Readonly<Record<string, string>>
-  readonly interfaces: readonly LocalInterface[]
-  /** The device that the sessions' packets go through. */
-  readonly tunDevice: string
-  /** Those that are up, the latest last. */
-  readonly sessions?: readonly NftSession[]
-  /** Global addresses that the workers translate to and from themselves (see nat-plan.ts). */
-  readonly owned?: readonly AddressRange[]
-  /** nfnetlink_log's group that is told of packets; absent: nobody is. */
-  readonly logGroup?: number | undefined
-  /** UDP ports on which this gateway listens: 500 and 4500. */
-  readonly ports: readonly number[]
-}
 
 /** An interface of a policy together with its device. */
 export interface Place {

@@ -4,7 +4,7 @@
  */
 
 import { formatIpv4, IpProtocol, type Ipv4 } from '../packet/ip.ts'
-import type { NftablesInput, NftSession } from './nft-places.ts'
+import type { NftablesInput, NftSession } from './nft-input.ts'
 import type { FirewallRule, PortRange } from './policy.ts'
 import { isForward } from './rules.ts'
 import { interfaceOfUser, isDynamic, sameName, takes } from './zones.ts'

@@ -4,8 +4,9 @@
  */
 
 import { Timeout } from './constants.ts'
+import type { NftablesInput } from './nft-input.ts'
 import { device } from './nft-match.ts'
-import { devicesOf, type NftablesInput } from './nft-places.ts'
+import { devicesOf } from './nft-places.ts'
 import { FIREWALL_DEFAULTS, type FirewallPolicy } from './policy.ts'
 
 /** One timeout object, and which first packets get it on their way outward and inward. */

@@ -10,22 +10,13 @@
 
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
 import { fragmentChain } from './nft-fragments.ts'
+import type { NftablesInput, NftSession } from './nft-input.ts'
 import { ipsecChains } from './nft-ipsec.ts'
 import { limitLines, limitSets } from './nft-limits.ts'
 import { device, join, matchOf, ranges } from './nft-match.ts'
 import { destinationNat, sourceNat } from './nft-nat.ts'
 import { Notes, spoofChain } from './nft-notes.ts'
-import {
-  contextOf,
-  deviceOf,
-  isPrivate,
-  type NftablesInput,
-  type NftSession,
-  type Place,
-  places,
-  publicPlaces,
-  rulesOf,
-} from './nft-places.ts'
+import { contextOf, deviceOf, isPrivate, type Place, places, publicPlaces, rulesOf } from './nft-places.ts'
 import { changeSets, fillSets, setLines } from './nft-sets.ts'
 import { timeoutChain } from './nft-timeouts.ts'
 import {
@@ -39,7 +30,7 @@ import {
 import { isForward } from './rules.ts'
 import { isDynamic, relate, sameName } from './zones.ts'
 
-export type { NftablesInput, NftSession } from './nft-places.ts'
+export type { NftablesInput, NftSession } from './nft-input.ts'
 
 /** L2TP (RFC 2661 section 8.1). */
 const L2TP_PORT = 1701

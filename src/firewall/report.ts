@@ -2,11 +2,10 @@
 
 import type { Millis } from '../machine.ts'
 import type { Ipv4 } from '../packet/ip.ts'
-import { nameOfPolicy } from './attack-rules.ts'
 import type { FlowTable } from './flow.ts'
 import type { LimitReport } from './limits.ts'
 import type { AddressRange } from './policy.ts'
-import { zoneOfAddress } from './ruleset.ts'
+import { nameOfPolicy, zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 
 export interface FlowSnapshot {

@@ -1,74 +1,17 @@
-/** The firewall policy compiled into flat tables that the data path reads without a search by name. */
+/** The firewall policy as flat tables, which the data path reads without a search by name; compile.ts makes them. */
 
 import type { Millis } from '../machine.ts'
-import { type Ipv4, maskPrefix } from '../packet/ip.ts'
-import { compileTriggers, outsideZones, zonePolicies } from './attack-rules.ts'
-import { Timeout } from './constants.ts'
 import type { Headers } from './headers.ts'
-import { type CompiledLimit, compileLimits } from './limits.ts'
-import { type NatPlan, ownedRanges, owns, planNat } from './nat-plan.ts'
-import {
-  type AddressRange,
-  type Firewall,
-  type FirewallPolicy,
-  FRAGMENT_KINDS,
-  ICMP_KINDS,
-  IP_OPTION_KINDS,
-} from './policy.ts'
-import {
-  type Audience,
-  type CompiledRule,
-  compileRules,
-  firstMatch,
-  type Members,
-  type RuleContext,
-  type RuleList,
-} from './rules.ts'
-import { dynamicInterface, interfaceOfUser, isDynamic, type Relation, relate, SELF, sameName, takes } from './zones.ts'
-
-/** An AlliedWare interface with an address, as the configuration and the site's mapping of devices say. */
-export interface LocalInterface {
-  /** AlliedWare's name. */
-  readonly name: string
-  /** The Linux device, where the site maps one. */
-  readonly device?: string
-  /** The gateway's own address there; 0 where it is not known (yet). */
-  readonly address: Ipv4
-  readonly mask: Ipv4
-}
-
-/** A network behind an interface that is not its own subnet. */
-export interface Route {
-  readonly interface: string
-  readonly network: Ipv4
-  readonly mask: Ipv4
-}
-
-/** What the gateway knows about the addresses around it. */
-export interface Surroundings {
-  readonly interfaces: readonly LocalInterface[]
-  readonly routes?: readonly Route[]
-  /** Addresses of the gateway beside those of its interfaces, such as its end of the PPP links. */
-  readonly own?: readonly Ipv4[]
-  /** Where sessions have their addresses: the pools', and users' own. */
-  readonly sessions?: readonly AddressRange[]
-  /** How many workers there are; absent: one. */
-  readonly workers?: number
-  /** Ports on which the gateway or its host listens, beside those that no translation takes anyway. */
-  readonly ports?: readonly number[]
-}
+import type { CompiledLimit } from './limits.ts'
+import type { NatPlan } from './nat-plan.ts'
+import type { Firewall } from './policy.ts'
+import { type Audience, type CompiledRule, firstMatch, type Members, type RuleList } from './rules.ts'
+import { interfaceOfUser, sameName, takes } from './zones.ts'
 
 /** The zone of everything that is in no policy, and of the gateway itself. Interfaces follow. */
 export const Zone = { None: 0, Self: 1 } as const
 
 export const Kind = { None: 0, Free: 1, Outward: 2, Inward: 3 } as const
-const kindOfRelation: Record<Relation, number> = {
-  none: Kind.None,
-  free: Kind.Free,
-  outward: Kind.Outward,
-  inward: Kind.Inward,
-}
-
 /** Plain data: control builds it, and it travels to the workers by message. */
 export interface Ruleset {
   /** False: everything passes (but a false inner source address). */
@@ -117,76 +60,6 @@ export interface Ruleset {
   readonly elsewhere: number
 }
 
-export function buildRuleset(firewall: Firewall, surroundings: Surroundings): Ruleset {
-  const zones = zoneNames(firewall, surroundings)
-  const n = zones.length
-  const kinds = new Uint8Array(n * n)
-  const policies = new Uint16Array(n * n)
-  for (let from = 1; from < n; from++) {
-    for (let to = 1; to < n; to++) {
-      const base = relate(firewall, zones[from]!, zones[to]!)
-      kinds[from * n + to] = kindOfRelation[base.relation]
-      policies[from * n + to] = base.policy ? firewall.policies.indexOf(base.policy) : 0
-    }
-  }
-  const interfaces = surroundings.interfaces.filter(i => i.address !== 0)
-  const networks = [
-    ...interfaces.map(i => ({ network: i.address, mask: i.mask, zone: zoneOf(zones, i.name) })),
-    ...(surroundings.routes ?? []).map(r => ({ ...r, zone: zoneOf(zones, r.interface) })),
-  ].sort((a, b) => (maskPrefix(b.mask) ?? 0) - (maskPrefix(a.mask) ?? 0))
-  const owned = ownedRanges(firewall, surroundings)
-  const slots: { policy: string; rule: number }[] = []
-  const audiences: Audience[] = []
-  const context: RuleContext = {
-    owns: address => owns(owned, address),
-    slot: (policy, rule) => slots.push({ policy, rule }) - 1,
-    audience: a => {
-      const known = audiences.findIndex(b => a.user === b.user && a.group === b.group && a.policy === b.policy)
-      return known >= 0 ? known : audiences.push(a) - 1
-    },
-  }
-  const outside = firewall.policies.flatMap(p => p.interfaces).find(i => i.type === 'public' && !isDynamic(i.name))
-  return {
-    enabled: firewall.enabled && firewall.policies.length > 0,
-    zones,
-    firewall,
-    kinds,
-    policies,
-    rules: firewall.policies.flatMap(p => zones.map(zone => rulesOfZone(p, zone, context))),
-    slots,
-    audiences,
-    nat: planNat(firewall, surroundings, owned, name => zoneOf(zones, name)),
-    tcpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.tcpTimeoutSeconds)),
-    udpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.udpTimeoutSeconds)),
-    otherTimeouts: Float64Array.from(firewall.policies, p => timeout(p.otherTimeoutSeconds)),
-    icmpTimeouts: Float64Array.from(firewall.policies, p => timeout(p.icmpTimeoutSeconds)),
-    espTimeouts: Float64Array.from(firewall.policies, p => timeout(p.espTimeoutSeconds ?? p.otherTimeoutSeconds)),
-    udpPortTimeouts: firewall.policies.map(
-      p => new Map(p.udpPortTimeouts.map(u => [u.port, timeout(u.seconds ?? p.udpTimeoutSeconds)])),
-    ),
-    icmp: Uint8Array.from(firewall.policies, p => bits(ICMP_KINDS, p.icmpForwarding)),
-    options: Uint8Array.from(firewall.policies, p => bits(IP_OPTION_KINDS, p.ipOptions)),
-    fragments: Uint8Array.from(firewall.policies, p => bits(FRAGMENT_KINDS, p.fragments)),
-    ping: Uint8Array.from(firewall.policies, p => (p.ping ? 1 : 0)),
-    ftp: Uint8Array.from(firewall.policies, p => (p.ftpDataPort === undefined ? 0 : p.ftpDataPort === 'rfc' ? 1 : 2)),
-    limits: compileLimits(firewall.policies, name => zoneOf(zones, name)),
-    accounting: Uint8Array.from(firewall.policies, p => (p.accounting ? 1 : 0)),
-    triggers: compileTriggers(firewall.policies),
-    zonePolicies: zonePolicies(firewall, zones),
-    outside: outsideZones(firewall, zones),
-    own: Int32Array.from([...interfaces.map(i => i.address), ...(surroundings.own ?? [])]),
-    networks: Int32Array.from(networks, x => x.network & x.mask),
-    masks: Int32Array.from(networks, x => x.mask),
-    networkZones: Uint16Array.from(networks, x => x.zone),
-    elsewhere: outside ? zoneOf(zones, outside.name) : Zone.None,
-  }
-}
-
-/** What a worker goes by before control has told it anything: nothing passes. */
-export function closedRuleset(): Ruleset {
-  return { ...buildRuleset({ enabled: true, policies: [] }, { interfaces: [] }), enabled: true }
-}
-
 /** The zone of a session whose user authenticated by this name, or as nobody (''). */
 export function zoneOfUser(ruleset: Ruleset, user: string): number {
   const name = interfaceOfUser(ruleset.firewall, user)
@@ -213,6 +86,29 @@ export function policyOf(ruleset: Ruleset, from: number, to: number): number {
   return ruleset.policies[from * ruleset.zones.length + to]!
 }
 
+/** The policy that two zones are under, or either of them alone; -1 for none. */
+export function policyBetween(ruleset: Ruleset, from: number, to: number): number {
+  if (kindOf(ruleset, from, to) !== Kind.None) return policyOf(ruleset, from, to)
+  const entered = ruleset.zonePolicies[from]!
+  return entered >= 0 ? entered : ruleset.zonePolicies[to]!
+}
+
+export function nameOfPolicy(ruleset: Ruleset, from: number, to: number): string {
+  return ruleset.firewall.policies[policyBetween(ruleset, from, to)]?.name ?? ''
+}
+
+/** Whether an address means everybody: in a network that we know, or on the link. */
+export function isBroadcast(ruleset: Ruleset, address: number): boolean {
+  if (address === -1) return true
+  const { networks, masks } = ruleset
+  for (let i = 0; i < networks.length; i++) {
+    const mask = masks[i]!
+    // Networks of one or two addresses have none (RFC 3021).
+    if ((address & mask) === networks[i] && (address | mask) === -1 && mask < -2) return true
+  }
+  return false
+}
+
 /** The first rule of the policy, by number, for a packet that enters by `zone`; undefined where none matches. */
 export function matchRule(
   ruleset: Ruleset,
@@ -233,36 +129,8 @@ export function isInAudience(ruleset: Ruleset, audience: Audience, user: string)
   return policy?.dynamics.some(d => d.name === audience.group && takes(d, user)) ?? false
 }
 
-function bits<T>(all: readonly T[], kept: readonly T[]): number {
-  return all.reduce((sum, kind, i) => sum | (kept.includes(kind) ? 1 << i : 0), 0)
-}
-
-function zoneOf(zones: readonly string[], name: string): number {
+/** A zone's number by its name; None where it has none. */
+export function zoneOf(zones: readonly string[], name: string): number {
   const zone = zones.findIndex(z => sameName(z, name))
   return zone < 0 ? Zone.None : zone
-}
-
-function zoneNames(firewall: Firewall, surroundings: Surroundings): string[] {
-  const names = ['', SELF]
-  const add = (name: string) => {
-    if (!names.some(n => sameName(n, name))) names.push(name)
-  }
-  for (const p of firewall.policies) {
-    for (const i of p.interfaces) add(i.name)
-    for (const d of p.dynamics) add(dynamicInterface(d.name))
-  }
-  for (const i of surroundings.interfaces) add(i.name)
-  return names
-}
-
-/** A timeout of 0 minutes means 30 seconds. */
-function timeout(seconds: number): Millis {
-  return seconds > 0 ? seconds * 1000 : Timeout.zero
-}
-
-function rulesOfZone(policy: FirewallPolicy, zone: string, context: RuleContext): RuleList {
-  const entrance = policy.interfaces.find(i => sameName(i.name, zone))
-  if (!entrance) return { rules: [], fields: undefined }
-  const rules = policy.rules.filter(r => sameName(r.interface, zone))
-  return compileRules(policy, rules, entrance.type === 'private', context)
 }

@@ -7,10 +7,9 @@ import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
 import { IpProtocol, type Ipv4 } from '../packet/ip.ts'
 import { DropReason } from '../packet/verdict.ts'
-import { policyBetween } from './attack-rules.ts'
-import type { Passage } from './connect.ts'
 import { IP_FRAGMENT_OFFSET } from './constants.ts'
-import { Kind, kindOf, type Ruleset } from './ruleset.ts'
+import type { Passage } from './passage.ts'
+import { Kind, kindOf, policyBetween, type Ruleset } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 
 /** What somebody wants to hear: of one policy, or of all; every packet, or only what limit rules refuse. */

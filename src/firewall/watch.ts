@@ -7,13 +7,13 @@ import type { Millis } from '../machine.ts'
 import { IpProtocol } from '../packet/ip.ts'
 import { DropReason } from '../packet/verdict.ts'
 import { ATTACKS, AttackKind } from './attack-kinds.ts'
-import { isBroadcast, Trigger } from './attack-rules.ts'
+import { Trigger } from './attack-rules.ts'
 import type { Attacks, Tally } from './attacks.ts'
-import type { Passage } from './connect.ts'
 import { IcmpType, TcpFlag } from './constants.ts'
 import type { FirewallEvents } from './events.ts'
 import type { Headers } from './headers.ts'
-import type { Ruleset } from './ruleset.ts'
+import type { Passage } from './passage.ts'
+import { isBroadcast, type Ruleset } from './ruleset.ts'
 
 const NOTHING = -1
 const MAX_IP_PAYLOAD = 65535

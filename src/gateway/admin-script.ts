@@ -4,7 +4,7 @@
  */
 
 import type { Socket } from 'node:net'
-import type { AdminAnswer } from './admin.ts'
+import type { AdminAnswer } from './caller.ts'
 import { ScriptRunner, type ScriptWorld } from './script-runner.ts'
 
 /** What vpnctl gets: of a command, or, without a line, of the whole. */

@@ -3,7 +3,7 @@
 import { closeSync, createWriteStream, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { Command } from '../alliedware/parse.ts'
-import type { AdminAnswer, Caller } from './admin.ts'
+import type { AdminAnswer, Caller } from './caller.ts'
 import type { CaptureResult, CaptureSink, CaptureTarget } from './capture.ts'
 import type { Control } from './control.ts'
 import { type Log, Severity } from './log.ts'

@@ -6,7 +6,7 @@ import { type CertificateState, printCertificates } from '../alliedware/show/cer
 import { dateText } from '../ike/certificate-path.ts'
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4 } from '../packet/ip.ts'
-import type { AdminAnswer, Caller } from './admin.ts'
+import type { AdminAnswer, Caller } from './caller.ts'
 import type { Control } from './control.ts'
 import { type Log, Severity } from './log.ts'
 import { type Pki, PkiError, type ServerNames } from './pki.ts'

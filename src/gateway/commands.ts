@@ -5,34 +5,19 @@ import { refusedOperations } from '../alliedware/commands/refused.ts'
 import type { Configuration } from '../alliedware/config.ts'
 import { type Command, parseCommand } from '../alliedware/parse.ts'
 import { leftOpen } from '../alliedware/references.ts'
-import type { AdminAnswer, Caller } from './admin.ts'
+import type { AdminAnswer, Caller } from './caller.ts'
 import { captureCommand } from './capture-commands.ts'
-import { type CertificateWorld, certificateCommand } from './certificate-commands.ts'
-import { configurationCommand, type ScriptFiles } from './configuration-commands.ts'
+import { certificateCommand } from './certificate-commands.ts'
+import type { CommandWorld } from './command-world.ts'
+import { configurationCommand } from './configuration-commands.ts'
 import { debugCommand, showDebug, showDebugActive } from './debug-commands.ts'
 import { scriptedUsers } from './loading.ts'
 import { Severity } from './log.ts'
 import { ping } from './ping.ts'
 import { disablePpp, reset } from './reset-commands.ts'
 import { scriptCommand } from './script-commands.ts'
-import type { ShowWorld } from './show-answer.ts'
 import { showing } from './show-commands.ts'
 import { endFlow } from './show-firewall.ts'
-import type { Site } from './site.ts'
-
-export interface CommandWorld extends CertificateWorld, ShowWorld {
-  /** Makes the host's part of a changed configuration; answers why the host refused it, and then nothing has changed. */
-  readonly prepare?: (configuration: Configuration, site?: Site) => Promise<string | undefined>
-  /** Takes a changed configuration into use, and another site where one is given; answers what is odd about it. */
-  readonly configure: (configuration: Configuration, site?: Site) => Promise<string[]>
-  /** Absent: there are neither flash nor a script to load. */
-  readonly files?: ScriptFiles
-  readonly wall?: () => Date
-  /** The directory for captures. */
-  readonly captures?: string
-  /** Prints on the terminal that a caller sits at; false where that is gone. */
-  readonly tell?: (terminal: number, text: string) => boolean
-}
 
 const DONE = 'Operation successful.'
 

@@ -4,25 +4,15 @@ import type { Configuration } from '../alliedware/config.ts'
 import { difference, shownLine } from '../alliedware/difference.ts'
 import { type Command, maskSecrets } from '../alliedware/parse.ts'
 import { sectionsOf, writeScript } from '../alliedware/write.ts'
-import type { AdminAnswer, Caller } from './admin.ts'
-import type { CommandWorld } from './commands.ts'
+import type { AdminAnswer, Caller } from './caller.ts'
+import type { CommandWorld } from './command-world.ts'
 import type { Flash } from './flash.ts'
 import { hangUp } from './live-changes.ts'
-import { type Loaded, load, type Places, type Stored } from './loading.ts'
+import { type Loaded, load } from './loading.ts'
 import { Severity } from './log.ts'
+import type { ScriptFiles } from './script-files.ts'
 import type { SecretStore } from './secret-store.ts'
 import { version } from './version.ts'
-
-export interface ScriptFiles {
-  readonly flash: Flash
-  /** The path of the script that was read last. */
-  running: string
-  /** --config names the script to start with, so that SET CONFIG chooses in vain. */
-  readonly fixed: boolean
-  /** Where a file of flash is, or the script that a start would take now, and the site file that goes with it. */
-  readonly places: (name?: string) => Places
-  readonly stored: () => Stored
-}
 
 const DONE = 'Operation successful.'
 const done: AdminAnswer = { exit: 0, text: DONE }

@@ -4,14 +4,14 @@
  */
 
 import type { Configuration } from '../alliedware/config.ts'
-import { closedRuleset, type Ruleset, type Surroundings } from '../firewall/ruleset.ts'
+import { closedRuleset } from '../firewall/compile.ts'
+import type { Ruleset } from '../firewall/ruleset.ts'
+import type { Surroundings } from '../firewall/surroundings.ts'
 import type { IkeEffect, IkeInput } from '../ike/effects.ts'
 import { IkeEndpoint } from '../ike/endpoint.ts'
-import type { RsaCredentials } from '../ike/signature.ts'
 import type { L2tpEffect, L2tpInput } from '../l2tp/effects.ts'
 import { L2tpEndpoint } from '../l2tp/endpoint.ts'
-import type { Dice } from '../machine.ts'
-import type { Endpoint, Ipv4 } from '../packet/ip.ts'
+import type { Endpoint } from '../packet/ip.ts'
 import { MAX_PEERS, MAX_SESSIONS, RowNumbers } from '../packet/table.ts'
 import { PuntReason } from '../packet/verdict.ts'
 import type { OfficeFacts } from '../ppp/dhcp.ts'
@@ -20,7 +20,7 @@ import { Admissions } from './admission.ts'
 import { Attempts } from './attempts.ts'
 import { Captures } from './capture.ts'
 import { CommandQueue } from './command-queue.ts'
-import type { Clock } from './deadlines.ts'
+import type { ControlWorld } from './control-world.ts'
 import { Deadlines } from './deadlines.ts'
 import { Debug } from './debug.ts'
 import { IsakmpTap } from './debug-isakmp.ts'
@@ -29,18 +29,15 @@ import { Driver } from './driver.ts'
 import { EngineEvents } from './engine-events.ts'
 import { FirewallMonitor } from './firewall-monitor.ts'
 import { endOutdated } from './live-changes.ts'
-import { type Log, Severity } from './log.ts'
+import { Severity } from './log.ts'
 import type { FromWorker } from './messages.ts'
 import { NatSteering } from './nat-steering.ts'
 import { type Peer, Peers } from './peers.ts'
-import type { DataPath, HostNetwork, IkeSockets } from './ports.ts'
 import { Residents } from './residents.ts'
 import { goRound } from './rounds.ts'
 import { RulesNow } from './rules-now.ts'
-import type { SecretStore } from './secret-store.ts'
 import { Sessions } from './sessions.ts'
 import { IKE_NAT_PORT } from './sockets.ts'
-import type { Stats } from './stats.ts'
 import { ikeConfig, l2tpConfig, pppTemplate } from './translate.ts'
 
 /** UDP header before an L2TP control message. */
@@ -48,30 +45,6 @@ const UDP_HEADER = 8
 const EXPIRY_CHECK_MILLIS = 5000
 
 const NO_FACTS: OfficeFacts = { dnsSuffix: undefined, routes: [] }
-
-export interface ControlWorld {
-  readonly clock: Clock
-  readonly wall: () => Date
-  readonly dice: Dice
-  readonly log: Log
-  readonly sockets: IkeSockets
-  readonly data: DataPath
-  readonly network: HostNetwork
-  readonly stats: Stats
-  readonly secrets: SecretStore
-  /** Our certificate and whom we trust, for policies with AUTHTYPE=RSASIG; absent: none. */
-  readonly credentials?: () => RsaCredentials | undefined
-  /** Our address as clients dial it, where a NAT in front of us hides it. */
-  readonly publicAddress: () => Ipv4 | undefined
-  /** Whether clients have to put ESP into UDP, NAT or not; absent: only where there is one. */
-  readonly forceEncapsulation?: () => boolean
-  /** What clients that ask by DHCPINFORM are told; absent: nothing but the name servers. */
-  readonly office?: () => OfficeFacts
-  /** The networks around us under this configuration, for the firewall. */
-  readonly surroundings: (configuration: Configuration) => Surroundings
-  /** Rules came into force or ceased to be with time: the host's firewall follows. */
-  readonly rulesChanged?: () => void
-}
 
 export class Control {
   readonly peers: Peers

@@ -2,7 +2,7 @@
 
 import type { Command } from '../alliedware/parse.ts'
 import { printDebugActive } from '../alliedware/show/debug.ts'
-import type { AdminAnswer, Caller } from './admin.ts'
+import type { AdminAnswer, Caller } from './caller.ts'
 import type { Control } from './control.ts'
 import { DEBUG_MODES, type DebugModule } from './debug.ts'
 import { type Log, Severity } from './log.ts'

@@ -4,7 +4,7 @@ import { type AccountState, endsText, trafficText } from '../alliedware/show/fir
 import type { FinishedFlow } from '../firewall/accounting.ts'
 import { protocolName } from '../firewall/event-log.ts'
 import type { Millis } from '../machine.ts'
-import type { ControlWorld } from './control.ts'
+import type { ControlWorld } from './control-world.ts'
 import { type Log, Severity } from './log.ts'
 
 /** Kept of each policy. */

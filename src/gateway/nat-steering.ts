@@ -4,9 +4,10 @@
  */
 
 import { Audiences } from '../firewall/audiences.ts'
+import { closedRuleset } from '../firewall/compile.ts'
 import { globalsOf } from '../firewall/nat-plan.ts'
 import { type ForwardedPort, keyOfPort } from '../firewall/nat-shares.ts'
-import { closedRuleset, type Ruleset } from '../firewall/ruleset.ts'
+import type { Ruleset } from '../firewall/ruleset.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import type { DataPath } from './ports.ts'
 

@@ -3,7 +3,7 @@
 import type { Command } from '../alliedware/parse.ts'
 import { isUserDatabaseCommand, type Privilege } from '../alliedware/privilege.ts'
 import type { Millis } from '../machine.ts'
-import type { Caller } from './admin.ts'
+import type { Caller } from './caller.ts'
 import { Severity } from './log.ts'
 import type { Access } from './login.ts'
 

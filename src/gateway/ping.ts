@@ -2,7 +2,7 @@
 
 import type { Command } from '../alliedware/parse.ts'
 import { formatIpv4, parseIpv4 } from '../packet/ip.ts'
-import type { AdminAnswer } from './admin.ts'
+import type { AdminAnswer } from './caller.ts'
 import { type RunResult, run } from './run.ts'
 
 export type Runner = (program: string, args: readonly string[]) => Promise<RunResult>

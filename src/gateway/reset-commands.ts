@@ -2,8 +2,8 @@
 
 import type { Command } from '../alliedware/parse.ts'
 import { ipsecComment } from '../firewall/nft-ipsec.ts'
-import type { AdminAnswer, Caller } from './admin.ts'
-import type { CommandWorld } from './commands.ts'
+import type { AdminAnswer, Caller } from './caller.ts'
+import type { CommandWorld } from './command-world.ts'
 import type { Control } from './control.ts'
 import { hangUp } from './live-changes.ts'
 import { Severity } from './log.ts'

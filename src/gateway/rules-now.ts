@@ -1,10 +1,12 @@
 /** The firewall's rules as they are at this time of day, compiled for the workers. */
 
+import { buildRuleset } from '../firewall/compile.ts'
 import type { Firewall } from '../firewall/policy.ts'
-import { buildRuleset, type Ruleset, type Surroundings } from '../firewall/ruleset.ts'
+import type { Ruleset } from '../firewall/ruleset.ts'
 import { type Moment, RuleSchedule } from '../firewall/schedule.ts'
+import type { Surroundings } from '../firewall/surroundings.ts'
 import type { Millis } from '../machine.ts'
-import type { ControlWorld } from './control.ts'
+import type { ControlWorld } from './control-world.ts'
 
 export class RulesNow {
   private readonly schedule = new RuleSchedule()

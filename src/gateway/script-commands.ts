@@ -1,8 +1,8 @@
 /** ADD, SET and DELETE SCRIPT: the lines of a file of flash, as the router's operators write small scripts at the prompt. */
 
 import type { Command } from '../alliedware/parse.ts'
-import type { AdminAnswer } from './admin.ts'
-import type { ScriptFiles } from './configuration-commands.ts'
+import type { AdminAnswer } from './caller.ts'
+import type { ScriptFiles } from './script-files.ts'
 import { refusal } from './show-answer.ts'
 
 const done: AdminAnswer = { exit: 0, text: 'Operation successful.' }

@@ -7,7 +7,7 @@ import { LineJoiner, type LogicalLine } from '../alliedware/lines.ts'
 import { frameMessages, messageNumbers } from '../alliedware/message.ts'
 import { parseCommand } from '../alliedware/parse.ts'
 import { aliasNames, SUSPECT, separated } from '../alliedware/script.ts'
-import type { AdminAnswer } from './admin.ts'
+import type { AdminAnswer } from './caller.ts'
 
 export interface ScriptWorld {
   readonly configuration: () => Configuration

@@ -2,7 +2,7 @@
 
 import type { Command } from '../alliedware/parse.ts'
 import type { CounterState, SystemState } from '../alliedware/show/state.ts'
-import type { AdminAnswer } from './admin.ts'
+import type { AdminAnswer } from './caller.ts'
 import type { Control } from './control.ts'
 import type { HostCounters } from './host-counters.ts'
 import type { HostTables } from './host-tables.ts'

@@ -14,7 +14,7 @@ import {
 } from '../alliedware/show/ip.ts'
 import { chooseLog, type LogOptions, printLog, printLogCounts, printLogStatus } from '../alliedware/show/log.ts'
 import { parseIpv4 } from '../packet/ip.ts'
-import type { AdminAnswer } from './admin.ts'
+import type { AdminAnswer } from './caller.ts'
 import * as show from './show.ts'
 import { answer, named, type Showing, type ShowWorld } from './show-answer.ts'
 import { encoCounters, ipCounters } from './show-counters.ts'

@@ -2,7 +2,7 @@
 
 import type { Configuration } from '../alliedware/config.ts'
 import type { AddressRange } from '../firewall/policy.ts'
-import type { Surroundings } from '../firewall/ruleset.ts'
+import type { Surroundings } from '../firewall/surroundings.ts'
 import { formatIpv4, type Ipv4, inSubnet } from '../packet/ip.ts'
 import { type DeviceAddress, deviceAddresses, deviceExists, deviceMtu } from './host.ts'
 import type { Site } from './site.ts'

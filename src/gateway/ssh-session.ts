@@ -3,7 +3,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import type { ServerChannel, Session } from 'ssh2'
 import type { Configuration } from '../alliedware/config.ts'
-import type { AdminAnswer } from './admin.ts'
+import type { AdminAnswer } from './caller.ts'
 import type { Operator } from './operator.ts'
 import { ScriptRunner } from './script-runner.ts'
 import type { Terminals } from './terminals.ts'

@@ -1,6 +1,6 @@
 /** Everyone who has a prompt now: local terminals and SSH. One clock for all of them, and a place to tell them things. */
 
-import type { AdminAnswer } from './admin.ts'
+import type { AdminAnswer } from './caller.ts'
 import type { Operator } from './operator.ts'
 import { Prompt, type PromptWorld } from './prompt.ts'
 

@@ -28,10 +28,10 @@ import {
 import type { IkeConfig, IsakmpPolicy, LocalIdentity } from './policy.ts'
 import { emitSa, parseSa } from './proposal.ts'
 import { checkCiphertext, protect, unprotect } from './protect.ts'
+import { otherPolicies } from './rivals.ts'
 import { checkPayloads } from './rules.ts'
 import { certificateRequests, signaturePayloads, subjectIdentification, verifyPeer } from './signature.ts'
-import type { Cookies, MainModeKeys, MainModeStart, Place, PolicyChoice } from './state.ts'
-import { otherPolicies, type Trial } from './trial.ts'
+import type { Cookies, MainModeKeys, MainModeStart, Place, PolicyChoice, Trial } from './state.ts'
 import { describeClient, hasVendorId, VendorId } from './vendor.ts'
 
 /** Bytes of our nonces; also what Windows XP sends. */

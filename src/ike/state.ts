@@ -11,7 +11,6 @@ import type { IsakmpPolicy, Phase1Suite, Phase2Suite } from './policy.ts'
 import type { Protection } from './protect.ts'
 import type { Replies } from './retransmit.ts'
 import type { Timer } from './timers.ts'
-import type { Trial } from './trial.ts'
 import type { UnusedPairs } from './unused.ts'
 
 /** Where a peer is, and which of our addresses and ports it talks to. */
@@ -83,6 +82,11 @@ export interface IsakmpSa {
   /** The sequence number of our last liveness check. */
   question: number | undefined
   readonly unused: UnusedPairs
+}
+
+/** What message 3 makes of a policy: the keys, were it the client's. */
+export interface Trial extends PolicyChoice {
+  readonly keys: MainModeKeys
 }
 
 /** Message 4 is out. */

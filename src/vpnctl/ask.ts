@@ -1,8 +1,8 @@
 /** One command to the gateway, over its control socket, and what comes after its answer. */
 
 import { createConnection } from 'node:net'
-import type { AdminAnswer, AdminRequest } from '../gateway/admin.ts'
 import type { TerminalOutput } from '../gateway/admin-terminal.ts'
+import type { AdminAnswer, AdminRequest } from '../gateway/caller.ts'
 
 export interface Outcome {
   readonly exit: number

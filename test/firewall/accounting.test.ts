@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { filterOut } from '../../src/firewall/filter.ts'
 import type { FirewallPolicy } from '../../src/firewall/policy.ts'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { Batch, READING_ROOM } from '../../src/packet/batch.ts'
 import {
   ALICE,

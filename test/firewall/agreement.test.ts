@@ -2,9 +2,9 @@
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { type NftablesInput, type NftSession, nftablesSession, nftablesTable } from '../../src/firewall/nftables.ts'
 import type { Firewall, FirewallPolicy } from '../../src/firewall/policy.ts'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { RuleSchedule } from '../../src/firewall/schedule.ts'
 import { checksum } from '../../src/packet/checksum.ts'
 import { emitIpv4, formatIpv4, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'

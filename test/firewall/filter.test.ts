@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { filterIn, filterOut } from '../../src/firewall/filter.ts'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { Batch } from '../../src/packet/batch.ts'
 import { emitIpv4, emitUdp, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { DropReason, PuntReason, Verdict } from '../../src/packet/verdict.ts'

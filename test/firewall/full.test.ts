@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { FirewallTables } from '../../src/firewall/tables.ts'
 import { DropReason, dropReasonNames } from '../../src/packet/verdict.ts'
 import { ALICE, ALICE_ROW, BOB, BOB_ROW, firewall, fromClient, INTERNET, SURROUNDINGS, udp } from './office.ts'

@@ -2,11 +2,11 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { reasonText } from '../../src/firewall/event-log.ts'
 import { HostWatch } from '../../src/firewall/host-watch.ts'
 import { emitNote, type Note, parseNote } from '../../src/firewall/notes.ts'
 import type { FirewallPolicy } from '../../src/firewall/policy.ts'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
 import {
   firewall,

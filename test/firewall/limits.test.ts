@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import type { FirewallPolicy, LimitRule } from '../../src/firewall/policy.ts'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import {
   ALICE,
   ALICE_ROW,

@@ -1,8 +1,8 @@
 /** Address translation in the worker: what it promises, packet by packet. */
 
 import { describe, expect, test } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { listFlows } from '../../src/firewall/report.ts'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import {
   ALICE,

@@ -1,5 +1,6 @@
 /** The firewall that the AR450S note builds for its office, and packets to try it with. */
 
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { filterIn, filterOut } from '../../src/firewall/filter.ts'
 import {
   FIREWALL_DEFAULTS,
@@ -8,7 +9,8 @@ import {
   type FirewallRule,
   RULE_DEFAULTS,
 } from '../../src/firewall/policy.ts'
-import { buildRuleset, type Ruleset, type Surroundings } from '../../src/firewall/ruleset.ts'
+import type { Ruleset } from '../../src/firewall/ruleset.ts'
+import type { Surroundings } from '../../src/firewall/surroundings.ts'
 import { FirewallTables } from '../../src/firewall/tables.ts'
 import { Batch } from '../../src/packet/batch.ts'
 import { checksum } from '../../src/packet/checksum.ts'

@@ -2,10 +2,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { Headers } from '../../src/firewall/headers.ts'
 import type { FirewallPolicy, FirewallRule } from '../../src/firewall/policy.ts'
 import { compileRules, firstMatch, matches, type RuleList } from '../../src/firewall/rules.ts'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { RuleSchedule } from '../../src/firewall/schedule.ts'
 import { DropReason } from '../../src/packet/verdict.ts'
 import {

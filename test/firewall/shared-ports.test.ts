@@ -2,8 +2,8 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { ownerOfPort } from '../../src/firewall/nat-ports.ts'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { IpProtocol } from '../../src/packet/ip.ts'
 import { ALICE, BOB, firewall, INTERNET, icmp, one, port, rule, udp } from './office.ts'
 import { AROUND, ENHANCED, ends, GLOBAL, nat, read, received, sent, translating } from './translation.ts'

@@ -1,9 +1,10 @@
 /** Helpers for tests of address translation: what leaves, read back, with its checksums looked at. */
 
 import { expect } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import { filterIn, filterOut } from '../../src/firewall/filter.ts'
 import type { FirewallNat, FirewallPolicy, FirewallRule } from '../../src/firewall/policy.ts'
-import { buildRuleset, type Surroundings } from '../../src/firewall/ruleset.ts'
+import type { Surroundings } from '../../src/firewall/surroundings.ts'
 import { FirewallTables } from '../../src/firewall/tables.ts'
 import { Batch } from '../../src/packet/batch.ts'
 import { checksum } from '../../src/packet/checksum.ts'

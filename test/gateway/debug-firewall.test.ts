@@ -1,7 +1,8 @@
 /** ENABLE FIREWALL POLICY DEBUG over a live gateway: each packet and why, to the terminal that asked, and no more than can be read. */
 
 import { describe, expect, it } from 'vitest'
-import { type CommandWorld, carryOut } from '../../src/gateway/commands.ts'
+import type { CommandWorld } from '../../src/gateway/command-world.ts'
+import { carryOut } from '../../src/gateway/commands.ts'
 import { emitIpv4, emitUdp, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import { windows10 } from '../support/profiles.ts'
 import { LAN_HOST, OFFICE, World } from './world.ts'

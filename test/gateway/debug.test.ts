@@ -1,7 +1,8 @@
 /** ENABLE ... DEBUG over a live gateway: what is told, to whom, how much, and what never is. */
 
 import { describe, expect, it } from 'vitest'
-import { type CommandWorld, carryOut } from '../../src/gateway/commands.ts'
+import type { CommandWorld } from '../../src/gateway/command-world.ts'
+import { carryOut } from '../../src/gateway/commands.ts'
 import { Debug } from '../../src/gateway/debug.ts'
 import { toHex } from '../../src/packet/bytes.ts'
 import { ipv4 } from '../../src/packet/ip.ts'

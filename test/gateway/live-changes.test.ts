@@ -1,7 +1,8 @@
 /** Commands on a running gateway: what they do not concern goes on, and what they do concern changes at once. */
 
 import { describe, expect, it } from 'vitest'
-import { type CommandWorld, carryOut } from '../../src/gateway/commands.ts'
+import type { CommandWorld } from '../../src/gateway/command-world.ts'
+import { carryOut } from '../../src/gateway/commands.ts'
 import { Log } from '../../src/gateway/log.ts'
 import { formatIpv4, ipv4 } from '../../src/packet/ip.ts'
 import { windows10, windowsXp } from '../support/profiles.ts'

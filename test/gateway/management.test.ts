@@ -1,7 +1,7 @@
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { AdminAnswer } from '../../src/gateway/admin.ts'
+import type { AdminAnswer } from '../../src/gateway/caller.ts'
 import { Log } from '../../src/gateway/log.ts'
 import { Management } from '../../src/gateway/management.ts'
 import { loadNative } from '../../src/gateway/native.ts'

@@ -1,8 +1,8 @@
 /** Whom control tells the TUN device to hand packets to, as sessions and rules come and go. */
 
 import { describe, expect, it } from 'vitest'
+import { buildRuleset } from '../../src/firewall/compile.ts'
 import type { FirewallNat, FirewallRule } from '../../src/firewall/policy.ts'
-import { buildRuleset } from '../../src/firewall/ruleset.ts'
 import { NatSteering } from '../../src/gateway/nat-steering.ts'
 import { formatIpv4 } from '../../src/packet/ip.ts'
 import { ALICE, BOB, firewall, one, port, rule } from '../firewall/office.ts'

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CommandEntry } from '../../src/alliedware/grammar.ts'
 import { commandTable } from '../../src/alliedware/table.ts'
-import type { AdminAnswer } from '../../src/gateway/admin.ts'
+import type { AdminAnswer } from '../../src/gateway/caller.ts'
 import { perform } from '../../src/gateway/operator-commands.ts'
 import { Pki } from '../../src/gateway/pki.ts'
 import { ipv4 } from '../../src/packet/ip.ts'

@@ -1,0 +1,27 @@
+/** The kinds of things that commands name. */
+
+/** What commands make, change and remove. */
+export type Kind =
+  | 'user'
+  | 'ENCO key'
+  | 'PPP template'
+  | 'L2TP range'
+  | 'IP interface'
+  | 'IP route'
+  | 'IP pool'
+  | 'firewall policy'
+  | 'firewall interface'
+  | 'firewall template'
+  | 'firewall NAT'
+  | 'firewall rule'
+  | 'firewall list'
+  | 'firewall UDP port timeout'
+  | 'firewall limit rule'
+  | 'SA specification'
+  | 'bundle specification'
+  | 'IPsec policy'
+  | 'ISAKMP policy'
+  | 'alias'
+  | 'RADIUS server'
+  | 'SSH user'
+  | 'log output'
