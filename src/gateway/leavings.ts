@@ -1,6 +1,7 @@
 /**
- * What this gateway made in the host that would outlive a kill -9: its nftables table and its proxy ARP entries (the TUN
- * device and its routes go with the process). Written down before it is made, so that the next start can remove it.
+ * What this gateway made in the host that would outlive a kill -9: its nftables table, its proxy ARP entries and the delays
+ * it set for them (the TUN device and its routes go with the process). Written down before it is made, so that the next
+ * start can undo it.
  */
 
 import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,6 +16,14 @@ export interface ProxyEntry {
 interface LeavingsFile {
   table?: string
   proxies: ProxyEntry[]
+  delays?: Record<string, string>
+}
+
+export interface Left {
+  readonly table: string | undefined
+  readonly proxies: readonly ProxyEntry[]
+  /** The proxy_delay that each device had before it was set to 0. */
+  readonly delays: ReadonlyMap<string, string>
 }
 
 type Change = { readonly made: ProxyEntry } | { readonly gone: ProxyEntry }
@@ -26,6 +35,7 @@ export class Leavings {
   private readonly path: string
   private table: string | undefined
   private readonly proxies = new Map<string, ProxyEntry>()
+  private readonly delays = new Map<string, string>()
   private changes = 0
 
   constructor(directory: string) {
@@ -33,7 +43,7 @@ export class Leavings {
   }
 
   /** What an earlier run left, or undefined where it ended cleanly. */
-  earlier(): { table: string | undefined; proxies: readonly ProxyEntry[] } | undefined {
+  earlier(): Left | undefined {
     try {
       const [first, ...changes] = readFileSync(this.path, 'utf8').split('\n')
       const file = JSON.parse(first!) as LeavingsFile
@@ -44,7 +54,7 @@ export class Leavings {
         if ('made' in change) proxies.set(keyOf(change.made), change.made)
         else proxies.delete(keyOf(change.gone))
       }
-      return { table: file.table, proxies: [...proxies.values()] }
+      return { table: file.table, proxies: [...proxies.values()], delays: new Map(Object.entries(file.delays ?? {})) }
     } catch {
       return undefined
     }
@@ -53,6 +63,17 @@ export class Leavings {
   setTable(name: string | undefined): void {
     this.table = name
     this.save()
+  }
+
+  /** The proxy_delay that a device had before ours, or undefined once it has it again. */
+  setDelay(device: string, found: string | undefined): void {
+    if (found === undefined) this.delays.delete(device)
+    else this.delays.set(device, found)
+    this.save()
+  }
+
+  delay(device: string): string | undefined {
+    return this.delays.get(device)
   }
 
   addProxy(entry: ProxyEntry): void {
@@ -69,6 +90,7 @@ export class Leavings {
   clear(): void {
     this.table = undefined
     this.proxies.clear()
+    this.delays.clear()
     this.changes = 0
     rmSync(this.path, { force: true })
   }
@@ -82,6 +104,7 @@ export class Leavings {
   private save(): void {
     const file: LeavingsFile = { proxies: [...this.proxies.values()] }
     if (this.table !== undefined) file.table = this.table
+    if (this.delays.size > 0) file.delays = Object.fromEntries(this.delays)
     // As a whole: half a note would tell the next start nothing.
     writeFileSync(`${this.path}.new`, `${JSON.stringify(file)}\n`, { mode: 0o600 })
     renameSync(`${this.path}.new`, this.path)

@@ -8,6 +8,7 @@ import { HostCounters } from './host-counters.ts'
 import { IpCommands } from './ip-commands.ts'
 import type { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
+import { ProxyDelay } from './proxy-delay.ts'
 import { type RunResult, run } from './run.ts'
 
 /** Between two bunches of changes: to start nft stops control for as long as copying its page tables takes. */
@@ -17,6 +18,7 @@ export class Network {
   private readonly queue = new CommandQueue()
   private readonly commands: IpCommands
   private readonly leavings: Leavings
+  private readonly proxyDelay: ProxyDelay
   private readonly log: Log
   private readonly proxies = new Map<Ipv4, string>()
   readonly counters = new HostCounters()
@@ -30,6 +32,7 @@ export class Network {
   constructor(leavings: Leavings, log: Log, runProgram = run) {
     this.run = runProgram
     this.leavings = leavings
+    this.proxyDelay = new ProxyDelay(leavings, log)
     this.log = log
     this.commands = new IpCommands((command, said) =>
       log.add({ severity: Severity.Important, module: 'IPG', text: `ip ${command} failed: ${said}` }),
@@ -44,6 +47,7 @@ export class Network {
     const commands = new IpCommands(() => undefined)
     for (const p of earlier.proxies) commands.give(`neigh del proxy ${p.address} dev ${p.device}`)
     await commands.end()
+    for (const [device, found] of earlier.delays) this.proxyDelay.putBack(device, found)
     if (earlier.table !== undefined) await run('nft', ['-f', '-'], nftablesDelete(earlier.table))
     this.leavings.clear()
     this.log.add({
@@ -74,6 +78,9 @@ export class Network {
     const text = formatIpv4(address)
     this.commands.give(`route replace ${text}/32 dev ${this.tun} mtu ${mtu}`)
     if (proxyDevice === undefined) return
+    const before = this.proxies.get(address)
+    this.proxyDelay.added(proxyDevice)
+    if (before !== undefined) this.proxyDelay.removed(before)
     this.proxies.set(address, proxyDevice)
     this.leavings.addProxy({ device: proxyDevice, address: text })
     this.commands.give(`neigh replace proxy ${text} dev ${proxyDevice}`)
@@ -87,6 +94,7 @@ export class Network {
     this.proxies.delete(address)
     this.commands.give(`neigh del proxy ${text} dev ${device}`)
     this.leavings.removeProxy({ device, address: text })
+    this.proxyDelay.removed(device)
   }
 
   /** Loads our table, in one transaction; the one before goes with it. Answers what nft said where it refused. */

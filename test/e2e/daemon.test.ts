@@ -26,6 +26,7 @@ describe.skipIf(lacking !== undefined)('floatgated', () => {
     expect(made.some(t => t.startsWith('device'))).toBe(true)
     expect(made.some(t => t.startsWith(accounts.dialin1.address))).toBe(true)
     expect(made.some(t => t.startsWith(`proxy ${accounts.dialin1.address}`))).toBe(true)
+    expect(made).toContain('proxy_delay of lan0')
     gateway.child.kill('SIGTERM')
     expect(await client.ended(10_000)).toBe('status 15')
     await gateway.stop(5000)
@@ -42,7 +43,8 @@ describe.skipIf(lacking !== undefined)('floatgated', () => {
     await client.hangUp()
     const left = await office.traces()
     expect(left.some(t => t.startsWith('table'))).toBe(true)
-    expect(left.some(t => t.startsWith('proxy'))).toBe(true)
+    expect(left.some(t => t.startsWith('proxy '))).toBe(true)
+    expect(left).toContain('proxy_delay of lan0')
 
     const next = await office.startGateway()
     expect(readFileSync(next.logFile, 'utf8')).toContain('Removed what an earlier run left')

@@ -28,9 +28,36 @@ describe('the note of what is left in the host', () => {
     l.addProxy(a)
     l.addProxy(b)
     l.removeProxy(a)
-    expect(new Leavings(directory).earlier()).toEqual({ table: 'floatgate_tun0', proxies: [b] })
+    expect(new Leavings(directory).earlier()).toMatchObject({ table: 'floatgate_tun0', proxies: [b] })
     l.setTable(undefined)
-    expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [b] })
+    expect(new Leavings(directory).earlier()).toMatchObject({ table: undefined, proxies: [b] })
+  })
+
+  it('tells what each device had that was changed, and no more of what was put back', () => {
+    const directory = temporaryDirectory()
+    const l = new Leavings(directory)
+    l.setDelay('lan0', '80')
+    l.setDelay('lan1', '25')
+    l.addProxy(a)
+    expect(new Leavings(directory).earlier()).toEqual({
+      table: undefined,
+      proxies: [a],
+      delays: new Map([
+        ['lan0', '80'],
+        ['lan1', '25'],
+      ]),
+    })
+    l.setDelay('lan0', undefined)
+    expect(new Leavings(directory).earlier()?.delays).toEqual(new Map([['lan1', '25']]))
+    l.clear()
+    l.setTable('floatgate_tun0')
+    expect(new Leavings(directory).earlier()?.delays.size).toBe(0)
+  })
+
+  it('that an older version left has no delays', () => {
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, 'leavings.json'), '{"proxies":[]}\n')
+    expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [], delays: new Map() })
   })
 
   it('stays short however many came and went, and a line that the end cut off says nothing', () => {
@@ -42,10 +69,10 @@ describe('the note of what is left in the host', () => {
     }
     l.addProxy(b)
     const path = join(directory, 'leavings.json')
-    expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [b] })
+    expect(new Leavings(directory).earlier()).toMatchObject({ table: undefined, proxies: [b] })
     expect(statSync(path).size).toBeLessThan(100_000)
     appendFileSync(path, '{"made":{"device":"la')
-    expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [b] })
+    expect(new Leavings(directory).earlier()).toMatchObject({ table: undefined, proxies: [b] })
   })
 
   it('is written by nobody else', () => {

@@ -139,6 +139,7 @@ export class Office {
       ...devices.filter(d => d.linkinfo?.info_kind === 'tun').map(d => `device ${d.ifname}`),
       ...lines(await inside('ip', 'route', 'show', 'proto', 'all')).filter(r => /^192\.168\.8\.\d+ /.test(r)),
       ...lines(await inside('ip', 'neigh', 'show', 'proxy')).map(n => `proxy ${n}`),
+      ...lines(await inside('sh', '-c', otherDelays)).map(device => `proxy_delay of ${device}`),
     ]
   }
 
@@ -155,6 +156,10 @@ export class Office {
     if (segment === 'nat') await this.network.ip(place, `route add default via ${natInside}`)
   }
 }
+
+/** Which devices answer for their proxy ARP entries sooner or later than the kernel would. */
+const otherDelays =
+  'cd /proc/sys/net/ipv4/neigh; for d in lan0 pub0; do cmp -s $d/proxy_delay lo/proxy_delay || echo $d; done'
 
 interface Link {
   readonly ifname: string
