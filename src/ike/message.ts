@@ -33,6 +33,8 @@ export interface Message {
 }
 
 const GENERIC_HEADER = 4
+/** RFC 2408 section 3 wants messages of whole multiples of so many bytes; libreswan fills its own up, clear ones too. */
+const ALIGNMENT = 4
 
 /** Reads the header alone. Throws IkeError where the bytes are not as long as the header says. */
 export function parseHeader(bytes: Uint8Array): ParsedHeader {
@@ -52,7 +54,7 @@ export function parseHeader(bytes: Uint8Array): ParsedHeader {
 
 /**
  * Follows the chain that begins with a payload of type `first`. `length` tells where it ended: what lies behind is
- * padding in an encrypted message and an error in a clear one. Throws IkeError on a broken chain.
+ * padding, of which a clear message has as little as aligns it. Throws IkeError on a broken chain.
  */
 export function parsePayloads(first: number, bytes: Uint8Array): { payloads: Payload[]; length: number } {
   const r = new Reader(bytes)
@@ -80,8 +82,15 @@ export function parseMessage(bytes: Uint8Array): Message {
   if (version !== ISAKMP_VERSION) throw new IkeError('version', Notify.InvalidMajorVersion)
   if (header.flags & Flag.Encryption) throw new IkeError('encrypted-too-early', Notify.InvalidFlags)
   const { payloads, length } = parsePayloads(nextPayload, bytes.subarray(HEADER_LENGTH))
-  if (HEADER_LENGTH + length !== bytes.length) throw malformed('bytes behind the last payload')
+  if (!isAlignment(bytes, HEADER_LENGTH + length)) throw malformed('bytes behind the last payload')
   return { header, payloads }
+}
+
+/** Whether what lies behind `end` is no more than the zeros that align the message, or nothing at all. */
+function isAlignment(bytes: Uint8Array, end: number): boolean {
+  const { length } = bytes
+  if (length === end) return true
+  return length % ALIGNMENT === 0 && length - end < ALIGNMENT && bytes.subarray(end).every(b => b === 0)
 }
 
 /** The chain of payloads, each behind its generic header. */

@@ -73,6 +73,27 @@ describe('the message', () => {
     for (let n = 0; n < sa.length; n++) expect(() => parseSa(sa.subarray(0, n))).toThrow(IkeError)
   })
 
+  it('may be filled up with zeros to a multiple of four bytes, and with nothing else', () => {
+    const vendor = (length: number) => ({ type: PayloadType.VendorId, body: new Uint8Array(length).fill(7) })
+    const filledUp = (length: number, padding: readonly number[]) => {
+      const { header } = parseMessage(xpFirst)
+      const filled = new Uint8Array([...emitMessage({ header, payloads: [vendor(length)] }), ...padding])
+      new DataView(filled.buffer).setUint32(24, filled.length)
+      return () => parseMessage(filled).payloads
+    }
+    expect(filledUp(9, [0, 0, 0])()).toEqual([vendor(9)])
+    expect(filledUp(10, [0, 0])()).toEqual([vendor(10)])
+    expect(filledUp(11, [0])()).toEqual([vendor(11)])
+    expect(filledUp(9, [])()).toEqual([vendor(9)])
+    for (const [length, padding] of [
+      [8, [0, 0, 0, 0]],
+      [9, [0, 0]],
+      [11, [0, 0, 0, 0, 0]],
+      [11, [1]],
+    ] as const)
+      expect(filledUp(length, padding)).toThrow(IkeError)
+  })
+
   it('round-trips any chain of payloads and reports where it ends', () => {
     const payload = fc.record({ type: fc.integer({ min: 1, max: 255 }), body: bytes(40) })
     fc.assert(
