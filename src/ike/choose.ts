@@ -175,6 +175,8 @@ function phase2Offer(
       groupNumber === undefined ? 'a KE payload without a PFS group' : `PFS group ${groupNumber} with its KE payload`,
     )
   if (proposal.spi.length !== 4) changes.push('an SPI of four bytes')
+  // Unlike attributes that we do not know, this changes every ICV.
+  if (a.get(Phase2Attribute.ExtendedSequenceNumber)) changes.push('sequence numbers of 64 bits (not supported)')
   const life = lifetimes(attributes, Phase2Attribute.LifeType, Phase2Attribute.LifeDuration)
   return {
     text: () => name() + (groupNumber === undefined ? '' : ` PFS G${groupNumber}`),

@@ -87,6 +87,8 @@ export const Phase2Attribute = {
   EncapsulationMode: 4,
   Authentication: 5,
   KeyLength: 6,
+  /** RFC 4304: sequence numbers of 64 bits, of which a packet shows half. */
+  ExtendedSequenceNumber: 11,
 } as const
 
 export const LifeType = { Seconds: 1, Kilobytes: 2 } as const
