@@ -4,14 +4,14 @@ import { Worker } from 'node:worker_threads'
 import type { Ipv4 } from '../packet/ip.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import type { Native, TunSteering } from './native.ts'
+import { Outbox } from './outbox.ts'
 import type { DataPath } from './ports.ts'
 
 interface Thread {
   readonly worker: Worker
   readonly wakeFd: number
   readonly stopped: Promise<void>
-  /** What is posted when control has done what it is at. */
-  readonly waiting: ToWorker[]
+  readonly outbox: Outbox
 }
 
 export class Workers implements DataPath {
@@ -51,20 +51,15 @@ export class Workers implements DataPath {
       for (const m of all) on(start.worker, m)
     })
     worker.on('error', e => on(start.worker, { kind: 'bug', text: e.stack ?? e.message }))
-    this.threads.push({ worker, wakeFd, stopped, waiting: [] })
+    const outbox = new Outbox(messages => {
+      worker.postMessage(messages, messages.flatMap(transferable))
+      this.native.signal(wakeFd)
+    })
+    this.threads.push({ worker, wakeFd, stopped, outbox })
   }
 
   post(worker: number, message: ToWorker): void {
-    const thread = this.threads[worker]
-    if (!thread) return
-    // One datagram's answers go together: each message by itself takes longer to hand over than to make.
-    if (thread.waiting.push(message) === 1) queueMicrotask(() => this.flush(thread))
-  }
-
-  private flush({ worker, wakeFd, waiting }: Thread): void {
-    worker.postMessage(waiting, waiting.flatMap(transferable))
-    waiting.length = 0
-    this.native.signal(wakeFd)
+    this.threads[worker]?.outbox.add(message)
   }
 
   steer(address: Ipv4, worker: number | undefined): void {
