@@ -3,6 +3,7 @@
 
 #include <node_api.h>
 
+#include "addresses.h"
 #include "batch.h"
 #include "esp.h"
 #include "files.h"
@@ -22,7 +23,8 @@ using Register = napi_status (*)(napi_env, napi_value);
 
 constexpr Register kRooms[] = {RegisterBatch,    RegisterFiles, RegisterUdp,      RegisterRawEsp,
                                RegisterSegments, RegisterTun,   RegisterSteering, RegisterTunSteering,
-                               RegisterPoll,     RegisterEsp,   RegisterIke,      RegisterNetlink};
+                               RegisterPoll,     RegisterEsp,   RegisterIke,      RegisterNetlink,
+                               RegisterAddresses};
 
 }  // namespace
 }  // namespace floatgate

@@ -11,6 +11,7 @@
       "target_name": "floatgate",
       "sources": [
         "addon.cc",
+        "addresses.cc",
         "batch.cc",
         "checksum.cc",
         "datagram.cc",

@@ -11,7 +11,7 @@ import { systemDice } from './dice.ts'
 import { hostConntrack } from './host-conntrack.ts'
 import type { HostCounters } from './host-counters.ts'
 import { hostEvents } from './host-events.ts'
-import { HostFirewall } from './host-firewall.ts'
+import { HostFirewall, unprotected } from './host-firewall.ts'
 import { type HostTables, readHostTables } from './host-tables.ts'
 import { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
@@ -70,28 +70,16 @@ export class Daemon {
   readonly tun: string
   readonly crypto: string
   readonly offloads: string
+  private readonly parts: Parts
   private site: Site
-  private readonly log: Log
-  private readonly native: Native
-  private readonly network: Network
-  private readonly sockets: ControlSockets
-  private readonly workers: Workers
-  private readonly closeLater: readonly number[]
   private devices: Devices
-  private readonly hostFirewall: HostFirewall
   private hostTrouble: string | undefined
 
   private constructor(parts: Parts) {
+    this.parts = parts
     this.control = parts.control
     this.site = parts.site
-    this.log = parts.log
-    this.native = parts.native
-    this.network = parts.network
-    this.sockets = parts.sockets
-    this.workers = parts.workers
-    this.closeLater = parts.closeLater
     this.devices = parts.devices
-    this.hostFirewall = parts.hostFirewall
     this.tun = parts.tun
     this.offloads = parts.offloads
     this.warnings = parts.warnings
@@ -118,15 +106,16 @@ export class Daemon {
   /** Applies the rules in force to what the kernel forwards; answers what is wrong, where something is. */
   async applyFirewall(): Promise<string | undefined> {
     const { configuration, ruleset } = this.control
-    return (await this.hostRules(configuration, this.devices, ruleset, true))?.text
+    return (await this.hostRules(configuration, this.site, this.devices, ruleset, true))?.text
   }
 
-  private hostRules(c: Configuration, devices: Devices, ruleset: Ruleset, anyway: boolean) {
+  private hostRules(c: Configuration, site: Site, devices: Devices, ruleset: Ruleset, anyway: boolean) {
     const { globals } = ruleset.nat
-    return this.hostFirewall.apply(
+    const { firewall } = ruleset
+    return this.parts.hostFirewall.apply(
       {
-        firewall: ruleset.firewall,
-        ipsec: ipsecLists(c),
+        firewall: site.hostFirewall ? firewall : { ...firewall, enabled: false },
+        ipsec: site.hostFirewall ? ipsecLists(c) : [],
         interfaces: surroundings(c, devices).interfaces,
         devices: devices.byName,
         owned: Array.from({ length: globals.length / 2 }, (_, i) => ({
@@ -143,7 +132,7 @@ export class Daemon {
   /** Rules came into force or ceased to be with time. */
   async rulesChanged(): Promise<void> {
     const refusal = await this.control.changes.add(() => this.applyFirewall())
-    if (refusal !== undefined) this.log.add({ severity: Severity.Critical, module: 'FIRE', text: refusal })
+    if (refusal !== undefined) this.parts.log.add({ severity: Severity.Critical, module: 'FIRE', text: refusal })
   }
 
   /**
@@ -153,7 +142,7 @@ export class Daemon {
   async prepare(configuration: Configuration, site: Site = this.site): Promise<string | undefined> {
     const devices = findDevices(configuration, site)
     const ruleset = this.control.rulesUnder(configuration, surroundings(configuration, devices))
-    const refusal = await this.hostRules(configuration, devices, ruleset, false)
+    const refusal = await this.hostRules(configuration, site, devices, ruleset, false)
     if (refusal?.another) return refusal.text
     this.hostTrouble = refusal?.text
     return undefined
@@ -170,13 +159,13 @@ export class Daemon {
 
   /** What the kernel counted in our table up to now. */
   async hostCounters(): Promise<HostCounters> {
-    await this.network.readCounters()
-    return this.network.counters
+    await this.parts.network.readCounters()
+    return this.parts.network.counters
   }
 
   /** Whether what the kernel refuses and lets in on the host's own devices becomes events. */
   get tellsOfHost(): boolean {
-    return this.hostFirewall.tells
+    return this.parts.hostFirewall.tells
   }
 
   /** The kernel's routes, neighbours and devices now. */
@@ -185,24 +174,29 @@ export class Daemon {
   }
 
   counters(): Record<string, Record<string, number>> {
-    return { sockets: { ...this.sockets.counters } }
+    return { sockets: { ...this.parts.sockets.counters } }
   }
 
   /** Says good-bye to every client and removes everything that was made. */
   async stop(): Promise<void> {
     this.control.shutdown()
     await new Promise(resolve => setTimeout(resolve, FAREWELL_MILLIS))
-    await this.workers.stop()
-    this.sockets.close()
-    await this.network.tearDown()
-    this.hostFirewall.close()
-    for (const fd of this.closeLater) this.native.close(fd)
-    this.log.add({ severity: Severity.Notice, module: 'SYS', text: 'Gateway stopped' })
+    await this.takeDown()
+    this.parts.log.add({ severity: Severity.Notice, module: 'SYS', text: 'Gateway stopped' })
+  }
+
+  /** Removes everything that was made. */
+  async takeDown(): Promise<void> {
+    await this.parts.workers.stop()
+    this.parts.sockets.close()
+    await this.parts.network.tearDown()
+    this.parts.hostFirewall.close()
+    for (const fd of this.parts.closeLater) this.parts.native.close(fd)
   }
 
   /** Resolves with what happened when the gateway cannot go on. */
   get broken(): Promise<string> {
-    return this.workers.died.then(worker => `data worker ${worker} ended by itself`)
+    return this.parts.workers.died.then(worker => `data worker ${worker} ended by itself`)
   }
 
   /** The devices and the site as control's callbacks see them: the latest. */
@@ -327,7 +321,6 @@ async function bringUp(
   control.firewall.hosts = hostConntrack(native, o.log, control)
   control.publishRules()
   hostLog?.listen(hostEvents(control, randomBytes(4).readUInt32BE(0)))
-  sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), !single)
   const closeLater = [...udpFds.slice(single ? 1 : 0, workerCount), ...tun.fds, ...Object.values(steering ?? {})]
   late.daemon = make({
     control,
@@ -345,6 +338,12 @@ async function bringUp(
     warnings,
   })
   const refusal = await late.daemon.applyFirewall()
-  if (refusal !== undefined) warnings.push(refusal)
+  if (refusal !== undefined) {
+    undo.length = 0
+    await late.daemon.takeDown()
+    throw new Error(unprotected(refusal))
+  }
+  // Nobody comes in before the rules do.
+  sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), !single)
   return late.daemon
 }

@@ -89,9 +89,9 @@ export class HostFirewall {
     this.hostLog?.close()
   }
 
-  /** Whether packets of the host's own devices become events. */
+  /** Whether packets of the host's own devices become events: those of a table that is there. */
   get tells(): boolean {
-    return this.logGroup !== undefined
+    return this.told && this.logGroup !== undefined
   }
 
   /** As `load`. A host whose nft knows no `log group` has the table without it. */
@@ -180,4 +180,12 @@ export class HostFirewall {
       this.network.addSession(address, this.tunMtu, device)
     }
   }
+}
+
+/** Why a gateway does not start whose table is refused, and what there is to choose. */
+export function unprotected(refusal: string): string {
+  return (
+    `${refusal.trim()}\nNothing was started, since the host's own devices would stand open. Where another firewall guards them, ` +
+    'or the kernel has no nftables, "hostFirewall": false in the site file leaves them alone; sessions are filtered all the same'
+  )
 }

@@ -1,8 +1,8 @@
 /** What this host has and lacks: each lack in one line with the command that mends it. */
 
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
-import { type Ipv4, parseIpv4, readIpv4 } from '../packet/ip.ts'
+import { type Ipv4, readIpv4 } from '../packet/ip.ts'
+import { loadNative } from './native.ts'
 
 export interface DeviceAddress {
   readonly device: string
@@ -10,17 +10,14 @@ export interface DeviceAddress {
   readonly mask: Ipv4
 }
 
-/** The IPv4 addresses of every device that is up. */
+/** The IPv4 addresses of every device, whether it is up or not: a cable that is out comes back. */
 export function deviceAddresses(): DeviceAddress[] {
-  const found: DeviceAddress[] = []
-  for (const [device, entries] of Object.entries(networkInterfaces())) {
-    for (const e of entries ?? []) {
-      const address = e.family === 'IPv4' ? parseIpv4(e.address) : undefined
-      const mask = e.family === 'IPv4' ? parseIpv4(e.netmask) : undefined
-      if (address !== undefined && mask !== undefined) found.push({ device, address, mask })
-    }
-  }
-  return found
+  return loadNative().addresses()
+}
+
+/** Whether a device is switched off or has no cable. One that does not tell, as a tunnel, is up. */
+export function deviceIsDown(device: string): boolean {
+  return readText(`/sys/class/net/${device}/operstate`).trim().endsWith('down')
 }
 
 export function deviceExists(device: string): boolean {
@@ -48,22 +45,14 @@ export function defaultRoute(): { device: string; gateway: Ipv4 } | undefined {
 }
 
 /** Lines for the operator: what is missing in the host and how to mend it. */
-export function hostLacks(programs: readonly string[]): string[] {
+export function hostLacks(): string[] {
   const lacks: string[] = []
   if (readText('/proc/sys/net/ipv4/ip_forward').trim() !== '1') {
     lacks.push(
       'IPv4 forwarding is off, so clients reach nothing behind this host: run "sysctl -w net.ipv4.ip_forward=1"',
     )
   }
-  if (programs.includes('nft') && !onPath('nft')) {
-    lacks.push('nft is missing, so neither NAT nor the firewall works: run "apt-get install nftables"')
-  }
   return lacks
-}
-
-export function onPath(program: string): boolean {
-  const directories = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`.split(':')
-  return directories.some(d => d !== '' && existsSync(`${d}/${program}`))
 }
 
 /** Who holds a UDP port, as "name (pid N)", or undefined where it cannot be told. */

@@ -101,6 +101,12 @@ async function serve(o: Options): Promise<number> {
     stderr('floatgate: root is needed (raw sockets, a TUN device, ports 500 and 4500): run it with sudo')
     return EXIT_HOST
   }
+  try {
+    loadNative()
+  } catch (e) {
+    stderr(`floatgate: ${(e as Error).message}`)
+    return EXIT_HOST
+  }
   // From the first moment on: whoever ends the gateway while it starts finds nothing left behind, either.
   const asked = new Promise<undefined>(resolve => {
     // They stay: a second Ctrl-C, or one that came twice, must not cut the clean-up short.
@@ -143,13 +149,14 @@ async function serve(o: Options): Promise<number> {
     daemon = await Daemon.start({ configuration, site: loaded.site, state: o.state, secrets, pki, log })
   } catch (e) {
     stderr(`floatgate: ${(e as Error).message}`)
-    return EXIT_HOST
+    // Threads and sockets of a start that went half way must not keep the process.
+    process.exit(EXIT_HOST)
   }
   const warnings = [
     ...daemon.warnings,
     ...pki.oddities(configuration),
     ...guessableKeys(configuration, secrets),
-    ...hostLacks(configuration.firewall.enabled ? ['nft'] : []),
+    ...hostLacks(),
   ]
   const started = Date.now()
   named.systemName = () => daemon.control.configuration.systemName

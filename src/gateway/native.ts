@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { EngineEvent, SaUsage } from '../esp/engine.ts'
 import type { Cipher, Integrity } from '../esp/sa.ts'
+import { misfit } from './native-fit.ts'
 
 /** A batch's memory, attached: native keeps a reference to the ArrayBuffer for as long as this lives. */
 export interface NativeBatch {
@@ -198,13 +199,16 @@ export interface Native {
   /** One message, or several in one, into `bytes`; answers how many bytes. -1: none waits; -2: some were lost. */
   netlinkReceive(fd: number, bytes: Uint8Array): number
 
+  /** The IPv4 addresses of the host's devices, those that are down among them. */
+  addresses(): { device: string; address: number; mask: number }[]
+
   /** SO_PEERCRED of a connected unix socket. */
   peerCredentials(fd: number): { pid: number; uid: number; gid: number }
 }
 
 let loaded: Native | undefined
 
-/** The addon; throws an Error that says how to build it where it is missing. */
+/** The addon; throws an Error that says how to build it where it is missing or of other sources than these. */
 export function loadNative(): Native {
   if (loaded) return loaded
   const require = createRequire(import.meta.url)
@@ -213,12 +217,18 @@ export function loadNative(): Native {
   const candidates = ['../../native/build/Release/floatgate.node', '../../../native/build/Release/floatgate.node']
   const failures: string[] = []
   for (const c of candidates) {
+    let found: Native
     try {
-      loaded = require(`${here}${c}`) as Native
-      return loaded
+      found = require(`${here}${c}`) as Native
     } catch (e) {
       failures.push((e as Error).message.split('\n')[0] ?? '')
+      continue
     }
+    const why = misfit(found)
+    if (why !== undefined)
+      throw new Error(`the native addon was built from other sources than the program (${why}): run "npm run setup"`)
+    loaded = found
+    return loaded
   }
   throw new Error(`the native addon is not built; run "npm run setup" (${failures.join('; ')})`)
 }

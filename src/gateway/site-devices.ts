@@ -4,7 +4,7 @@ import type { Configuration } from '../alliedware/config.ts'
 import type { AddressRange } from '../firewall/policy.ts'
 import type { Surroundings } from '../firewall/surroundings.ts'
 import { formatIpv4, type Ipv4, inSubnet } from '../packet/ip.ts'
-import { type DeviceAddress, deviceAddresses, deviceExists, deviceMtu } from './host.ts'
+import { type DeviceAddress, deviceAddresses, deviceExists, deviceIsDown, deviceMtu } from './host.ts'
 import type { Site } from './site.ts'
 
 /** The "dummy address" of RFC 7600: our end of the PPP links where no LAN lends its own. */
@@ -40,6 +40,15 @@ export function findDevices(c: Configuration, site: Site): Devices {
         `line ${i.line}: device ${device} (${i.name}) does not have the address ${formatIpv4(i.address)}; the gateway leaves the host's addresses alone`,
       )
     }
+  }
+  for (const [name, device] of Object.entries(byName)) {
+    if (deviceIsDown(device))
+      warnings.push(`device ${device} (${name}) is down or has no cable: nothing passes there until it is up`)
+  }
+  if (c.firewall.enabled && !site.hostFirewall) {
+    warnings.push(
+      '"hostFirewall": false in the site file: what sessions send and get is filtered; the host’s own devices have no firewall and no NAT of the gateway’s',
+    )
   }
   const ofType = (type: 'private' | 'public') => [
     ...new Set(

@@ -10,6 +10,8 @@ export interface Site {
   readonly interfaces: Readonly<Record<string, string>>
   /** Placeholder text to value. */
   readonly values: Readonly<Record<string, string>>
+  /** Whether the host's own devices have the firewall, too: an nftables table, without which there is no start. */
+  readonly hostFirewall: boolean
   /** Our address as clients see it, where a NAT in front of us hides it. */
   readonly publicAddress: Ipv4 | undefined
   /** Whether every client is made to put ESP into UDP, as though a NAT were in front of it. */
@@ -27,6 +29,7 @@ export interface Site {
 export const EMPTY_SITE: Site = {
   interfaces: {},
   values: {},
+  hostFirewall: true,
   publicAddress: undefined,
   forceEncapsulation: false,
   dnsSuffix: undefined,
@@ -46,6 +49,7 @@ export const siteSchema = {
       additionalProperties: { type: 'string', pattern: '^[^/\\s]{1,15}$' },
     },
     values: { type: 'object', additionalProperties: { type: 'string' } },
+    hostFirewall: { type: 'boolean' },
     publicAddress: { type: 'string', format: 'ipv4' },
     forceEncapsulation: { type: 'boolean' },
     dnsSuffix: { type: 'string', maxLength: 253, pattern: '^[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*$' },
@@ -60,6 +64,7 @@ export const siteSchema = {
 interface SiteFile {
   interfaces?: Record<string, string>
   values?: Record<string, string>
+  hostFirewall?: boolean
   publicAddress?: string
   forceEncapsulation?: boolean
   dnsSuffix?: string
@@ -87,6 +92,7 @@ export function parseSite(text: string): { site: Site; faults: string[] } {
     site: {
       interfaces: lowerKeys(parsed.interfaces ?? {}),
       values: parsed.values ?? {},
+      hostFirewall: parsed.hostFirewall ?? true,
       publicAddress: parsed.publicAddress === undefined ? undefined : ipv4(parsed.publicAddress),
       forceEncapsulation: parsed.forceEncapsulation ?? false,
       dnsSuffix: parsed.dnsSuffix,

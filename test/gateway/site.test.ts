@@ -13,6 +13,7 @@ describe('a site file', () => {
       JSON.stringify({
         interfaces: { ETH0: 'ens3', vlan1: 'br-lan', 'eth1-0': 'ens4' },
         values: { 'office private LAN address': '192.168.8.1' },
+        hostFirewall: false,
         publicAddress: '203.0.113.1',
         forceEncapsulation: true,
         dnsSuffix: 'office.example',
@@ -24,6 +25,7 @@ describe('a site file', () => {
     expect(site).toEqual({
       interfaces: { eth0: 'ens3', vlan1: 'br-lan', 'eth1-0': 'ens4' },
       values: { 'office private LAN address': '192.168.8.1' },
+      hostFirewall: false,
       publicAddress: ipv4('203.0.113.1'),
       forceEncapsulation: true,
       dnsSuffix: 'office.example',
@@ -41,7 +43,7 @@ describe('a site file', () => {
 
   it('says which key it does not know, and which it does', () => {
     expect(faults({ interface: {} })).toEqual([
-      'the file: unknown key "interface" (known: interfaces, values, publicAddress, forceEncapsulation, dnsSuffix, routes, workers, sshPort, sshAddresses)',
+      'the file: unknown key "interface" (known: interfaces, values, hostFirewall, publicAddress, forceEncapsulation, dnsSuffix, routes, workers, sshPort, sshAddresses)',
     ])
   })
 
