@@ -7,33 +7,38 @@
 
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { loadNative } from '../src/gateway/native.ts'
+import { loadNative, type NativeWatcher } from '../src/gateway/native.ts'
+import { NativeArithmetic } from '../src/gateway/native-arithmetic.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
-import { Batch } from '../src/packet/batch.ts'
-import { emitIpv4, emitUdp, formatIpv4, IpProtocol, type Ipv4, ipv4, readIpv4 } from '../src/packet/ip.ts'
+import { computeBy } from '../src/ike/arithmetic.ts'
+import { BATCH_CAPACITY, Batch, COALESCED_ROOM } from '../src/packet/batch.ts'
+import { emitIpv4, emitUdp, formatIpv4, IpProtocol, type Ipv4, ipv4 } from '../src/packet/ip.ts'
 import { Verdict } from '../src/packet/verdict.ts'
-import { concat } from '../src/packet/writer.ts'
-import { type EspOffer, espProposal } from '../test/support/offers.ts'
+import { type EspOffer, proposalOfMany } from '../test/support/offers.ts'
 import { profiles, type VpnProfile } from '../test/support/profiles.ts'
 import { VpnClient } from '../test/support/vpn-client.ts'
 import type { VpnClientEffect, VpnClientInput } from '../test/support/vpn-contract.ts'
-import { blast, ECHO_PORT, openedAlready, quantiles, SINK_PORT } from './load.ts'
+import { blast, datagramsReceived, ECHO_PORT, openedAlready, quantiles } from './load.ts'
+import { Packets, SOURCE_PORT } from './load-packets.ts'
 
 export type Order =
   /** Dials in, so many at a time; answers the inner addresses. */
   | {
       readonly do: 'dial'
       readonly profile: 'xp' | 'win10'
-      /** The one suite that is offered; absent: what the profile offers. */
+      /** The one suite that is offered, without a limit of bytes; absent: what the profile offers. */
       readonly esp?: EspOffer
+      /** The inner address that the first asks for, the second for the next and so on; absent: any. */
+      readonly asksFor?: string
       readonly clients: number
       readonly server: string
       readonly psk: string
       readonly user: string
       readonly password: string
     }
+  /** Seals so many packets now, which the next blasts of the same kind then send. */
+  | { readonly do: 'prepare'; readonly to: string; readonly size: number; readonly count: number }
   /** UDP through all tunnels in turn, IP packets of `size` bytes; answers how many were sent. */
   | {
       readonly do: 'blast'
@@ -41,45 +46,63 @@ export type Order =
       readonly size: number
       readonly seconds: number
       readonly rate: number
+      /** Only what is prepared. */
+      readonly prepared?: boolean
     }
+  /** Whether it reads what comes. What it does not read it counts nevertheless, as far as its socket has no room. */
+  | { readonly do: 'listen'; readonly on: boolean }
   /** So many of them at once. */
   | { readonly do: 'burst'; readonly to: string; readonly size: number; readonly count: number }
-  /** Echoes through the first tunnel, or past it where there is none; answers round trips in microseconds. */
+  /** Echoes through the first tunnel, or past it where there is none; answers round trips in microseconds, the first one's too. */
   | { readonly do: 'probe'; readonly to: string; readonly seconds: number }
   /** Gives all tunnels together a TUN device with their addresses and a route to `to`. */
   | { readonly do: 'tun'; readonly to: string }
   /** Answers how many datagrams came to this namespace so far, and how many of them did not open. */
   | { readonly do: 'count' }
 
-const FIRST_PORT = 40_000
-const AT_ONCE = 8
-const PPP_IPV4 = Uint8Array.of(0xff, 0x03, 0x00, 0x21)
+/** SoftEther takes seconds for each, in which it does nothing. */
+const AT_ONCE = 25
 const UDP_HEADER = 8
 const PATIENCE = 20_000
+const EACH = 1000
+const REDIAL_MILLIS = 1000
+const LIFETIME_SECONDS = 3600
+/** Batches that are received before something else has its turn. */
+const ROUNDS = 8
 
-/** Every order's doing; `clients[row]` is the peer of that row in the engine. */
+type DialOrder = Extract<Order, { do: 'dial' }>
+
+/** Every order's doing; `clients[row]` is peer `row + 1` in the engine. */
 class Load {
   private readonly native = loadNative()
   private readonly engine = new NativeEngine(this.native)
   private readonly udp: Readonly<Record<500 | 4500, number>>
   private readonly plain: number
-  private readonly inbound = new Batch()
-  private readonly outbound = new Batch()
+  private readonly packets: Packets
+  private inbound = new Batch()
   private readonly single = new Batch()
   private readonly addresses: readonly Ipv4[]
   private readonly clients: VpnClient[] = []
   private readonly timers: (NodeJS.Timeout | undefined)[] = []
   private server: Ipv4 = 0
   private unopened = 0
-  private tun = -1
+  private listening: NativeWatcher | undefined
+  private writeTun: ((batch: Batch) => void) | undefined
   private trips: number[] = []
   private failure = ''
+  private dialled: DialOrder | undefined
+  /** Clients that are about to dial again, and how often one did. */
+  private waiting = 0
+  private redials = 0
 
   constructor() {
+    computeBy(new NativeArithmetic(this.native))
     this.addresses = ownAddresses()
     this.udp = { 500: this.native.udpSocket(0, 500, false), 4500: this.native.udpSocket(0, 4500, false) }
-    this.plain = this.native.udpSocket(0, FIRST_PORT, false)
-    for (const port of [500, 4500] as const) this.native.watch(this.udp[port], () => this.receive(port))
+    this.plain = this.native.udpSocket(0, SOURCE_PORT, false)
+    this.packets = new Packets(this.native, this.engine, this.udp[4500], () => this.takeEvents())
+    this.native.watch(this.udp[500], () => this.receive(500))
+    this.listening = this.native.watch(this.udp[4500], () => this.receive(4500))
     this.native.watch(this.plain, () => {
       const echo = new Uint8Array(128)
       while (this.native.receiveOne(this.plain, echo)) this.trip(echo)
@@ -90,10 +113,15 @@ class Load {
     switch (order.do) {
       case 'dial':
         return await this.dial(order)
+      case 'prepare':
+        this.packets.prepare(this.clients, ipv4(order.to), order.size, order.count)
+        return {}
       case 'blast':
-        return { sent: await blast(order.seconds, order.rate, this.sender(ipv4(order.to), order.size)) }
+        return { sent: await blast(order.seconds, order.rate, this.sender(order)) }
       case 'burst':
-        return { sent: this.sender(ipv4(order.to), order.size)(order.count) }
+        return { sent: this.sender(order)(order.count) }
+      case 'listen':
+        return this.listen(order.on)
       case 'probe':
         return await this.probe(ipv4(order.to), order.seconds)
       case 'tun':
@@ -105,47 +133,65 @@ class Load {
 
   // ---------------------------------------------------------------------------------------------------------- set-up
 
-  private async dial(o: Extract<Order, { do: 'dial' }>): Promise<object> {
+  private async dial(o: DialOrder): Promise<object> {
+    if (this.addresses.length < o.clients) throw new Error(`${this.addresses.length} addresses, ${o.clients} clients`)
+    this.dialled = o
     this.server = ipv4(o.server)
+    for (let row = 0; row < o.clients; row++) this.clients.push(this.newClient(row, o))
+    const end = performance.now() + PATIENCE + EACH * o.clients
+    for (let row = 0; this.failure === '' && this.clients.some(c => c.phase !== 'up'); ) {
+      const dialing = this.clients.filter(c => c.phase !== 'idle' && c.phase !== 'up').length + this.waiting
+      const up = this.clients.filter(c => c.phase === 'up').length
+      if (performance.now() > end) throw new Error(`only ${up} of ${o.clients} connected in time`)
+      if (dialing < AT_ONCE && row < o.clients) this.handle(row++, { kind: 'start' })
+      else await pause(5)
+    }
+    if (this.failure !== '') throw new Error(this.failure)
+    this.clients.forEach((client, row) => {
+      this.packets.install(client, row)
+    })
+    return { connected: this.clients.map(c => formatIpv4(c.address)), redials: this.redials }
+  }
+
+  private newClient(row: number, o: DialOrder): VpnClient {
     const { esp } = o
     const like: VpnProfile = profiles[o.profile]
+    const suite = (spi: Uint8Array, mode: number) => proposalOfMany(spi, [esp!], mode, LIFETIME_SECONDS, 'windows')
     const profile: VpnProfile =
-      esp === undefined ? like : { ...like, quickProposals: (spi, _, mode) => [espProposal(1, spi, esp, mode)] }
+      esp === undefined ? like : { ...like, quickProposals: (spi, _, mode) => [suite(spi, mode)] }
     // One group for everybody: some servers number the transform that they choose anew.
     const offers = profile.ike.offers.filter(offer => offer.group === 14)
     const ike = { ...profile.ike, offers, takesReworded: true }
-    if (this.addresses.length < o.clients) throw new Error(`${this.addresses.length} addresses, ${o.clients} clients`)
-    for (let row = 0; row < o.clients; row++) {
-      this.clients.push(
-        new VpnClient({
-          profile: { ...profile, refusesServerBehindNat: false, ike },
-          presharedKey: o.psk,
-          user: o.user,
-          password: o.password,
-          address: this.addresses[row]!,
-          server: this.server,
-          dice: length => new Uint8Array(randomBytes(length)),
-          engine: openedAlready(this.engine, row),
-          batch: this.single,
-          peer: row,
-          patienceMillis: PATIENCE,
-        }),
-      )
+    return new VpnClient({
+      // Windows asks for IPv6 and compression as well: SoftEther then waits for four seconds.
+      profile: { ...profile, refusesServerBehindNat: false, ike, ppp: 'plain' },
+      presharedKey: o.psk,
+      user: o.user,
+      password: o.password,
+      address: this.addresses[row]!,
+      server: this.server,
+      dice: length => new Uint8Array(randomBytes(length)),
+      engine: openedAlready(this.engine, row + 1),
+      batch: this.single,
+      peer: row + 1,
+      ...(o.asksFor === undefined ? {} : { asksFor: ipv4(o.asksFor) + row }),
+      patienceMillis: PATIENCE,
+    })
+  }
+
+  /** A user dials again. SoftEther refuses whose repetition crosses its answer. */
+  private down(row: number, why: string): void {
+    if (this.clients[row]!.address !== 0 || ++this.redials > this.clients.length) {
+      this.failure = `client ${row}: ${why}`
+      return
     }
-    const end = performance.now() + PATIENCE + (PATIENCE * o.clients) / 25
-    for (let row = 0; row < o.clients; ) {
-      const dialing = this.clients.filter(c => c.phase !== 'idle' && c.phase !== 'up').length
-      if (this.failure !== '') throw new Error(this.failure)
-      if (performance.now() > end) throw new Error(`only ${row - dialing} of ${o.clients} connected in time`)
-      if (dialing < AT_ONCE) this.handle(row++, { kind: 'start' })
-      else await pause(5)
-    }
-    while (this.clients.some(c => c.phase !== 'up')) {
-      if (this.failure !== '') throw new Error(this.failure)
-      if (performance.now() > end) throw new Error('not every client connected in time')
-      await pause(5)
-    }
-    return { connected: this.clients.map(c => formatIpv4(c.address)) }
+    clearTimeout(this.timers[row])
+    this.clients[row] = this.newClient(row, this.dialled!)
+    this.waiting++
+    setTimeout(() => {
+      this.waiting--
+      this.handle(row, { kind: 'start' })
+    }, REDIAL_MILLIS)
   }
 
   private handle(row: number, input: VpnClientInput | { readonly kind: 'deadline' }): void {
@@ -156,7 +202,7 @@ class Load {
       if (effect.kind === 'send') {
         this.native.sendTo(this.udp[effect.port], this.addresses[row]!, this.server, effect.port, effect.bytes)
       } else if (effect.kind === 'ipPacket') this.arrived(row, effect.bytes)
-      else if (effect.kind === 'down') this.failure = `client ${row}: ${effect.failed ?? ''} ${effect.reason}`
+      else if (effect.kind === 'down') return this.down(row, `${effect.failed ?? ''} ${effect.reason}`)
     }
     clearTimeout(this.timers[row])
     const { deadline } = client
@@ -168,21 +214,33 @@ class Load {
   // ------------------------------------------------------------------------------------------------------- coming in
 
   private receive(port: 500 | 4500): void {
-    const { native, engine, inbound: batch } = this
-    const handle = engine.attach(batch)
-    batch.count = native.receiveUdp(this.udp[port], handle, 0)
-    if (port === 500) {
-      for (let i = 0; i < batch.count; i++) this.control(batch.local[i]!, port, batch.packet(i).slice())
-      return
+    for (let round = 0; round < ROUNDS; round++) {
+      const { native, engine, inbound: batch } = this
+      batch.count = native.receiveUdp(this.udp[port], engine.attach(batch), 0)
+      if (port === 4500) this.open(batch)
+      else for (let i = 0; i < batch.count; i++) this.control(batch.local[i]!, port, batch.packet(i).slice())
+      if (batch.count < BATCH_CAPACITY) return
     }
+    // What lies in the batch's memory no poller tells of.
+    setImmediate(() => this.receive(port))
+  }
+
+  private open(batch: Batch): void {
+    const { engine } = this
     if (engine.open(batch) > 0) this.takeEvents()
     const count = batch.count
     for (let i = 0; i < count; i++) {
-      if (batch.verdict[i] === Verdict.Punt) this.control(batch.local[i]!, port, batch.packet(i).slice())
+      if (batch.verdict[i] === Verdict.Punt) this.control(batch.local[i]!, 4500, batch.packet(i).slice())
       else if (batch.verdict[i] !== Verdict.Forward) this.unopened++
       else this.opened(batch, i)
     }
-    if (this.tun >= 0) native.writeTun(this.tun, handle, count)
+    this.writeTun?.(batch)
+  }
+
+  private listen(on: boolean): object {
+    if (this.listening !== undefined) this.native.unwatch(this.listening)
+    this.listening = on ? this.native.watch(this.udp[4500], () => this.receive(4500)) : undefined
+    return {}
   }
 
   private control(local: Ipv4, port: 500 | 4500, bytes: Uint8Array): void {
@@ -194,7 +252,7 @@ class Load {
   private opened(batch: Batch, i: number): void {
     const at = batch.offset[i]!
     const header = dataHeader(batch.bytes, at, batch.length[i]!)
-    const row = batch.peer[i]!
+    const row = batch.peer[i]! - 1
     if (header === 0) {
       batch.verdict[i] = Verdict.Drop
       this.handle(row, { kind: 'datagram', port: 4500, bytes: batch.packet(i).slice() })
@@ -208,7 +266,7 @@ class Load {
       const port = (batch.bytes[inner + 20]! << 8) | batch.bytes[inner + 21]!
       if (port === ECHO_PORT) this.trip(batch.bytes.subarray(inner + 28, inner + 36))
       batch.verdict[i] = Verdict.Drop
-    } else if (this.tun < 0) batch.verdict[i] = Verdict.Drop
+    } else if (this.writeTun === undefined) batch.verdict[i] = Verdict.Drop
   }
 
   private arrived(row: number, packet: Uint8Array): void {
@@ -217,43 +275,16 @@ class Load {
 
   private takeEvents(): void {
     for (const event of this.engine.takeEvents()) {
-      if (event.kind === 'soft') this.handle(event.peer, { kind: 'rekey' })
+      if (event.kind === 'soft') this.handle(event.peer - 1, { kind: 'rekey' })
     }
   }
 
   // -------------------------------------------------------------------------------------------------------- going out
 
-  /** The UDP, L2TP and PPP headers in front of a client's IP packet of `length` bytes; a UDP checksum of 0 is none. */
-  private headers(client: VpnClient, length: number): Uint8Array {
-    const [session] = client.lac.calls.keys()
-    const l2tp = client.lac.data(session!, concat(PPP_IPV4, new Uint8Array(length))).subarray(0, -length)
-    return emitUdp(1701, 1701, concat(l2tp, new Uint8Array(length))).subarray(0, UDP_HEADER + l2tp.length)
-  }
-
-  /** Sends so many UDP packets of `size` bytes through all tunnels in turn, and answers how many. */
-  private sender(to: Ipv4, size: number): (count: number) => number {
-    const packets = this.clients.map(client => {
-      const payload = emitUdp(FIRST_PORT, SINK_PORT, new Uint8Array(size - 28))
-      const ip = { source: client.address, destination: to, protocol: IpProtocol.Udp, payload }
-      return concat(this.headers(client, size), emitIpv4(ip))
-    })
-    const batch = this.outbound
-    let next = 0
-    return count => {
-      batch.clear()
-      for (let i = 0; i < count; i++) {
-        const row = next++ % packets.length
-        batch.push(packets[row]!)
-        batch.peer[i] = row
-        batch.protocol[i] = IpProtocol.Udp
-      }
-      return this.seal(batch)
-    }
-  }
-
-  private seal(batch: Batch): number {
-    if (this.engine.seal(batch) > 0) this.takeEvents()
-    return this.native.sendEsp(this.udp[4500], -1, this.engine.attach(batch), batch.count)
+  /** Sends so many UDP packets through all tunnels in turn, and answers how many. */
+  private sender(o: { to: string; size: number; prepared?: boolean }): (count: number) => number {
+    if (o.prepared === true) return count => this.packets.sendPrepared(count)
+    return this.packets.sender(this.clients, ipv4(o.to), o.size)
   }
 
   private async probe(to: Ipv4, seconds: number): Promise<object> {
@@ -266,18 +297,13 @@ class Load {
       new DataView(stamp.buffer).setFloat64(0, performance.now())
       if (client === undefined) this.native.sendTo(this.plain, 0, to, ECHO_PORT, stamp)
       else {
-        const payload = emitUdp(FIRST_PORT, ECHO_PORT, stamp)
-        const ip = emitIpv4({ source: client.address, destination: to, protocol: IpProtocol.Udp, payload })
-        this.outbound.clear()
-        this.outbound.push(concat(this.headers(client, ip.length), ip))
-        this.outbound.peer[0] = 0
-        this.outbound.protocol[0] = IpProtocol.Udp
-        this.seal(this.outbound)
+        const payload = emitUdp(SOURCE_PORT, ECHO_PORT, stamp)
+        this.packets.sendFirst(emitIpv4({ source: client.address, destination: to, protocol: IpProtocol.Udp, payload }))
       }
       await pause(1)
     }
     await pause(100)
-    return { sent, ...quantiles(this.trips) }
+    return { sent, first: this.trips[0], ...quantiles(this.trips) }
   }
 
   private trip(stamp: Uint8Array): void {
@@ -287,30 +313,12 @@ class Load {
 
   // ------------------------------------------------------------------------------------------------------------- TUN
 
+  /** From here on datagrams come coalesced, and one that is counted may be many. */
   private openTun(to: string): object {
-    const { name, fds } = this.native.tunOpen('load%d', 1)
-    this.tun = fds[0]!
-    const addresses = this.clients.map(client => `address add ${formatIpv4(client.address)}/32 dev ${name}`)
-    const commands = [...addresses, `link set ${name} mtu 1400 up`, `route replace ${to}/32 dev ${name}`]
-    execFileSync('ip', ['-batch', '-'], { input: commands.join('\n') })
-    const rows = new Map(this.clients.map((client, row) => [client.address, row]))
-    const reading = new Batch()
-    const handle = this.engine.attach(reading)
-    this.native.watch(this.tun, () => {
-      reading.count = this.native.readTun(this.tun, handle, 0)
-      for (let i = 0; i < reading.count; i++) {
-        const length = reading.length[i]!
-        const row = rows.get(readIpv4(reading.bytes, reading.offset[i]! + 12)) ?? 0
-        const headers = this.headers(this.clients[row]!, length)
-        const at = reading.offset[i]! - headers.length
-        reading.bytes.set(headers, at)
-        reading.offset[i] = at
-        reading.length[i] = length + headers.length
-        reading.peer[i] = row
-        reading.protocol[i] = IpProtocol.Udp
-      }
-      this.seal(reading)
-    })
+    this.native.coalesceUdp(this.udp[4500])
+    this.inbound = new Batch(COALESCED_ROOM)
+    const { name, write } = this.packets.openTun(this.clients, to)
+    this.writeTun = write
     return { tun: name }
   }
 }
@@ -332,16 +340,6 @@ function dataHeader(bytes: Uint8Array, from: number, length: number): number {
 function ownAddresses(): Ipv4[] {
   const links = JSON.parse(execFileSync('ip', ['-j', '-4', 'address', 'show', 'dev', 'eth0'], { encoding: 'utf8' }))
   return (links as { addr_info: { local: string }[] }[]).flatMap(l => l.addr_info.map(a => ipv4(a.local)))
-}
-
-/** UDP datagrams for this namespace, also those for which a socket had no room. */
-function datagramsReceived(): number {
-  const [names, values] = readFileSync('/proc/net/snmp', 'utf8')
-    .split('\n')
-    .filter(line => line.startsWith('Udp:'))
-    .map(line => line.split(' '))
-  const value = (name: string) => Number(values![names!.indexOf(name)])
-  return value('InDatagrams') + value('InErrors')
 }
 
 const pause = (millis: number) => new Promise(resolve => setTimeout(resolve, millis))

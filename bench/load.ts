@@ -1,5 +1,6 @@
 /** What both sides of the load have in common: ports, the pace, and how a distribution is told. */
 
+import { readFileSync } from 'node:fs'
 import type { Engine } from '../src/esp/engine.ts'
 import type { NativeEngine } from '../src/gateway/native-engine.ts'
 import { BATCH_CAPACITY, type Batch } from '../src/packet/batch.ts'
@@ -58,4 +59,14 @@ export function openedAlready(engine: NativeEngine, row: number): Engine {
     return 0
   }
   return Object.assign(Object.create(engine) as Engine, { open, takeEvents: () => [] })
+}
+
+/** UDP datagrams for this namespace, also those for which a socket had no room. */
+export function datagramsReceived(): number {
+  const [names, values] = readFileSync('/proc/net/snmp', 'utf8')
+    .split('\n')
+    .filter(line => line.startsWith('Udp:'))
+    .map(line => line.split(' '))
+  const value = (name: string) => Number(values![names!.indexOf(name)])
+  return value('InDatagrams') + value('InErrors')
 }

@@ -13,6 +13,8 @@ export interface Row {
   readonly ratio?: number
   /** What it stands beside. */
   readonly against?: string
+  /** What the figure alone does not say. */
+  readonly remark?: string
 }
 
 export function note(row: Row): void {

@@ -14,7 +14,9 @@ const HUB = 'VPN'
 /** Its hub's device, the address that it gets, and what its DHCP hands out. */
 const TAP = 'bench'
 const TAP_ADDRESS = '192.168.9.1'
-const LEASES = { first: '192.168.9.100', last: '192.168.9.240' }
+/** A client that asks for this address or a later one of its network gets it: SoftEther takes its word. */
+export const firstLease = '192.168.9.100'
+const LEASES = { first: firstLease, last: '192.168.9.240' }
 const CONNECT_TIMES = 40
 
 /** Its programs look for their files under these, which are in memory for each of them. */

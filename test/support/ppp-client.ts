@@ -25,6 +25,8 @@ export interface PppClientOptions {
   readonly retryIdStep?: 0 | 1
   /** IP header compression ticked: asks for VJ as well. */
   readonly headerCompression?: boolean
+  /** The address that it asks for; absent: any. */
+  readonly asksFor?: number
   /** What Windows says of itself first; absent: as the flavour has it. */
   readonly identification?: string
   /** Restart period and attempts. */
@@ -98,6 +100,7 @@ export class PppClient {
       retryPasswords: [],
       retryIdStep: 1,
       headerCompression: false,
+      asksFor: 0,
       identification: options.flavour === 'xp' ? 'MSRASV5.10' : 'MSRASV5.20',
       restartMillis: 3000,
       attempts: 10,
@@ -170,9 +173,9 @@ export class PppClient {
   }
 
   private ipcpOptions(): Option[] {
-    if (this.options.flavour === 'plain')
-      return [option(3, '00000000'), option(129, '00000000'), option(131, '00000000')]
-    const types = [3, 129, 130, 131, 132].map(type => option(type, '00000000'))
+    const address = option(3, this.options.asksFor.toString(16).padStart(8, '0'))
+    if (this.options.flavour === 'plain') return [address, option(129, '00000000'), option(131, '00000000')]
+    const types = [address, ...[129, 130, 131, 132].map(type => option(type, '00000000'))]
     return this.options.headerCompression ? [option(2, '002d0f01'), ...types] : types
   }
 

@@ -99,6 +99,7 @@ export class VpnClient implements Machine<VpnClientInput, VpnClientEffect> {
       password: o.password,
       computerName,
       magic: readIpv4(o.dice(4)),
+      asksFor: o.asksFor ?? 0,
       ...(o.profile.identification === undefined ? {} : { identification: o.profile.identification }),
     })
   }

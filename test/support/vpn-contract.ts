@@ -23,6 +23,8 @@ export interface VpnClientOptions {
   readonly engine?: Engine
   readonly peer?: number
   readonly batch?: Batch
+  /** The inner address that it asks for; absent: any. */
+  readonly asksFor?: Ipv4
   /** Whether to tell each step in words. */
   readonly narrate?: boolean
   /** Waits between the transmissions of an IKE message, and after the last. */
