@@ -14,7 +14,8 @@ import type { EspOffer } from '../test/support/offers.ts'
 import { Office } from '../test/support/office.ts'
 import { accounts, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
 import { Beside, type Kind } from './beside.ts'
-import type { Quantiles } from './load.ts'
+import { Drain, type Drained, datagrams } from './drain.ts'
+import { type Quantiles, SINK_PORT } from './load.ts'
 import { giveProcessor, receiveAside, stepAside } from './processors.ts'
 import { skipped } from './rows.ts'
 import { fetchSoftEther, firstLease, startSoftEther } from './softether.ts'
@@ -38,6 +39,7 @@ const suites: Readonly<Record<string, Suite>> = {
 }
 type Direction = 'up' | 'down' | 'both'
 
+const ESP_PORT = 4500
 const TCP_SECONDS = Math.max(1.5, seconds)
 const ECHO_SECONDS = Math.max(2, seconds)
 const FIRST_ADDRESS = 120
@@ -57,6 +59,17 @@ const NEARLY = 0.2
 /** The share by which the load may miss its rate. */
 const SLOW = 0.2
 const WARM_RUNS = 6
+const WARM_SECONDS = 0.3
+/** Packets one by one, to see how long one is that is sealed. */
+const ALONE = 5
+const ALONE_MILLIS = 5
+/** The devices that take what the gateway sends. */
+const RECEIVERS = [
+  ['lan', 'eth0'],
+  ['load', 'eth0'],
+  ['pub', 'gw'],
+  ['pub', 'load'],
+] as const
 /** Echoes go for so many rounds before they count: a LAN may wait for an ARP answer at first. */
 const ECHO_ROUNDS = 8
 const SETTLED_MICROSECONDS = 100_000
@@ -68,6 +81,8 @@ class Bench {
   private readonly office = new Office()
   private lan: Station | undefined
   private clients: Station | undefined
+  private readonly lanDrain = new Drain(this.office.network, 'lan', 'eth0', SINK_PORT)
+  private readonly clientsDrain = new Drain(this.office.network, 'pub', 'gw', ESP_PORT)
   private begin = FIRST_RATE
 
   async play(kinds: readonly Kind[]): Promise<void> {
@@ -105,9 +120,6 @@ class Bench {
     const most = Math.max(...list('clients', '1,100').map(Number))
     for (let i = 0; i < most; i++) await network.ip('load', `address add 203.0.113.${FIRST_ADDRESS + i}/24 dev eth0`)
     await network.ip('load', `route add ${lanHost}/32 via ${gatewayPublic}`)
-    for (const device of ['lan eth0', 'load eth0', 'pub gw', 'pub load'].map(words => words.split(' '))) {
-      await receiveAside(network, device[0]!, device[1]!)
-    }
     this.lan = new Station(network, 'lan', 'load-lan', lanHost)
   }
 
@@ -151,11 +163,12 @@ class Bench {
       if (count === 1) await this.latency(beside, kind, plain)
       // Until everybody's addresses are known to everybody, packets are lost.
       for (let round = 0; round < WARM_RUNS; round++) {
-        if ((await this.run(connected, 64, 'both', FIRST_RATE)).lost <= LOSS) break
+        if (await this.everybodyIsKnown(connected)) break
       }
       for (const size of list('sizes', '64,512,1400').map(Number)) {
+        const sealed = await this.sealedLength(connected, size)
         for (const direction of ['up', 'down', 'both'] as const) {
-          await this.measure(beside, kind, connected, size, direction)
+          await this.measure(beside, kind, { inner: connected, size, sealed, direction })
         }
       }
       await this.tcp(beside, kind, connected)
@@ -189,23 +202,18 @@ class Bench {
    * Finds the rate of which a part is lost, by doubling, from half of where the last search ended, or halving. The most that
    * arrived counts, and the cost of the highest rate that got through.
    */
-  private async measure(
-    beside: Beside,
-    kind: Kind,
-    inner: readonly string[],
-    size: number,
-    direction: Direction,
-  ): Promise<void> {
+  private async measure(beside: Beside, kind: Kind, load: Udp): Promise<void> {
+    const { size, direction } = load
     let most = 0
     let cost: number | undefined
     let passed = 0
     let slow = false
     for (let rate = this.begin; rate >= LEAST_RATE && rate <= LAST_RATE; ) {
-      let step = await this.run(inner, size, direction, rate)
+      let step = await this.run(load, rate)
       // Others use the machine too: once more, before it counts as the limit.
       if (step.packets === 0 || (step.lost > LOSS && step.lost < NEARLY)) {
         if (step.packets === 0) await sleep(RECOVERY_MILLIS)
-        step = await this.run(inner, size, direction, rate)
+        step = await this.run(load, rate)
       }
       most = Math.max(most, step.packets / Math.max(seconds, step.took))
       const lost = step.lost > LOSS
@@ -227,17 +235,17 @@ class Bench {
   }
 
   /**
-   * One load; `rate` is of all directions together. The clients seal their packets before, and leave unread what comes, so
-   * that neither takes the time of what is measured.
+   * One load; `rate` is of all directions together. The clients seal their packets before, and whatever has left the
+   * gateway is drained, so that neither takes the time of what is measured.
    */
-  private async run(inner: readonly string[], size: number, direction: Direction, rate: number) {
+  private async run({ inner, size, sealed, direction }: Udp, rate: number) {
     const each = direction === 'both' ? rate / 2 : rate
     const clients = this.clients!
     const nothing: Sent = { sent: 0 }
     const count = Math.min(MOST_PREPARED, Math.ceil(each * seconds))
     if (direction !== 'down') await clients.obey({ do: 'prepare', to: lanHost, size, count })
-    await clients.obey({ do: 'listen', on: false })
-    const before = await this.arrivals()
+    await this.lanDrain.open()
+    await this.clientsDrain.open()
     const cpu = await this.cpuTime()
     const began = performance.now()
     const blast = { do: 'blast', size, seconds, rate: each }
@@ -247,24 +255,57 @@ class Bench {
     ])
     const took = (performance.now() - began) / 1000
     await sleep(SETTLING_MILLIS)
-    await clients.obey({ do: 'listen', on: true })
     const spent = (await this.cpuTime()) - cpu
-    const after = await this.arrivals()
-    const up = direction === 'down' ? 0 : after.up - before.up
-    const down = direction === 'up' ? 0 : after.down - before.down
+    const up = datagrams(await this.lanDrain.close(), size)
+    const down = datagrams(await this.clientsDrain.close(), sealed)
+    // What is told of in the other direction is no load.
+    const packets = (direction === 'down' ? 0 : up) + (direction === 'up' ? 0 : down)
     const all = sent[0].sent + sent[1].sent
-    return { packets: up + down, sent: all, lost: 1 - (up + down) / all, cpu: spent, took }
+    return { packets, sent: all, lost: 1 - packets / all, cpu: spent, took }
   }
 
-  private async arrivals(): Promise<{ up: number; down: number }> {
-    const up = await this.lan!.obey<Count>({ do: 'count' })
-    const down = await this.clients!.obey<Count>({ do: 'count' })
-    return { up: up.received, down: down.received }
+  /** Whether packets of both directions reach everybody, and are opened there. */
+  private async everybodyIsKnown(inner: readonly string[]): Promise<boolean> {
+    const arrived = async () => {
+      const [up, down] = [
+        await this.lan!.obey<Count>({ do: 'count' }),
+        await this.clients!.obey<Opened>({ do: 'count' }),
+      ]
+      return up.received + down.received - down.unopened
+    }
+    const before = await arrived()
+    const blast = { do: 'blast', size: 64, seconds: WARM_SECONDS, rate: FIRST_RATE }
+    const sent = [
+      await this.clients!.obey<Sent>({ ...blast, to: lanHost }),
+      await this.lan!.obey<Sent>({ ...blast, to: inner }),
+    ]
+    await sleep(SETTLING_MILLIS)
+    return (await arrived()) - before >= (sent[0]!.sent + sent[1]!.sent) * (1 - LOSS)
+  }
+
+  /** Bytes of the IP packet that brings a client one of so many bytes. */
+  private async sealedLength(inner: readonly string[], size: number): Promise<number> {
+    for (let round = 0; round < ECHO_ROUNDS; round++) {
+      await this.clientsDrain.open()
+      let drained: Drained
+      try {
+        for (let i = 0; i < ALONE; i++) {
+          await this.lan!.obey<Sent>({ do: 'burst', to: inner[0]!, size, count: 1 })
+          await sleep(ALONE_MILLIS)
+        }
+      } finally {
+        drained = await this.clientsDrain.close()
+      }
+      // Something else may have come with them.
+      if (drained.trains === ALONE && drained.bytes % ALONE === 0) return drained.bytes / ALONE
+    }
+    throw new Error(`packets of ${size} bytes to a client do not come alone`)
   }
 
   /** One connection of each client, up, down, and as many of both. */
   private async tcp(beside: Beside, kind: Kind, inner: readonly string[]): Promise<void> {
     await this.clients!.obey({ do: 'tun', to: lanHost })
+    for (const [namespace, device] of RECEIVERS) await receiveAside(this.office.network, namespace, device, true)
     for (const [direction, words] of [
       ['up', ['pour']],
       ['down', ['drain']],
@@ -279,6 +320,7 @@ class Bench {
       beside.tell(kind, `TCP ${direction}`, (bytes * 8) / TCP_SECONDS / 1e9, 'Gbit/s', 'more', remark)
       beside.tell(kind, `TCP ${direction}, CPU a byte`, spent / bytes, 'ns/byte', 'less')
     }
+    for (const [namespace, device] of RECEIVERS) await receiveAside(this.office.network, namespace, device, false)
   }
 
   private async transfer(word: 'pour' | 'drain', inner: readonly string[]): Promise<number> {
@@ -301,11 +343,21 @@ class Bench {
   }
 }
 
+/** UDP of all clients, packets of `size` bytes, which `sealed` bytes bring to a client. */
+interface Udp {
+  readonly inner: readonly string[]
+  readonly size: number
+  readonly sealed: number
+  readonly direction: Direction
+}
 interface Sent {
   readonly sent: number
 }
 interface Count {
   readonly received: number
+}
+interface Opened extends Count {
+  readonly unopened: number
 }
 interface Echoes extends Quantiles {
   readonly sent: number

@@ -8,7 +8,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
-import { loadNative, type NativeWatcher } from '../src/gateway/native.ts'
+import { loadNative } from '../src/gateway/native.ts'
 import { NativeArithmetic } from '../src/gateway/native-arithmetic.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
 import { computeBy } from '../src/ike/arithmetic.ts'
@@ -49,8 +49,6 @@ export type Order =
       /** Only what is prepared. */
       readonly prepared?: boolean
     }
-  /** Whether it reads what comes. What it does not read it counts nevertheless, as far as its socket has no room. */
-  | { readonly do: 'listen'; readonly on: boolean }
   /** So many of them at once. */
   | { readonly do: 'burst'; readonly to: string; readonly size: number; readonly count: number }
   /** Echoes through the first tunnel, or past it where there is none; answers round trips in microseconds, the first one's too. */
@@ -86,7 +84,6 @@ class Load {
   private readonly timers: (NodeJS.Timeout | undefined)[] = []
   private server: Ipv4 = 0
   private unopened = 0
-  private listening: NativeWatcher | undefined
   private writeTun: ((batch: Batch) => void) | undefined
   private trips: number[] = []
   private failure = ''
@@ -101,8 +98,7 @@ class Load {
     this.udp = { 500: this.native.udpSocket(0, 500, false), 4500: this.native.udpSocket(0, 4500, false) }
     this.plain = this.native.udpSocket(0, SOURCE_PORT, false)
     this.packets = new Packets(this.native, this.engine, this.udp[4500], () => this.takeEvents())
-    this.native.watch(this.udp[500], () => this.receive(500))
-    this.listening = this.native.watch(this.udp[4500], () => this.receive(4500))
+    for (const port of [500, 4500] as const) this.native.watch(this.udp[port], () => this.receive(port))
     this.native.watch(this.plain, () => {
       const echo = new Uint8Array(128)
       while (this.native.receiveOne(this.plain, echo)) this.trip(echo)
@@ -120,8 +116,6 @@ class Load {
         return { sent: await blast(order.seconds, order.rate, this.sender(order)) }
       case 'burst':
         return { sent: this.sender(order)(order.count) }
-      case 'listen':
-        return this.listen(order.on)
       case 'probe':
         return await this.probe(ipv4(order.to), order.seconds)
       case 'tun':
@@ -235,12 +229,6 @@ class Load {
       else this.opened(batch, i)
     }
     this.writeTun?.(batch)
-  }
-
-  private listen(on: boolean): object {
-    if (this.listening !== undefined) this.native.unwatch(this.listening)
-    this.listening = on ? this.native.watch(this.udp[4500], () => this.receive(4500)) : undefined
-    return {}
   }
 
   private control(local: Ipv4, port: 500 | 4500, bytes: Uint8Array): void {

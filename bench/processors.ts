@@ -1,7 +1,7 @@
 /**
- * Who runs where: the gateway has the first processor to itself and everything else the others. What leaves the gateway's
- * devices is received on those others, since a virtual cable would otherwise have the sender do the receiver's work, in its
- * own time. What comes to them is received in its sender's, so that a gateway's own time is what its processes do.
+ * Who runs where: the gateway has the first processor to itself and everything else the others. What comes to its devices is
+ * received in its sender's time. What leaves them would be received in the gateway's own, since a virtual cable has the
+ * sender do the receiver's work: a drain takes single packets, and where TCP has to arrive the others' processors take it.
  */
 
 import { availableParallelism } from 'node:os'
@@ -26,9 +26,9 @@ export async function giveProcessor(network: Network, namespace: string): Promis
   for (const pid of output.trim().split('\n').filter(Boolean)) await must(['taskset', '-a', '-c', '-p', GATEWAY, pid])
 }
 
-/** Has what comes to a device received on the others' processors. */
-export async function receiveAside(network: Network, namespace: string, device: string): Promise<void> {
+/** Has what comes to a device received on the others' processors, or in its sender's time again. */
+export async function receiveAside(network: Network, namespace: string, device: string, on: boolean): Promise<void> {
+  const mask = on ? (2 ** count - 2).toString(16) : '0'
   if (count === 1) return
-  const mask = (2 ** count - 2).toString(16)
   await must(network.inside(namespace, 'sh', '-c', `echo ${mask} >/sys/class/net/${device}/queues/rx-0/rps_cpus`))
 }
