@@ -7,6 +7,7 @@ import { NativeSegments } from '../src/gateway/native-segments.ts'
 import { encapsulate as encapsulateL2tp } from '../src/l2tp/encapsulate.ts'
 import { L2tpTable } from '../src/l2tp/table.ts'
 import { BATCH_CAPACITY, Batch, READING_ROOM } from '../src/packet/batch.ts'
+import { update16 } from '../src/packet/checksum.ts'
 import { Cutter } from '../src/packet/cut.ts'
 import { emitIpv4, emitUdp, formatIpv4, IpProtocol, type Ipv4, readIpv4 } from '../src/packet/ip.ts'
 import { Merger } from '../src/packet/merge.ts'
@@ -158,18 +159,33 @@ export class Packets {
   }
 }
 
-/** Fills a batch with so many UDP packets of all clients in turn. */
+/**
+ * Fills a batch with so many UDP packets of all clients in turn, with right checksums. As with any host that lets its packets be fragmented, no
+ * two of a client's in a row have the same identification (RFC 6864 section 4.3): Windows counts up.
+ */
 function filler(clients: readonly VpnClient[], to: Ipv4, size: number): (batch: Batch, count: number) => void {
-  const payload = emitUdp(SOURCE_PORT, SINK_PORT, new Uint8Array(size - 28))
-  const packets = clients.map(client =>
-    emitIpv4({ source: client.address, destination: to, protocol: IpProtocol.Udp, payload }),
-  )
+  const packets = clients.map(({ address: source }) => {
+    const payload = emitUdp(SOURCE_PORT, SINK_PORT, new Uint8Array(size - 28), { source, destination: to })
+    return emitIpv4({ source, destination: to, protocol: IpProtocol.Udp, payload })
+  })
+  const identifications = new Uint16Array(clients.length)
   let next = 0
   return (batch, count) => {
     batch.clear()
     for (let i = 0; i < count; i++) {
       const client = next++ % packets.length
-      batch.session[batch.push(packets[client]!)] = client + 1
+      const row = batch.push(packets[client]!)
+      batch.session[row] = client + 1
+      identify(batch.bytes, batch.offset[row]!, identifications[client]!++)
     }
   }
+}
+
+/** Gives an IPv4 header with identification 0 another one, and its checksum what that changes. */
+function identify(bytes: Uint8Array, ip: number, identification: number): void {
+  const check = update16((bytes[ip + 10]! << 8) | bytes[ip + 11]!, 0, identification)
+  bytes[ip + 4] = identification >>> 8
+  bytes[ip + 5] = identification
+  bytes[ip + 10] = check >>> 8
+  bytes[ip + 11] = check
 }
