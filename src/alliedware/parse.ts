@@ -1,7 +1,8 @@
 /** One command, as it was typed, to one with every keyword written out and every value checked: by the table alone. */
 
 import type { CommandEntry, ObjectWord, ParameterSpec } from './grammar.ts'
-import { resolve, resolveVerb, stands } from './keyword.ts'
+import { resolve, resolveVerb, stands, verbs } from './keyword.ts'
+import { didYouMean } from './nearest.ts'
 import { commandTable, entriesOf } from './table.ts'
 import { fill, quote, type Token, tokenize } from './token.ts'
 
@@ -44,6 +45,8 @@ export type ParseResult =
 /** Parameters that hold a secret, in commands of modules that are not known. */
 const secretWord = /pass|secret|community|key|value/
 
+const verbNames = verbs.map(verb => verb.name)
+
 const nothingFilled: ReadonlyMap<string, string> = new Map()
 
 /**
@@ -59,7 +62,10 @@ export function parseCommand(typed: string, values = nothingFilled): ParseResult
   const first = tokens[0]
   if (first === undefined) return { kind: 'faults', faults: ['expected a command'] }
   const verb = first.value === undefined ? resolveVerb(first.key) : undefined
-  if (verb === undefined) return { kind: 'faults', faults: [`unknown command "${shown(first.key)}"`] }
+  if (verb === undefined) {
+    const meant = didYouMean(first.key, verbNames)
+    return { kind: 'faults', faults: [`unknown command "${shown(first.key)}"${meant}`] }
+  }
   if (unclosed === '"') return { kind: 'faults', faults: [`${verb.toUpperCase()}: a quote is not closed`] }
 
   const found = findEntry(verb, tokens)
@@ -129,12 +135,14 @@ function findEntry(verb: string, tokens: readonly Token[]): Found {
   if (ending.length === 0) {
     const wrong = tokens[depth + 1]
     const expected = `expected ${next.join(', ')}`
-    return { fault: wrong ? `${heading} "${shown(wrong.key)}": ${expected}` : `${heading}: ${expected}` }
+    if (wrong === undefined) return { fault: `${heading}: ${expected}` }
+    return { fault: `${heading} "${shown(wrong.key)}": ${expected}${didYouMean(wrong.key, next)}` }
   }
   const fitting = ending.filter(e => e.path.every((word, i) => fitsValue(word, pathTokens[i]!)))
   if (fitting.length === 0) {
-    const wants = ending.some(e => e.path.some(word => word.value === 'required'))
-    return { fault: wants ? `${heading}: a value is missing` : `${heading}: takes no value` }
+    const wanting = ending.flatMap(e => e.path.find(word => word.value === 'required') ?? [])[0]
+    if (wanting === undefined) return { fault: `${heading}: takes no value` }
+    return { fault: `${heading}: a value is missing: ${wanting.name.toUpperCase()}=...` }
   }
   const keys = tokens.slice(1 + depth).map(token => token.key.toLowerCase())
   const selected = fitting.find(e => {

@@ -109,7 +109,7 @@ export const address: ValueType<Ipv4> = { expected: 'an IP address', parse: pars
 
 /** A netmask: its ones stand before its zeros. */
 export const mask: ValueType<Ipv4> = {
-  expected: 'a netmask',
+  expected: 'a netmask such as 255.255.255.0',
   parse: text => {
     const value = parseIpv4(text)
     return value !== undefined && maskPrefix(value) !== undefined ? value : undefined
@@ -123,7 +123,7 @@ export interface Range<T> {
 
 /** One address, or two with a hyphen between, the lower one first. */
 export const addressRange: ValueType<Range<Ipv4>> = {
-  expected: 'an IP address or a range of them',
+  expected: 'an IP address or a range such as 192.168.8.100-192.168.8.199, the lower one first',
   parse: text => {
     const [from, to, more] = text.split('-')
     const first = parseIpv4(from!)

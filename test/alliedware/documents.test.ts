@@ -1,10 +1,11 @@
 /** docs/alliedware.md and the command table: each command and each parameter stands in both, with the same short form. */
 
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { neighbourCommands } from '../../src/alliedware/commands/neighbours.ts'
 import type { CommandEntry } from '../../src/alliedware/grammar.ts'
 import { notation, verbs } from '../../src/alliedware/keyword.ts'
+import { parseCommand } from '../../src/alliedware/parse.ts'
 import { commandTable } from '../../src/alliedware/table.ts'
 
 const text = readFileSync(new URL('../../docs/alliedware.md', import.meta.url), 'utf8')
@@ -73,5 +74,30 @@ describe('docs/alliedware.md', () => {
     // Words of commands that take any.
     for (const word of ['IDentproxy', 'TCPSetupproxy']) known.add(word)
     expect([...new Set(keywords)].filter(word => !known.has(word))).toEqual([])
+  })
+})
+
+describe('commands that documents show', () => {
+  const project = new URL('../../', import.meta.url)
+  // The table above has notations in place of commands.
+  const documents = readdirSync(new URL('docs', project)).filter(f => f.endsWith('.md') && f !== 'alliedware.md')
+  const shown = ['README.md', ...documents.map(f => `docs/${f}`)].flatMap(file => {
+    const words = readFileSync(new URL(file, project), 'utf8')
+    const lines = [...words.matchAll(/^(?:bin\/)?vpnctl (?![[-])(.+)$/gm)]
+    const inline = [...words.matchAll(/`(?:vpnctl |(?=show |reset ))(?![[<-]|[A-Z ]+`)([^`\n]+)`/g)]
+    return [...lines, ...inline].map(([, command]) => ({ file, command: command!.replace(/ (#.*|--json)$/, '') }))
+  })
+
+  it('are found: the search itself works', () => {
+    expect(shown.length).toBeGreaterThan(30)
+    expect(shown).toContainEqual({ file: 'docs/troubleshooting.md', command: 'show counter=data' })
+  })
+
+  it('are such as can be typed', () => {
+    const faults = shown.flatMap(({ file, command }) => {
+      const read = parseCommand(command)
+      return read.kind === 'faults' ? [`${file}: ${command}: ${read.faults.join('; ')}`] : []
+    })
+    expect(faults).toEqual([])
   })
 })

@@ -50,12 +50,13 @@ describe('faults', () => {
     ['frobnicate user=x', 'unknown command "frobnicate"'],
     ['set', 'SET: expected SYSTEM, HELP, USER, '],
     ['set ipsec', 'SET IPSEC: expected SASPECIFICATION, BUNDLESPECIFICATION, POLICY'],
-    ['create ip pool', 'CREATE IP POOL: a value is missing'],
+    ['create ip pool', 'CREATE IP POOL: a value is missing: POOL=...'],
+    ['disable user', 'DISABLE USER: a value is missing: USER=...'],
     ['enable ip=3', 'ENABLE IP: takes no value'],
     ['create ip pool=p', 'CREATE IP POOL: IP is missing'],
     [
       'create ip pool=p ip=1.1.1.9-1.1.1.1',
-      'CREATE IP POOL: IP=1.1.1.9-1.1.1.1: expected an IP address or a range of them',
+      'CREATE IP POOL: IP=1.1.1.9-1.1.1.1: expected an IP address or a range such as 192.168.8.100-192.168.8.199, the lower one first',
     ],
     ['create ip pool=p ip=1.1.1.1 ip=1.1.1.2', 'CREATE IP POOL: IP is given twice'],
     ['create ip pool=p ip=1.1.1.1 colour=red', 'CREATE IP POOL: "colour" is not a parameter; expected IP'],
@@ -63,7 +64,10 @@ describe('faults', () => {
       'create ip pool=a-name-of-16-char ip=1.1.1.1',
       'CREATE IP POOL: POOL=a-name-of-16-char: expected a name of 1 to 15 characters',
     ],
-    ['add ip int=eth0 ip=1.2.3.4 mask=255.0.255.0', 'ADD IP INTERFACE: MASK=255.0.255.0: expected a netmask'],
+    [
+      'add ip int=eth0 ip=1.2.3.4 mask=255.0.255.0',
+      'ADD IP INTERFACE: MASK=255.0.255.0: expected a netmask such as 255.255.255.0',
+    ],
     ['add ip int=eth0 ip=dhcp', 'ADD IP INTERFACE: IPADDRESS=DHCP: give the address that the host has on it'],
     ['set system name="IPsec', 'SET: a quote is not closed'],
     ['create ppp template=1 echo=30 lqr=30', 'CREATE PPP TEMPLATE: ECHO and LQR exclude each other: switch one OFF'],
@@ -190,7 +194,7 @@ create ipsec policy=internet int=eth0 action=permit
 
   it('also come from values that a site file fills in', () => {
     expect(faults('create ip pool=p ip=<range>', { range: 'everything' })).toEqual([
-      'line 1: CREATE IP POOL: IP=everything: expected an IP address or a range of them',
+      'line 1: CREATE IP POOL: IP=everything: expected an IP address or a range such as 192.168.8.100-192.168.8.199, the lower one first',
     ])
   })
 })
