@@ -14,6 +14,7 @@ import {
   Protocol,
 } from './constants.ts'
 import { isGroup } from './dh.ts'
+import { phase1Advice, phase2Advice } from './offer-advice.ts'
 import type { Group, IsakmpPolicy, Phase1Cipher, Phase1Hash, Phase1Suite, Phase2Policy, Phase2Suite } from './policy.ts'
 import { type Attribute, type Proposal, parseAttributes, type Transform } from './proposal.ts'
 
@@ -54,6 +55,8 @@ interface Offer<Choice> {
   /** Only made where somebody is to read it. */
   readonly text: () => string
   readonly changes: readonly string[]
+  /** What the client must change, where nothing that the operator could allow is enough. */
+  readonly advice: string | undefined
   /** Lower is better; only meaningful without changes. */
   readonly rank: number
   readonly choice: Choice | undefined
@@ -97,12 +100,14 @@ function phase1Offer(proposal: Proposal, transform: Transform, policy: Phase1Wis
   const wanted = policy.authentication === 'rsa' ? Authentication.RsaSignature : Authentication.PresharedKey
   // Another way to authenticate is further away than any algorithm.
   if (authentication !== wanted) changes.push(authenticationText(authentication), authenticationRemedy(authentication))
+  const advice = phase1Advice(authentication)
   if (transform.id !== KEY_IKE) changes.push(`transform ${transform.id}`)
   const lifetimeSeconds = lifetimes(attributes, Phase1Attribute.LifeType, Phase1Attribute.LifeDuration).seconds
   return {
     text: () =>
       `${cipherName}-${hashName}-G${groupNumber ?? '?'}${psk ? '' : ` ${authenticationText(authentication)}`}`,
     changes,
+    advice,
     rank: (at.cipher * 1000 + at.hash) * 1000 + at.group,
     choice: cipher &&
       hash &&
@@ -175,12 +180,13 @@ function phase2Offer(
       groupNumber === undefined ? 'a KE payload without a PFS group' : `PFS group ${groupNumber} with its KE payload`,
     )
   if (proposal.spi.length !== 4) changes.push('an SPI of four bytes')
-  // Unlike attributes that we do not know, this changes every ICV.
-  if (a.get(Phase2Attribute.ExtendedSequenceNumber)) changes.push('sequence numbers of 64 bits (not supported)')
+  const advice = phase2Advice(proposal.protocol, bundled, transform.id, a)
+  if (advice !== undefined && changes.length === 0) changes.push(advice)
   const life = lifetimes(attributes, Phase2Attribute.LifeType, Phase2Attribute.LifeDuration)
   return {
     text: () => name() + (groupNumber === undefined ? '' : ` PFS G${groupNumber}`),
     changes,
+    advice,
     rank,
     choice: suite && {
       kind: 'chosen',
@@ -201,13 +207,18 @@ function decide<Choice>(offers: readonly Offer<Choice>[], allowed: readonly stri
   for (const o of offers) {
     if (o.changes.length === 0 && o.choice !== undefined) {
       if (best === undefined || o.rank < best.rank) best = { rank: o.rank, choice: o.choice }
-    } else if (near === undefined || o.changes.length < near.changes.length) near = o
+    } else if (near === undefined || distance(o) < distance(near)) near = o
   }
   if (best) return best.choice
   const nearest = near
-    ? `allow ${near.changes.join(' and ')} (for the offer ${near.text()})`
+    ? `${near.advice ?? `allow ${near.changes.join(' and ')}`} (for the offer ${near.text()})`
     : 'the peer offered nothing'
   return { kind: 'refused', offered: few(offers.map(o => o.text())), allowed, nearest }
+}
+
+/** How much there is to change; to go to the client is further than to change the policy. */
+function distance({ changes, advice }: Offer<unknown>): number {
+  return changes.length + (advice === undefined ? 0 : 1)
 }
 
 /** As many as a person reads: a hostile peer offers thousands, and each refusal is logged and kept. */

@@ -351,7 +351,7 @@ describe('the choice of a Quick Mode proposal', () => {
     expect(parseNotification(body(notify, PayloadType.Notification)!).type).toBe(Notify.NoProposalChosen)
     const [failed] = events(gateway.take(), 'failed')
     expect(failed).toMatchObject({ phase: 2, cause: 'no-proposal-phase2', peer: 1 })
-    expect(failed!.remedy).toContain('ESP bundled with another protocol')
+    expect(failed!.remedy).toContain('not bundled with another protocol')
     expect(client.send(bytes)).toBeUndefined()
     expect(events(gateway.take(), 'failed')).toEqual([])
   })
