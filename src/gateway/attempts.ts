@@ -5,6 +5,7 @@ import type { FailureCause, IkeEvent } from '../ike/effects.ts'
 import { WITHOUT_NAT_TRAVERSAL } from '../ike/vendor.ts'
 import type { Millis } from '../machine.ts'
 import { type Endpoint, formatEndpoint } from '../packet/ip.ts'
+import type { Refusal } from './refusals.ts'
 
 interface Attempt {
   readonly id: number
@@ -42,6 +43,8 @@ const PROVEN_CAUSES: ReadonlySet<FailureCause> = new Set([
   'limit',
   'client-refused',
 ])
+const STATE_NAT =
+  'where a NAT stands before this gateway, Windows needs "publicAddress" stated in the site file or AssumeUDPEncapsulationContextOnSendRule in its registry'
 /** How long a client may take from one stage to the next before the attempt is called failed. */
 const STAGE_MILLIS = 45_000
 /** In Main Mode IKE itself gives a client up after 90 s at most, and knows more of why. */
@@ -108,6 +111,19 @@ export class Attempts {
       }
       default:
     }
+  }
+
+  /** We say something in L2TP, so that the client must have begun. */
+  answered(peer: number, now: Millis): void {
+    const attempt = this.trying(peer)
+    if (attempt?.text.includes('waiting for L2TP'))
+      this.stage(attempt, now, 'L2TP began, waiting for the client to go on')
+  }
+
+  /** There will be no tunnel. */
+  refused(peer: number, { text, remedy }: Refusal): void {
+    const attempt = this.trying(peer)
+    if (attempt) this.fail(attempt, text, remedy)
   }
 
   tunnelUp(peer: number, now: Millis): void {
@@ -212,7 +228,13 @@ export class Attempts {
         `IPsec is up but L2TP never came${then}`,
         a.client.endsWith(WITHOUT_NAT_TRAVERSAL)
           ? 'a NAT or firewall on the way drops IP protocol 50: install update 818043 on Windows 2000 and on XP before SP2, or connect without a NAT'
-          : 'look whether a firewall on the client blocks UDP 1701; where a NAT stands before this gateway, Windows needs "publicAddress" stated in the site file or AssumeUDPEncapsulationContextOnSendRule in its registry',
+          : `look whether a firewall on the client blocks UDP 1701; ${STATE_NAT}`,
+      )
+    } else if (a.text.includes('waiting for the client to go on')) {
+      this.fail(
+        a,
+        `L2TP began, but the client never went on, as if our answers did not reach it${then}`,
+        `${STATE_NAT}; else look whether a firewall on the client blocks UDP 1701`,
       )
     } else if (a.text.includes('waiting for Quick Mode')) {
       const text = `Main Mode completed but Quick Mode never came${then}`

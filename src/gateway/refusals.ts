@@ -1,5 +1,6 @@
 /** Why a link did not come up, for SHOW ATTEMPT: what happened in one line, and what to change. */
 
+import type { TunnelRefusal } from '../l2tp/effects.ts'
 import type { PppDownCause } from '../ppp/effects.ts'
 import type { Admission } from './residents.ts'
 
@@ -30,6 +31,19 @@ export function ofAdmission(name: string, reason: Extract<Admission, { kind: 're
         remedy: 'enlarge the pool ("show ip pool") or end sessions that are not needed ("reset session=N")',
       }
   }
+}
+
+/** L2TP opened no tunnel for the client. */
+export function ofTunnel(refusal: TunnelRefusal, reason: string): Refusal {
+  return { text: `L2TP failed: ${reason}`, remedy: TUNNEL_REMEDIES[refusal] }
+}
+
+const TUNNEL_REMEDIES: Readonly<Record<TunnelRefusal, string>> = {
+  disabled: '"enable l2tp" and "enable l2tp server=lns"',
+  'no-range': '"add l2tp ip=FIRST-LAST ppptemplate=N" with a range that holds the client’s address',
+  version: 'let the client speak L2TP version 2 (RFC 2661)',
+  challenge: 'take the tunnel’s secret out of the client’s settings: IPsec has told each who the other is',
+  malformed: '',
 }
 
 /** PPP came to its end before it was up. */

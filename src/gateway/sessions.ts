@@ -19,7 +19,7 @@ import { Driver } from './driver.ts'
 import { type Log, Severity } from './log.ts'
 import type { NatSteering } from './nat-steering.ts'
 import type { DataPath, HostNetwork } from './ports.ts'
-import { ofAdmission, ofLink, type Refusal } from './refusals.ts'
+import { ofAdmission, ofLink, ofTunnel, type Refusal } from './refusals.ts'
 import type { Residents } from './residents.ts'
 import type { Session } from './session.ts'
 import { SessionIndex } from './session-index.ts'
@@ -70,6 +70,7 @@ export class Sessions {
     const { data, attempts, log } = this.to
     switch (effect.kind) {
       case 'send':
+        attempts.answered(effect.peer, this.to.clock.now())
         return data.post(this.to.workerOf(effect.peer), {
           kind: 'inject',
           peer: effect.peer,
@@ -101,6 +102,7 @@ export class Sessions {
       case 'startedAnew':
         return this.to.startedAnew(effect.peer, effect.sa)
       case 'discarded':
+        if (effect.refusal) attempts.refused(effect.peer, ofTunnel(effect.refusal, effect.reason))
         return log.add({
           severity: Severity.Detail,
           module: 'L2TP',

@@ -82,7 +82,16 @@ export type L2tpEffect =
    * up there, what the peer has of SAs older than this one is forgotten by it, too.
    */
   | { readonly kind: 'startedAnew'; readonly peer: number; readonly sa: number }
-  | { readonly kind: 'discarded'; readonly peer: number; readonly reason: string }
+  | {
+      readonly kind: 'discarded'
+      readonly peer: number
+      readonly reason: string
+      /** Where it would have opened a tunnel. */
+      readonly refusal?: TunnelRefusal | undefined
+    }
+
+/** Why there is no tunnel: L2TP is off, the address is in no range, another version, a secret is asked for, bad AVPs. */
+export type TunnelRefusal = 'disabled' | 'no-range' | 'version' | 'challenge' | 'malformed'
 
 export interface L2tpConfig {
   readonly enabled: boolean

@@ -6,7 +6,7 @@ import type { RowNumbers } from '../packet/table.ts'
 import { AvpType, MAX_CLOSED_PER_PEER, MessageType, StopResult } from './constants.ts'
 import { type Context, type CounterName, freshId, newCounters } from './context.ts'
 import { Deadlines } from './deadlines.ts'
-import type { L2tpConfig, L2tpEffect, L2tpInput } from './effects.ts'
+import type { L2tpConfig, L2tpEffect, L2tpInput, TunnelRefusal } from './effects.ts'
 import { L2tpError } from './error.ts'
 import { type ControlPacket, parseControl } from './header.ts'
 import { type Message, parseMessage, u16Of } from './message.ts'
@@ -146,7 +146,7 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
     const live = this.tunnelsOf(input.peer).filter(t => t.state.kind !== 'closed')
     // An SA that none of them was heard on: made by one who has forgotten them all. Two at once share an SA.
     if (!live.some(t => t.presence.isOn(input.sa))) for (const t of live) this.supersede(t, input.sa, effects)
-    if (!config.enabled) return this.discard(input, 'ignored', new L2tpError('L2TP is disabled'), effects)
+    if (!config.enabled) return this.discard(input, 'ignored', new L2tpError('L2TP is disabled'), effects, 'disabled')
 
     this.makeRoom(input.peer, now, effects)
     const tunnels = this.peers.get(input.peer) ?? new Map<number, Tunnel>()
@@ -223,10 +223,16 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
     return undefined
   }
 
-  private discard(input: MessageInput, counter: CounterName, error: unknown, effects: L2tpEffect[]): void {
+  private discard(
+    input: MessageInput,
+    counter: CounterName,
+    error: unknown,
+    effects: L2tpEffect[],
+    refusal?: TunnelRefusal,
+  ): void {
     if (!(error instanceof L2tpError)) throw error
     this.context.counters[counter]++
-    effects.push({ kind: 'discarded', peer: input.peer, reason: error.message })
+    effects.push({ kind: 'discarded', peer: input.peer, reason: error.message, refusal })
   }
 }
 

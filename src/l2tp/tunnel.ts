@@ -16,7 +16,7 @@ import {
   StopResult,
 } from './constants.ts'
 import type { Context } from './context.ts'
-import type { L2tpEffect } from './effects.ts'
+import type { L2tpEffect, TunnelRefusal } from './effects.ts'
 import { L2tpError } from './error.ts'
 import { type ControlPacket, emitControl } from './header.ts'
 import { describeResult, type Message, parseMessage, textOf, u16Of } from './message.ts'
@@ -248,17 +248,18 @@ export class Tunnel implements TunnelIdentity {
     this.channel.setPeerWindow(u16Of(m, AvpType.ReceiveWindowSize) ?? DEFAULT_PEER_WINDOW)
     if (!this.authorised) {
       const outcome = { resultCode: StopResult.NotAuthorised }
-      return this.refuse(outcome, 'its address is in no L2TP range', now, effects)
+      return this.refuse(outcome, 'no-range', 'its address is in no L2TP range', now, effects)
     }
     if (u16Of(m, AvpType.ProtocolVersion)! >>> 8 !== PROTOCOL_VERSION >>> 8) {
       const outcome = { resultCode: StopResult.UnsupportedVersion, errorCode: PROTOCOL_VERSION }
-      return this.refuse(outcome, 'it speaks another version', now, effects)
+      return this.refuse(outcome, 'version', 'it speaks another version', now, effects)
     }
     // It wants a proof that we know a secret which nobody configured: without the right response it would end the tunnel
     // itself, less clearly (RFC 2661 section 5.1.1). IPsec has authenticated both sides already.
     if (m.values.has(AvpType.Challenge)) {
       const outcome = { resultCode: StopResult.NotAuthorised }
-      return this.refuse(outcome, 'it asks for tunnel authentication, for which there is no secret', now, effects)
+      const reason = 'it asks for tunnel authentication, for which there is no secret'
+      return this.refuse(outcome, 'challenge', reason, now, effects)
     }
     const { hostName } = this.context.config
     this.state = { kind: 'waitControlConnection', until: now + HALF_OPEN_LIMIT }
@@ -280,10 +281,10 @@ export class Tunnel implements TunnelIdentity {
     this.channel.abandon()
   }
 
-  private refuse(outcome: Outcome, reason: string, now: Millis, effects: L2tpEffect[]): void {
+  private refuse(outcome: Outcome, refusal: TunnelRefusal, why: string, now: Millis, effects: L2tpEffect[]): void {
     this.context.counters.tunnelsRefused++
-    effects.push({ kind: 'discarded', peer: this.peer, reason: `tunnel of ${this.hostName} refused: ${reason}` })
-    this.stop(outcome, reason, now, effects)
+    effects.push({ kind: 'discarded', peer: this.peer, reason: `tunnel of ${this.hostName} refused: ${why}`, refusal })
+    this.stop(outcome, why, now, effects)
   }
 
   private outOfPlace(name: string, now: Millis, effects: L2tpEffect[]): void {
@@ -294,7 +295,7 @@ export class Tunnel implements TunnelIdentity {
   private stopFor(error: L2tpError, what: string, now: Millis, effects: L2tpEffect[]): void {
     const { resultCode, errorCode, message: text } = error
     const reason = `${what}: ${text}`
-    if (this.state.kind === 'idle') effects.push({ kind: 'discarded', peer: this.peer, reason })
+    if (this.state.kind === 'idle') effects.push({ kind: 'discarded', peer: this.peer, reason, refusal: 'malformed' })
     this.stop({ resultCode, errorCode, text }, reason, now, effects)
   }
 

@@ -115,7 +115,7 @@ describe.each(names)('%s', name => {
       expect(guests[0]!.down).toMatchObject({ failed: 'L2TP' })
       const [attempt] = world.attempts
       expect(attempt).toMatchObject({ outcome: 'failed' })
-      expect(attempt!.text).toMatch(/^IPsec is up but L2TP never came/)
+      expect(attempt!.text).toMatch(/^L2TP began, but the client never went on/)
       expect(attempt!.remedy).toMatch(/publicAddress.*AssumeUDPEncapsulationContextOnSendRule/)
       return
     }

@@ -29,6 +29,9 @@ class Story {
     const detail = 'nothing both sides know'
     this.ike({ kind: 'failed', exchange, phase, remote, peer, cause: 'no-proposal-phase1', detail, remedy: 'add 3DES' })
   }
+  answered(peer = 5): void {
+    this.attempts.answered(peer, this.now)
+  }
   tunnelUp(peer = 5): void {
     this.attempts.tunnelUp(peer, this.now)
   }
@@ -124,6 +127,15 @@ describe('an attempt', () => {
   it.each<[string, (s: Story) => void, RegExp, RegExp]>([
     ['Quick Mode', s => s.upTo('phase1'), /Quick Mode never came/, /our identity/],
     ['L2TP', s => s.upTo('phase2'), /IPsec is up but L2TP never came/, /AssumeUDPEncapsulationContextOnSendRule/],
+    [
+      'the tunnel',
+      s => {
+        s.upTo('phase2')
+        s.answered()
+      },
+      /L2TP began, but the client never went on/,
+      /^where a NAT stands.*AssumeUDPEncapsulationContextOnSendRule/,
+    ],
     ['PPP', s => s.upTo('call'), /PPP did not come to an end/, /show log/],
   ])('that falls silent before %s is over is called failed after 45 seconds', (_, tell, text, remedy) => {
     const s = new Story()
@@ -134,6 +146,20 @@ describe('an attempt', () => {
     expect(s.only.outcome).toBe('failed')
     expect(s.only.text).toMatch(text)
     expect(s.only.remedy).toMatch(remedy)
+  })
+
+  it('whose tunnel is refused fails for that, and a second tunnel of a connected client changes nothing', () => {
+    const s = new Story()
+    s.upTo('phase2')
+    s.attempts.refused(5, { text: 'no range', remedy: 'add one' })
+    s.answered()
+    expect(s.only).toMatchObject({ outcome: 'failed', text: 'no range', remedy: 'add one' })
+    const other = new Story()
+    other.upTo('call')
+    other.connected()
+    other.answered()
+    other.attempts.refused(5, { text: 'no range', remedy: 'add one' })
+    expect(other.only.outcome).toBe('connected')
   })
 
   it('in Main Mode waits for what IKE has to tell of it, but not for ever', () => {

@@ -109,8 +109,8 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'a server that looks NATed to this Windows': {
     world: { local: ipv4('10.0.0.4') },
-    says: /IPsec is up but L2TP never came/,
-    toDo: /"publicAddress" stated in the site file or AssumeUDPEncapsulationContextOnSendRule/,
+    says: /L2TP began, but the client never went on, as if our answers did not reach it/,
+    toDo: /^where a NAT stands before this gateway.* "publicAddress" stated in the site file or AssumeUDPEncapsulationContextOnSendRule/,
   },
   'L2TP that never came': {
     spoil: g => {
@@ -118,6 +118,16 @@ const stories: Readonly<Record<string, Story>> = {
     },
     says: /IPsec is up but L2TP never came/,
     toDo: /a firewall on the client blocks UDP 1701/,
+  },
+  'L2TP from an address in no range': {
+    world: script('add l2tp ip=1.1.1.1-255.255.255.254', 'add l2tp ip=198.51.100.1-198.51.100.9'),
+    says: /L2TP failed: tunnel of \S+ refused: its address is in no L2TP range/,
+    toDo: /"add l2tp ip=FIRST-LAST ppptemplate=N"/,
+  },
+  'L2TP that nobody enabled': {
+    world: script('enable l2tp server=both', 'disable l2tp server'),
+    says: /L2TP failed: L2TP is disabled/,
+    toDo: /"enable l2tp server=lns"/,
   },
   'an old Windows behind a NAT that drops ESP': {
     guest: { profile: profiles.win2000, address: ipv4('203.0.113.101') },
