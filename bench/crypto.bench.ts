@@ -21,7 +21,7 @@ interface Cell {
   readonly ratio: number
 }
 
-const BATCHES = [1, 4, 16, 32, 64]
+const BATCHES = [1, 4, 16, 32, 64, 128, 256]
 const native = join(process.cwd(), 'native')
 const headers = process.env.NODE_INCLUDE ?? join(dirname(dirname(process.execPath)), 'include', 'node')
 

@@ -6,7 +6,7 @@ import type { Suite } from '../src/esp/sa.ts'
 import { cipherSizes, integritySizes } from '../src/esp/suites.ts'
 import { loadNative } from '../src/gateway/native.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
-import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
+import { Batch, NEAR_CAPACITY } from '../src/packet/batch.ts'
 import { Secret } from '../src/packet/bytes.ts'
 import { note } from './rows.ts'
 
@@ -123,7 +123,7 @@ for (const suite of suites) {
   const kinds = native.versions().ipsecMb === undefined ? (['openssl'] as const) : (['openssl', 'ipsec-mb'] as const)
   for (const count of process.argv.includes('--thresholds')
     ? [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64]
-    : [1, BATCH_CAPACITY]) {
+    : [1, NEAR_CAPACITY]) {
     for (const kind of [...kinds, undefined]) {
       const cost = nativeCost(suite, count, kind)
       const name = `${kind ?? 'native'}, batch ${count}`.padEnd(20)

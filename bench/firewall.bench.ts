@@ -7,7 +7,7 @@ import { buildRuleset } from '../src/firewall/compile.ts'
 import { filterIn } from '../src/firewall/filter.ts'
 import { FIREWALL_DEFAULTS, type FirewallPolicy, type FirewallRule, RULE_DEFAULTS } from '../src/firewall/policy.ts'
 import { FirewallTables } from '../src/firewall/tables.ts'
-import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
+import { Batch, NEAR_CAPACITY } from '../src/packet/batch.ts'
 import { emitIpv4, emitUdp, ipv4 } from '../src/packet/ip.ts'
 import { note } from './rows.ts'
 
@@ -82,7 +82,7 @@ class Traffic {
 
   constructor(flows: number) {
     this.flows = flows
-    for (let i = 0; i < BATCH_CAPACITY; i++) {
+    for (let i = 0; i < NEAR_CAPACITY; i++) {
       const source = CLIENT + 1 + (i % SESSIONS)
       const ends = { source, destination: FAR }
       const payload = emitUdp(1024, 443, new Uint8Array(1200))
@@ -93,7 +93,7 @@ class Traffic {
   /** Points the packets at the next flows, their sources as they were before any translation. */
   turn(): void {
     const { batch } = this
-    for (let i = 0; i < BATCH_CAPACITY; i++) {
+    for (let i = 0; i < NEAR_CAPACITY; i++) {
       const at = batch.offset[i]!
       const n = this.next++ % this.flows
       const session = 1 + (n % SESSIONS)
@@ -116,7 +116,7 @@ function cost(traffic: Traffic, work: () => void): number {
       for (let i = 0; i < 50; i++) deed()
       best = Math.min(best, performance.now() - begin)
     }
-    return (best * 1e6) / 50 / BATCH_CAPACITY
+    return (best * 1e6) / 50 / NEAR_CAPACITY
   }
   const turning = time(() => traffic.turn())
   return (
@@ -135,7 +135,7 @@ function perSecond(nanoseconds: number): string {
 function established(ruleCount: number, flowCount: number, translated: boolean): number {
   const t = tables(ruleCount, translated)
   const traffic = new Traffic(flowCount)
-  for (let i = 0; i < flowCount; i += BATCH_CAPACITY) {
+  for (let i = 0; i < flowCount; i += NEAR_CAPACITY) {
     traffic.turn()
     filterIn(traffic.batch, t, 1)
   }

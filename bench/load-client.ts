@@ -14,7 +14,7 @@ import { NativeSegments } from '../src/gateway/native-segments.ts'
 import { decapsulate as decapsulateL2tp } from '../src/l2tp/decapsulate.ts'
 import { encapsulate as encapsulateL2tp } from '../src/l2tp/encapsulate.ts'
 import { L2tpTable } from '../src/l2tp/table.ts'
-import { BATCH_CAPACITY, Batch, COALESCED_ROOM, READING_ROOM } from '../src/packet/batch.ts'
+import { Batch, COALESCED_ROOM, NEAR_CAPACITY, READING_ROOM } from '../src/packet/batch.ts'
 import { Cutter } from '../src/packet/cut.ts'
 import { emitIpv4, emitUdp, formatIpv4, type Ipv4, ipv4 } from '../src/packet/ip.ts'
 import { Merger } from '../src/packet/merge.ts'
@@ -154,7 +154,7 @@ class LoadClient {
       if (this.tun < 0)
         for (let i = 0; i < batch.count; i++) this.handle({ kind: 'datagram', port, bytes: batch.packet(i).slice() })
       else this.deliver(batch)
-      if (batch.count < BATCH_CAPACITY) return
+      if (batch.count < NEAR_CAPACITY) return
     }
     // What lies in the batch's memory no poller tells of.
     setImmediate(() => this.receive(port))
@@ -176,7 +176,7 @@ class LoadClient {
   private readTun(): void {
     const { reading } = this
     for (let round = 0; round < ROUNDS; round++) {
-      reading.count = this.native.readSuper(this.tun, this.engine.attach(reading), 0)
+      reading.count = this.native.readSuper(this.tun, this.engine.attach(reading), 0, NEAR_CAPACITY)
       if (reading.count === 0) return
       this.cutter.begin()
       while (this.cutter.next(reading, this.pieces)) this.send(this.pieces)
@@ -206,9 +206,9 @@ class LoadClient {
     const turn = () => {
       for (let round = 0; round < 4; round++) {
         this.pieces.clear()
-        while (this.pieces.count < BATCH_CAPACITY) this.pieces.push(packet)
+        while (this.pieces.count < NEAR_CAPACITY) this.pieces.push(packet)
         this.send(this.pieces)
-        sent += BATCH_CAPACITY
+        sent += NEAR_CAPACITY
       }
       if (performance.now() < end) setImmediate(turn)
       else process.stdout.write(`blasted ${sent}\n`)

@@ -12,7 +12,7 @@ import { loadNative } from '../src/gateway/native.ts'
 import { NativeArithmetic } from '../src/gateway/native-arithmetic.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
 import { computeBy } from '../src/ike/arithmetic.ts'
-import { BATCH_CAPACITY, Batch, COALESCED_ROOM } from '../src/packet/batch.ts'
+import { Batch, COALESCED_ROOM, NEAR_CAPACITY } from '../src/packet/batch.ts'
 import { emitIpv4, emitUdp, formatIpv4, IpProtocol, type Ipv4, ipv4 } from '../src/packet/ip.ts'
 import { Verdict } from '../src/packet/verdict.ts'
 import { type EspOffer, proposalOfMany } from '../test/support/offers.ts'
@@ -213,7 +213,7 @@ class Load {
       batch.count = native.receiveUdp(this.udp[port], engine.attach(batch), 0)
       if (port === 4500) this.open(batch)
       else for (let i = 0; i < batch.count; i++) this.control(batch.local[i]!, port, batch.packet(i).slice())
-      if (batch.count < BATCH_CAPACITY) return
+      if (batch.count < NEAR_CAPACITY) return
     }
     // What lies in the batch's memory no poller tells of.
     setImmediate(() => this.receive(port))

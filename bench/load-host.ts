@@ -9,7 +9,7 @@
 
 import { connect, createServer, type Socket } from 'node:net'
 import { loadNative } from '../src/gateway/native.ts'
-import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
+import { Batch, NEAR_CAPACITY } from '../src/packet/batch.ts'
 import { ipv4 } from '../src/packet/ip.ts'
 
 const CHUNK = Buffer.alloc(262_144, 'load')
@@ -52,7 +52,7 @@ if (what === 'serve') {
   let sent = 0
   while (performance.now() < end) {
     batch.clear()
-    for (let i = 0; i < BATCH_CAPACITY; i++) {
+    for (let i = 0; i < NEAR_CAPACITY; i++) {
       const row = batch.push(new Uint8Array(size - 28))
       batch.address[row] = to
       // Neighbours with different ports never share a message, so that single packets arrive.

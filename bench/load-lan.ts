@@ -9,7 +9,7 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { loadNative } from '../src/gateway/native.ts'
-import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
+import { Batch, NEAR_CAPACITY } from '../src/packet/batch.ts'
 import { ipv4 } from '../src/packet/ip.ts'
 import { blast, datagramsReceived, ECHO_PORT, POUR_PORT, SINK_PORT, SWALLOW_PORT } from './load.ts'
 
@@ -54,7 +54,7 @@ async function serve(address: string): Promise<void> {
   native.udpSocket(ipv4(address), SINK_PORT, false)
   const source = native.udpSocket(ipv4(address), 0, false)
   batch.clear()
-  while (batch.count < BATCH_CAPACITY) {
+  while (batch.count < NEAR_CAPACITY) {
     const row = batch.push(new Uint8Array(1))
     batch.address[row] = ipv4(address)
     batch.port[row] = SINK_PORT

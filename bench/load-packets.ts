@@ -6,7 +6,7 @@ import type { NativeEngine } from '../src/gateway/native-engine.ts'
 import { NativeSegments } from '../src/gateway/native-segments.ts'
 import { encapsulate as encapsulateL2tp } from '../src/l2tp/encapsulate.ts'
 import { L2tpTable } from '../src/l2tp/table.ts'
-import { BATCH_CAPACITY, Batch, READING_ROOM } from '../src/packet/batch.ts'
+import { BATCH_CAPACITY, Batch, NEAR_CAPACITY, READING_ROOM } from '../src/packet/batch.ts'
 import { update16 } from '../src/packet/checksum.ts'
 import { Cutter } from '../src/packet/cut.ts'
 import { emitIpv4, emitUdp, formatIpv4, IpProtocol, type Ipv4, readIpv4 } from '../src/packet/ip.ts'
@@ -128,7 +128,7 @@ export class Packets {
     const merger = new Merger()
     native.watch(fds[0]!, () => {
       for (let round = 0; round < ROUNDS; round++) {
-        reading.count = native.readSuper(fds[0]!, engine.attach(reading), 0)
+        reading.count = native.readSuper(fds[0]!, engine.attach(reading), 0, NEAR_CAPACITY)
         if (reading.count === 0) return
         cutter.begin()
         while (cutter.next(reading, this.outbound)) {

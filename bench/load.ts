@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { Engine } from '../src/esp/engine.ts'
 import type { NativeEngine } from '../src/gateway/native-engine.ts'
-import { BATCH_CAPACITY, type Batch } from '../src/packet/batch.ts'
+import { type Batch, NEAR_CAPACITY } from '../src/packet/batch.ts'
 import { IpProtocol } from '../src/packet/ip.ts'
 
 /** RFC 862 and RFC 863. */
@@ -26,13 +26,13 @@ export async function blast(seconds: number, rate: number, send: (count: number)
   let sent = 0
   for (let now = begin; offered < rate * seconds && now < begin + 2000 * seconds; now = performance.now()) {
     const due = Math.min(((now - begin) / 1000) * rate, rate * seconds) - offered
-    for (let i = 0, left = due; i < BATCHES_A_TURN && left >= 1; i++, left -= BATCH_CAPACITY) {
-      const count = Math.min(BATCH_CAPACITY, Math.floor(left))
+    for (let i = 0, left = due; i < BATCHES_A_TURN && left >= 1; i++, left -= NEAR_CAPACITY) {
+      const count = Math.min(NEAR_CAPACITY, Math.floor(left))
       offered += count
       sent += send(count)
     }
     await new Promise(resolve =>
-      due > BATCHES_A_TURN * BATCH_CAPACITY ? setImmediate(resolve) : setTimeout(resolve, 1),
+      due > BATCHES_A_TURN * NEAR_CAPACITY ? setImmediate(resolve) : setTimeout(resolve, 1),
     )
   }
   return sent

@@ -13,7 +13,7 @@ import { Forwarder, type Wires } from '../src/gateway/forwarder.ts'
 import { loadNative } from '../src/gateway/native.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
 import { Stats } from '../src/gateway/stats.ts'
-import { BATCH_CAPACITY, Batch } from '../src/packet/batch.ts'
+import { Batch, NEAR_CAPACITY } from '../src/packet/batch.ts'
 import { Secret } from '../src/packet/bytes.ts'
 import { emitIpv4, emitUdp, ipv4 } from '../src/packet/ip.ts'
 import { Verdict } from '../src/packet/verdict.ts'
@@ -55,8 +55,8 @@ class Belt implements Wires {
     return n
   }
 
-  readTun(batch: Batch): number {
-    return this.fill(batch)
+  readTun(batch: Batch, most: number): number {
+    return this.fill(batch, most)
   }
 
   writeTun(batch: Batch): number {
@@ -69,9 +69,9 @@ class Belt implements Wires {
 
   tell(): void {}
 
-  private fill(batch: Batch): number {
+  private fill(batch: Batch, most = NEAR_CAPACITY): number {
     batch.clear()
-    const end = Math.min(this.packets.length, this.at + BATCH_CAPACITY)
+    const end = Math.min(this.packets.length, this.at + most)
     for (; this.at < end; this.at++) batch.push(this.packets[this.at]!)
     return batch.count
   }

@@ -10,8 +10,11 @@
 
 namespace floatgate {
 
-inline constexpr uint32_t kBatchCapacity = 64;
-inline constexpr uint32_t kSlotSize = 2048;
+inline constexpr uint32_t kBatchCapacity = 256;
+// What is received at a time: it stays in the processor's nearer caches.
+inline constexpr uint32_t kNearCapacity = 64;
+// No power of two, or the same part of each slot would contend for the same few lines of the processor's caches.
+inline constexpr uint32_t kSlotSize = 2112;
 inline constexpr uint32_t kHeadroom = 64;
 inline constexpr uint32_t kTailroom = 64;
 inline constexpr uint32_t kMaxPacket = kSlotSize - kHeadroom - kTailroom;
@@ -19,25 +22,25 @@ inline constexpr uint32_t kMaxPacket = kSlotSize - kHeadroom - kTailroom;
 // Byte offsets of the columns in the ArrayBuffer: first the 32-bit columns, then the 8-bit ones, then the
 // packets.
 inline constexpr uint32_t kOffsetColumn = 0;
-inline constexpr uint32_t kLengthColumn = 256;
-inline constexpr uint32_t kPeerColumn = 512;
-inline constexpr uint32_t kSessionColumn = 768;
-inline constexpr uint32_t kSaColumn = 1024;
-inline constexpr uint32_t kAddressColumn = 1280;
-inline constexpr uint32_t kPortColumn = 1536;
-inline constexpr uint32_t kLocalColumn = 1792;
-inline constexpr uint32_t kProtocolColumn = 2048;
-inline constexpr uint32_t kVerdictColumn = 2112;
-inline constexpr uint32_t kReasonColumn = 2176;
-inline constexpr uint32_t kNextColumn = 2240;
-inline constexpr uint32_t kSegmentColumn = 2304;
-inline constexpr uint32_t kBytesStart = 4096;
+inline constexpr uint32_t kLengthColumn = 1024;
+inline constexpr uint32_t kPeerColumn = 2048;
+inline constexpr uint32_t kSessionColumn = 3072;
+inline constexpr uint32_t kSaColumn = 4096;
+inline constexpr uint32_t kAddressColumn = 5120;
+inline constexpr uint32_t kPortColumn = 6144;
+inline constexpr uint32_t kLocalColumn = 7168;
+inline constexpr uint32_t kSegmentColumn = 8192;
+inline constexpr uint32_t kProtocolColumn = 9216;
+inline constexpr uint32_t kVerdictColumn = 9472;
+inline constexpr uint32_t kReasonColumn = 9728;
+inline constexpr uint32_t kNextColumn = 9984;
+inline constexpr uint32_t kBytesStart = 12288;
 inline constexpr uint32_t kBytesSize = kBatchCapacity * kSlotSize;
 inline constexpr uint32_t kBatchSize = kBytesStart + kBytesSize;
 // What a batch may have more than its slots: room behind them for super-segments out of a TUN device, or
 // places for coalesced datagrams instead of them.
 inline constexpr uint32_t kCoalescedStride = 65536 + kSlotSize;
-inline constexpr uint32_t kCoalescedRoom = kBatchCapacity * kCoalescedStride;
+inline constexpr uint32_t kCoalescedRoom = kNearCapacity * kCoalescedStride;
 
 enum class Verdict : uint8_t { Forward = 0, Punt = 1, Drop = 2 };
 
@@ -93,7 +96,7 @@ struct Arrivals {
   uint32_t count = 0;
   // How many datagrams a message held lately.
   uint32_t expected = 1;
-  Arrival messages[kBatchCapacity];
+  Arrival messages[kNearCapacity];
 };
 
 // The columns of one attached batch. JavaScript owns the memory; `buffer` keeps it alive as long as the view.

@@ -52,7 +52,7 @@ int ReceiveMessages(int fd, mmsghdr* headers, uint32_t room) {
 // Makes rows of the messages that wait, as long as there is room. Answers the new count.
 uint32_t TakeArrivals(const BatchView& batch, uint32_t row) {
   Arrivals& arrivals = *batch.arrivals;
-  while (row < kBatchCapacity && arrivals.next < arrivals.count) {
+  while (row < kNearCapacity && arrivals.next < arrivals.count) {
     Arrival& message = arrivals.messages[arrivals.next];
     const uint32_t length = std::min(message.segment, message.length);
     batch.MakeRow(row, message.offset, std::min(length, kMaxPacket));
@@ -149,11 +149,11 @@ bool IsPassingError(int error) {
 }
 
 int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lead) {
-  if (from >= kBatchCapacity) return static_cast<int>(from);
-  const uint32_t room = kBatchCapacity - from;
-  mmsghdr headers[kBatchCapacity];
-  iovec slots[kBatchCapacity];
-  Datagram datagrams[kBatchCapacity];
+  if (from >= kNearCapacity) return static_cast<int>(from);
+  const uint32_t room = kNearCapacity - from;
+  mmsghdr headers[kNearCapacity];
+  iovec slots[kNearCapacity];
+  Datagram datagrams[kNearCapacity];
   for (uint32_t i = 0; i < room; i++) {
     slots[i] = {batch.bytes + (from + i) * kSlotSize + kHeadroom - lead, kMaxPacket + lead};
     datagrams[i].PrepareReceive(&headers[i].msg_hdr, &slots[i]);
@@ -180,12 +180,12 @@ int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lea
 int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from) {
   Arrivals& arrivals = *batch.arrivals;
   const uint32_t count = TakeArrivals(batch, from);
-  if (count != from || from >= kBatchCapacity) return static_cast<int>(count);
+  if (count != from || from >= kNearCapacity) return static_cast<int>(count);
 
-  const uint32_t room = std::max(1u, (kBatchCapacity - from) / arrivals.expected);
-  mmsghdr headers[kBatchCapacity];
-  iovec places[kBatchCapacity];
-  Datagram datagrams[kBatchCapacity];
+  const uint32_t room = std::max(1u, (kNearCapacity - from) / arrivals.expected);
+  mmsghdr headers[kNearCapacity];
+  iovec places[kNearCapacity];
+  Datagram datagrams[kNearCapacity];
   for (uint32_t i = 0; i < room; i++) {
     places[i] = {batch.bytes + i * kCoalescedStride, kCoalescedStride};
     datagrams[i].PrepareReceive(&headers[i].msg_hdr, &places[i]);
@@ -210,7 +210,7 @@ int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from) {
                             LocalAddress(header)};
     if (segment != 0) most = std::max(most, (length + segment - 1) / segment);
   }
-  arrivals.expected = std::min(most, kBatchCapacity);
+  arrivals.expected = std::min(most, kNearCapacity);
   return static_cast<int>(TakeArrivals(batch, from));
 }
 

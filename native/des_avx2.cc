@@ -20,14 +20,15 @@ template <class Vector>
 struct Avx2 {
   using V = Vector;
   using Boxes = DesBoxes2<Avx2>;
-  static V Select(V mask, V a, V b) { return b ^ (mask & (a ^ b)); }
   static V Splat(uint64_t word) { return word - V{}; }
   static V LoadWord(const uint64_t* at) { return V{*at}; }
   static void StoreWord(uint64_t* at, V v) { *at = v[0]; }
 };
 
 constexpr DesDecryptor kDecryptors[] = {Des<Avx2<Words4>>::kDecryptor, Des<Avx2<Words2>>::kDecryptor};
-constexpr DesUnit kUnit = {"avx2", kDecryptors, 2, DesChain<Avx2<Words4>, Avx2<Words2>>::kEncryptor};
+constexpr DesEncryptor kEncryptors[] = {DesChain<Avx2<Words4>, Avx2<Words4>, 4>::kEncryptor,
+                                        DesChain<Avx2<Words4>, Avx2<Words2>, 1>::kEncryptor};
+constexpr DesUnit kUnit = {"avx2", kDecryptors, 2, kEncryptors, 2};
 
 }  // namespace
 }  // namespace floatgate

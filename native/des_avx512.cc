@@ -43,7 +43,9 @@ struct Avx512 {
 
 constexpr DesDecryptor kDecryptors[] = {Des<Avx512<Words8>>::kDecryptor, Des<Avx512<Words4>>::kDecryptor,
                                         Des<Avx512<Words2>>::kDecryptor};
-constexpr DesUnit kUnit = {"avx512", kDecryptors, 3, DesChain<Avx512<Words8>, Avx512<Words2>>::kEncryptor};
+constexpr DesEncryptor kEncryptors[] = {DesChain<Avx512<Words8>, Avx512<Words4>, 4>::kEncryptor,
+                                        DesChain<Avx512<Words8>, Avx512<Words2>, 1>::kEncryptor};
+constexpr DesUnit kUnit = {"avx512", kDecryptors, 3, kEncryptors, 2};
 
 }  // namespace
 }  // namespace floatgate

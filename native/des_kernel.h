@@ -3,7 +3,7 @@
 //
 //   V                      words of 64 bits side by side, with & | ^ ~ - and shifts of each word
 //   Boxes                  DesBoxes2<M> or DesBoxes3<M>
-//   Select(mask, a, b)     bits of a where mask has ones, else of b
+//   Select(mask, a, b)     where that is one instruction: bits of a where mask has ones, else of b
 //   Splat(word)            the word in every place
 //   LoadWord, StoreWord    one word, in the lowest place
 //
@@ -62,58 +62,59 @@ struct Des {
     }
     return false;
   }
-  // A DES key is 64 vectors, and 64 with their complements after them where a box needs some.
-  static constexpr size_t kKeyVectors = AnyInverted() ? 128 : 64;
+  // A DES key's halves C and D (FIPS 46-3, key schedule) are kept twice in a row each: however far a round has rotated
+  // them, every bit that it reads stands at its own distance from one address. Behind them are the complements, where a
+  // box needs some.
+  static constexpr size_t kHalf = 28;
+  static constexpr size_t kComplements = 4 * kHalf;
+  static constexpr size_t kKeyVectors = AnyInverted() ? 2 * kComplements : kComplements;
   static_assert(kDesMaxStages * kKeyVectors * sizeof(V) <= sizeof(DesKeyVectors));
 
-  // Byte offset of the key vector that each bit of each round reads.
+  // Which of a key's vectors each bit of a round reads, counted from where the halves have been rotated to.
   struct Wires {
-    uint16_t at[16][48];
+    uint8_t at[48];
   };
   // A box whose circuit gives the complement of an output leaves a bit of the half upside down. The half gets eight
   // such outputs in a stage, so in the end all is as it should be; in between, whoever reads that bit takes the
   // key's complement to it.
-  static constexpr Wires MakeWires() {
+  static constexpr Wires MakeWires(bool upside_down) {
     Wires wires{};
     bool inverts[32] = {};
     for (int box = 0; box < 8; box++) {
       for (int bit = 0; bit < 4; bit++) inverts[BoxTarget(box, bit)] = (Boxes::kInverted[box] >> bit & 1) != 0;
     }
-    int shift = 0;
-    for (int round = 0; round < 16; round++) {
-      shift += kShifts[round];
-      // Rounds count from 0: the half that round r reads has been written (r + 1) / 2 times.
-      bool upside_down = (round + 1) / 2 % 2 == 1;
-      for (int i = 0; i < 48; i++) {
-        int n = kPc2[i] - 1;
-        int from = n < 28 ? (n + shift) % 28 : 28 + (n - 28 + shift) % 28;
-        size_t vector = static_cast<size_t>(WordBit(kPc1[from]));
-        if (upside_down && inverts[BoxSource(i / 6, i % 6)]) vector += 64;
-        wires.at[round][i] = static_cast<uint16_t>(vector * sizeof(V));
-      }
+    for (int i = 0; i < 48; i++) {
+      size_t n = kPc2[i] - 1u;
+      size_t at = n < kHalf ? n : 2 * kHalf + n - kHalf;
+      if (upside_down && inverts[BoxSource(i / 6, i % 6)]) at += kComplements;
+      wires.at[i] = static_cast<uint8_t>(at);
     }
     return wires;
   }
-  // For decryption the rounds' keys come in the other order, but not what is upside down.
-  static constexpr Wires Reversed(const Wires& forward) {
-    Wires wires{};
+  template <bool UpsideDown>
+  static constexpr Wires kWires = MakeWires(UpsideDown);
+
+  // How far each round has rotated the halves; decryption takes the keys in the other order.
+  struct Rotations {
+    uint8_t by[16];
+  };
+  static constexpr Rotations MakeRotations(bool encrypts) {
+    Rotations rotations{};
+    uint8_t by = 0;
     for (int round = 0; round < 16; round++) {
-      for (int i = 0; i < 48; i++) {
-        size_t place = forward.at[15 - round][i] / sizeof(V) % 64;
-        size_t complement = forward.at[round][i] / sizeof(V) / 64 * 64;
-        wires.at[round][i] = static_cast<uint16_t>((place + complement) * sizeof(V));
-      }
+      by = static_cast<uint8_t>(by + kShifts[round]);
+      rotations.by[encrypts ? round : 15 - round] = by;
     }
-    return wires;
+    return rotations;
   }
-  static constexpr Wires kEncryption = MakeWires();
-  static constexpr Wires kDecryption = Reversed(kEncryption);
+  template <bool Encrypts>
+  static constexpr Rotations kRotations = MakeRotations(Encrypts);
 
   // l ^= f(r, key)
-  static __attribute__((noinline)) void Round(V* __restrict l, const V* __restrict r, const uint8_t* key,
-                                              const uint16_t* wires) {
+  template <bool UpsideDown>
+  static __attribute__((noinline)) void Round(V* __restrict l, const V* __restrict r, const V* __restrict key) {
     auto bit = [=](int box, int i) __attribute__((always_inline)) {
-      return r[BoxSource(box, i)] ^ *reinterpret_cast<const V*>(key + wires[box * 6 + i]);
+      return r[BoxSource(box, i)] ^ key[kWires<UpsideDown>.at[box * 6 + i]];
     };
 #define FLOATGATE_BOX(n)                                                                                  \
   Boxes::Box##n(bit(n - 1, 0), bit(n - 1, 1), bit(n - 1, 2), bit(n - 1, 3), bit(n - 1, 4), bit(n - 1, 5), \
@@ -129,31 +130,36 @@ struct Des {
 #undef FLOATGATE_BOX
   }
 
-  // Sixteen rounds. What went in as (left, right) comes out as (right, left).
-  static void Stage(V* left, V* right, const uint8_t* key, const Wires& wires) {
-    for (int round = 0; round < 16; round += 2) {
-      Round(left, right, key, wires.at[round]);
-      Round(right, left, key, wires.at[round + 1]);
+  // Sixteen rounds. What went in as (left, right) comes out as (right, left). The half that a round reads has been
+  // written by every other one of those before it.
+  template <bool Encrypts>
+  static void Stage(V* left, V* right, const V* key) {
+    const uint8_t* by = kRotations<Encrypts>.by;
+    for (int round = 0; round < 16; round += 4, by += 4) {
+      Round<false>(left, right, key + by[0]);
+      Round<true>(right, left, key + by[1]);
+      Round<true>(left, right, key + by[2]);
+      Round<false>(right, left, key + by[3]);
     }
   }
 
-  static const uint8_t* Key(const DesKeyVectors& keys, size_t stage) {
-    return keys.bytes + stage * kKeyVectors * sizeof(V);
+  static const V* Key(const DesKeyVectors& keys, size_t stage) {
+    return reinterpret_cast<const V*>(keys.bytes) + stage * kKeyVectors;
   }
 
   // E, or E D E. The final permutation of a stage and the initial one of the next leave only the exchange of halves.
   static void Encrypt(V* left, V* right, size_t stages, const DesKeyVectors& keys) {
-    Stage(left, right, Key(keys, 0), kEncryption);
+    Stage<true>(left, right, Key(keys, 0));
     if (stages == 1) return;
-    Stage(right, left, Key(keys, 1), kDecryption);
-    Stage(left, right, Key(keys, 2), kEncryption);
+    Stage<false>(right, left, Key(keys, 1));
+    Stage<true>(left, right, Key(keys, 2));
   }
 
   static void Decrypt(V* left, V* right, size_t stages, const DesKeyVectors& keys) {
-    if (stages == 1) return Stage(left, right, Key(keys, 0), kDecryption);
-    Stage(left, right, Key(keys, 2), kDecryption);
-    Stage(right, left, Key(keys, 1), kEncryption);
-    Stage(left, right, Key(keys, 0), kDecryption);
+    if (stages == 1) return Stage<false>(left, right, Key(keys, 0));
+    Stage<false>(left, right, Key(keys, 2));
+    Stage<true>(right, left, Key(keys, 1));
+    Stage<false>(left, right, Key(keys, 0));
   }
 
   // Eight rows, `Apart` from each other, through three of the six steps of a transposition.
@@ -169,8 +175,14 @@ struct Des {
       for (int i = 0; i < 8; i++) {
         if (i & stride) continue;
         V a = x[i], b = x[i + stride];
-        x[i] = M::Select(masks[step], a, b << (stride * Apart));
-        x[i + stride] = M::Select(masks[step], a >> (stride * Apart), b);
+        if constexpr (requires { M::Select(a, a, b); }) {
+          x[i] = M::Select(masks[step], a, b << (stride * Apart));
+          x[i + stride] = M::Select(masks[step], a >> (stride * Apart), b);
+        } else {
+          V differ = (a >> (stride * Apart) ^ b) & masks[step];
+          x[i] = a ^ differ << (stride * Apart);
+          x[i + stride] = b ^ differ;
+        }
       }
     }
 #pragma GCC unroll 8
@@ -185,9 +197,18 @@ struct Des {
     for (int i = 0; i < 64; i += 8) Transpose8<1>(rows + i, fine);
   }
 
-  static void Complement(V* key) {
-    if constexpr (kKeyVectors == 128) {
-      for (int i = 0; i < 64; i++) key[64 + i] = ~key[i];
+  // Where the key's vectors lie, from a vector for each bit of its word.
+  template <class Bit>
+  static void SpreadKey(V* key, Bit bit) {
+    for (size_t i = 0; i < 2 * kHalf; i++) {
+      V v = bit(WordBit(kPc1[i]));
+      V* to = key + (i < kHalf ? i : kHalf + i);
+      to[0] = v;
+      to[kHalf] = v;
+      if constexpr (AnyInverted()) {
+        to[kComplements] = ~v;
+        to[kComplements + kHalf] = ~v;
+      }
     }
   }
 
@@ -195,18 +216,16 @@ struct Des {
     V* to = reinterpret_cast<V*>(vectors.bytes);
     for (size_t stage = 0; stage < stages; stage++, to += kKeyVectors) {
       const V word = M::Splat(key[stage]), one = M::Splat(1), zero = M::Splat(0);
-      for (int i = 0; i < 64; i++) to[i] = zero - (word >> i & one);
-      Complement(to);
+      SpreadKey(to, [=](int i) { return zero - (word >> i & one); });
     }
   }
 
   static void SetLaneKeys(uint64_t* keys, size_t stages, DesKeyVectors& vectors) {
     V* to = reinterpret_cast<V*>(vectors.bytes);
-    const V* from = reinterpret_cast<const V*>(keys);
+    V* from = reinterpret_cast<V*>(keys);
     for (size_t stage = 0; stage < stages; stage++, to += kKeyVectors, from += 64) {
-      for (int i = 0; i < 64; i++) to[i] = from[i];
-      Transpose(to);
-      Complement(to);
+      Transpose(from);
+      SpreadKey(to, [=](int i) { return from[i]; });
     }
   }
 
@@ -231,20 +250,36 @@ struct Des {
   static constexpr DesDecryptor kDecryptor = {64 * kWords, ShareKey, SetLaneKeys, DecryptBlocks};
 };
 
-// CBC encryption: `Wide` moves the data of several steps at once between words and slices, `Narrow` encrypts, with the
-// 64 lanes in its lowest word.
-template <class Wide, class Narrow>
+// CBC encryption of 64 packets for each of `Groups` words. `Narrow` encrypts, with so many of its words; `Wide` moves the
+// data of as many steps as its words hold between words and slices.
+template <class Wide, class Narrow, size_t Groups>
 struct DesChain {
   using W = typename Wide::V;
   using V = typename Narrow::V;
-  static constexpr size_t kChunk = Des<Wide>::kWords;
+  static constexpr size_t kWords = Des<Wide>::kWords;
+  static constexpr size_t kTogether = kWords / Groups;
+  static_assert(kWords % Groups == 0 && kDesChunk % kTogether == 0);
+  static_assert(Groups == 1 || Groups == Des<Narrow>::kWords);
 
-  static void SetKeys(const uint64_t* keys, size_t stages, DesKeyVectors& vectors) {
+  static V Load(const uint64_t* at) {
+    if constexpr (Groups == 1) return Narrow::LoadWord(at);
+    else return *reinterpret_cast<const V*>(at);
+  }
+  static void Store(uint64_t* at, V v) {
+    if constexpr (Groups == 1) Narrow::StoreWord(at, v);
+    else *reinterpret_cast<V*>(at) = v;
+  }
+  static void LoadRows(const uint64_t* words, V* rows) {
+    for (size_t i = 0; i < 64; i++) rows[i] = Load(words + i * Groups);
+    Des<Narrow>::Transpose(rows);
+  }
+
+  static void SetKeys(uint64_t* keys, size_t stages, DesKeyVectors& vectors) {
     V* to = reinterpret_cast<V*>(vectors.bytes);
-    for (size_t stage = 0; stage < stages; stage++, to += Des<Narrow>::kKeyVectors, keys += 64) {
-      for (int i = 0; i < 64; i++) to[i] = Narrow::LoadWord(keys + i);
-      Des<Narrow>::Transpose(to);
-      Des<Narrow>::Complement(to);
+    for (size_t stage = 0; stage < stages; stage++, to += Des<Narrow>::kKeyVectors, keys += 64 * Groups) {
+      V rows[64];
+      LoadRows(keys, rows);
+      Des<Narrow>::SpreadKey(to, [&](int i) { return rows[i]; });
     }
   }
 
@@ -252,8 +287,7 @@ struct DesChain {
   static void Begin(const uint64_t* ivs, DesKeyVectors& chain) {
     V* halves = reinterpret_cast<V*>(chain.bytes);
     V rows[64];
-    for (int i = 0; i < 64; i++) rows[i] = Narrow::LoadWord(ivs + i);
-    Des<Narrow>::Transpose(rows);
+    LoadRows(ivs, rows);
 #pragma GCC unroll 32
     for (int n = 0; n < 32; n++) {
       halves[32 + n] = rows[InitialBit(n + 1)];
@@ -264,24 +298,28 @@ struct DesChain {
   static void Encrypt(uint64_t* blocks, size_t steps, size_t stages, const DesKeyVectors& keys, DesKeyVectors& chain) {
     V* a = reinterpret_cast<V*>(chain.bytes);
     V* b = a + 32;
-    Des<Wide>::Transpose(reinterpret_cast<W*>(blocks));
     for (size_t step = 0; step < steps; step++) {
-      uint64_t* column = blocks + step;
+      if (step % kTogether == 0) Des<Wide>::Transpose(reinterpret_cast<W*>(blocks));
+      uint64_t* column = blocks + step % kTogether * Groups;
       // What came out of the last block on the left is in b, and XORed with the next block's left half.
 #pragma GCC unroll 32
       for (int n = 0; n < 32; n++) {
-        b[n] = b[n] ^ Narrow::LoadWord(column + InitialBit(n + 1) * kChunk);
-        a[n] = a[n] ^ Narrow::LoadWord(column + InitialBit(n + 33) * kChunk);
+        b[n] = b[n] ^ Load(column + InitialBit(n + 1) * kWords);
+        a[n] = a[n] ^ Load(column + InitialBit(n + 33) * kWords);
       }
       Des<Narrow>::Encrypt(b, a, stages, keys);
 #pragma GCC unroll 32
       for (int n = 0; n < 32; n++) {
-        Narrow::StoreWord(column + InitialBit(n + 1) * kChunk, a[n]);
-        Narrow::StoreWord(column + InitialBit(n + 33) * kChunk, b[n]);
+        Store(column + InitialBit(n + 1) * kWords, a[n]);
+        Store(column + InitialBit(n + 33) * kWords, b[n]);
       }
       V* other = a;
       a = b;
       b = other;
+      if (step % kTogether == kTogether - 1 || step == steps - 1) {
+        Des<Wide>::Transpose(reinterpret_cast<W*>(blocks));
+        blocks += 64 * kWords;
+      }
     }
     // `b` is in the second place again.
     if (steps % 2 == 1) {
@@ -291,10 +329,16 @@ struct DesChain {
         b[n] = t;
       }
     }
-    Des<Wide>::Transpose(reinterpret_cast<W*>(blocks));
   }
 
-  static constexpr DesEncryptor kEncryptor = {kChunk, SetKeys, Begin, Encrypt};
+  static constexpr DesEncryptor MakeEncryptor() {
+    DesEncryptor encryptor = {64 * Groups, Groups, kWords, {}, SetKeys, Begin, Encrypt};
+    for (size_t step = 0; step < kDesChunk; step++) {
+      encryptor.step_at[step] = step / kTogether * 64 * kWords + step % kTogether * Groups;
+    }
+    return encryptor;
+  }
+  static constexpr DesEncryptor kEncryptor = MakeEncryptor();
 };
 
 }  // namespace

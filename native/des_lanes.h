@@ -10,13 +10,14 @@ namespace floatgate {
 
 inline constexpr size_t kDesMaxStages = 3;
 inline constexpr size_t kDesMaxLanes = 512;
-inline constexpr size_t kDesChainLanes = 64;
-inline constexpr size_t kDesMaxChunk = 8;
+inline constexpr size_t kDesMaxChainLanes = 256;
+// Blocks of each packet that encryption is given at once: a line of the processor's cache.
+inline constexpr size_t kDesChunk = 8;
 
-// How the keys of all lanes lie between calls: vectors, one a key bit; the bits' complements where a kernel's
+// How the keys of all lanes lie between calls: vectors, two a key bit; the bits' complements where a kernel's
 // circuits ask for them.
 struct alignas(64) DesKeyVectors {
-  uint8_t bytes[kDesMaxStages * 64 * 64];
+  uint8_t bytes[kDesMaxStages * 112 * 64];
 };
 
 // One way to decrypt so many blocks at once. Words hold blocks and keys as they lie in memory.
@@ -30,23 +31,34 @@ struct DesDecryptor {
   void (*decrypt)(uint64_t* blocks, size_t stages, const DesKeyVectors& vectors);
 };
 
-// CBC encryption of 64 packets side by side, `chunk` blocks of each a call.
+// One way to encrypt so many packets side by side by CBC, kDesChunk blocks of each a call.
 struct DesEncryptor {
-  size_t chunk;
-  // kDesChainLanes words for each key, as above.
-  void (*set_keys)(const uint64_t* keys, size_t stages, DesKeyVectors& vectors);
+  size_t lanes;
+  // Where the blocks stand: lane i begins at word i / groups * stride + i % groups, from where step_at counts.
+  size_t groups, stride;
+  size_t step_at[kDesChunk];
+  // `lanes` words for each key, as above.
+  void (*set_keys)(uint64_t* keys, size_t stages, DesKeyVectors& vectors);
   // A word of IV for each lane; fills `chain`.
   void (*begin)(const uint64_t* ivs, DesKeyVectors& chain);
-  // `chunk` blocks of packet 0, then of packet 1 ...; of each, `steps` blocks are encrypted in place.
+  // The first `steps` blocks of each lane in place.
   void (*encrypt)(uint64_t* blocks, size_t steps, size_t stages, const DesKeyVectors& keys, DesKeyVectors& chain);
 };
 
-// What one instruction set offers; decryptors from the widest to the narrowest.
+// What one instruction set offers; from the widest to the narrowest.
 struct DesUnit {
   const char* name;
   const DesDecryptor* decryptors;
   size_t decryptor_count;
-  DesEncryptor encryptor;
+  const DesEncryptor* encryptors;
+  size_t encryptor_count;
+
+  // The widest of them, or the narrowest that holds so many packets.
+  size_t EncryptorFor(size_t packets) const {
+    size_t i = 0;
+    while (i + 1 < encryptor_count && encryptors[i + 1].lanes >= packets) i++;
+    return i;
+  }
 };
 
 inline constexpr size_t kDesShuffleLanes = 16;

@@ -9,14 +9,15 @@ namespace {
 struct Portable {
   typedef uint64_t V __attribute__((vector_size(16)));
   using Boxes = DesBoxes2<Portable>;
-  static V Select(V mask, V a, V b) { return b ^ (mask & (a ^ b)); }
   static V Splat(uint64_t word) { return word - V{}; }
   static V LoadWord(const uint64_t* at) { return V{*at}; }
   static void StoreWord(uint64_t* at, V v) { *at = v[0]; }
 };
 
 constexpr DesDecryptor kDecryptors[] = {Des<Portable>::kDecryptor};
-constexpr DesUnit kUnit = {"portable", kDecryptors, 1, DesChain<Portable, Portable>::kEncryptor};
+constexpr DesEncryptor kEncryptors[] = {DesChain<Portable, Portable, 2>::kEncryptor,
+                                        DesChain<Portable, Portable, 1>::kEncryptor};
+constexpr DesUnit kUnit = {"portable", kDecryptors, 1, kEncryptors, 2};
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <openssl/md5.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -151,7 +152,9 @@ class IpsecMb {
 
   IMB_MGR* manager_;
   IMB_MGR* pairs_;  // or nullptr
-  IMB_JOB burst_[kBatchCapacity] = {};
+  // The library takes at most 128 at a time.
+  static constexpr size_t kMostInBurst = 128;
+  IMB_JOB burst_[kMostInBurst] = {};
 };
 
 #endif
@@ -185,9 +188,10 @@ class Bitslice {
  private:
   explicit Bitslice(const DesUnit& unit) : unit_(unit) {}
   const DesDecryptor& Fitting(size_t blocks) const;
+  void Encrypt(const DesEncryptor& lanes, Job* const* longest_first, size_t count);
 
   const DesUnit& unit_;
-  alignas(64) uint64_t blocks_[kDesMaxLanes] = {};
+  alignas(64) uint64_t blocks_[std::max(kDesMaxLanes, kDesChunk * kDesMaxChainLanes)] = {};
   alignas(64) uint64_t before_[kDesMaxLanes] = {};  // what each block is XORed with: the block before it, or an IV
   alignas(64) uint64_t lane_keys_[kDesMaxStages * kDesMaxLanes] = {};
   DesKeyVectors keys_{};

@@ -108,32 +108,49 @@ const DesDecryptor& Bitslice::Fitting(size_t blocks) const {
 }
 
 void Bitslice::Encrypt(Job* const* longest_first, size_t count) {
-  if (count == 0) return;
-  const DesEncryptor& lanes = unit_.encryptor;
+  while (count > 0) {
+    const DesEncryptor& lanes = unit_.encryptors[unit_.EncryptorFor(count)];
+    size_t now = std::min(count, lanes.lanes);
+    Encrypt(lanes, longest_first, now);
+    longest_first += now;
+    count -= now;
+  }
+}
+
+void Bitslice::Encrypt(const DesEncryptor& lanes, Job* const* longest_first, size_t count) {
   size_t stages = Stages(*longest_first[0]);
   for (size_t i = 0; i < count; i++) {
     const Job& job = *longest_first[i];
     for (size_t stage = 0; stage < stages; stage++) {
-      lane_keys_[stage * kDesChainLanes + i] = job.keys->des.words[stage];
+      lane_keys_[stage * lanes.lanes + i] = job.keys->des.words[stage];
     }
     std::memcpy(before_ + i, job.iv, kBlock);
   }
   lanes.set_keys(lane_keys_, stages, keys_);
   lanes.begin(before_, chain_);
 
+  size_t at[kDesChunk];
+  std::copy_n(lanes.step_at, kDesChunk, at);
   size_t steps = Blocks(*longest_first[0]);
   size_t active = count;
-  for (size_t from = 0; from < steps; from += lanes.chunk) {
+  for (size_t from = 0; from < steps; from += kDesChunk) {
     while (Blocks(*longest_first[active - 1]) <= from) active--;
     auto each = [&](auto copy) {
       for (size_t i = 0; i < active; i++) {
         const Job& job = *longest_first[i];
-        copy(blocks_ + i * lanes.chunk, job.text + from * kBlock, std::min(lanes.chunk, Blocks(job) - from) * kBlock);
+        uint64_t* lane = blocks_ + i / lanes.groups * lanes.stride + i % lanes.groups;
+        uint8_t* text = job.text + from * kBlock;
+        if (size_t left = Blocks(job) - from; left < kDesChunk) {
+          for (size_t step = 0; step < left; step++) copy(lane + at[step], text + step * kBlock);
+        } else {
+#pragma GCC unroll 8
+          for (size_t step = 0; step < kDesChunk; step++) copy(lane + at[step], text + step * kBlock);
+        }
       }
     };
-    each([](uint64_t* row, uint8_t* text, size_t size) { std::memcpy(row, text, size); });
-    lanes.encrypt(blocks_, std::min(lanes.chunk, steps - from), stages, keys_, chain_);
-    each([](uint64_t* row, uint8_t* text, size_t size) { std::memcpy(text, row, size); });
+    each([](uint64_t* block, uint8_t* text) { std::memcpy(block, text, kBlock); });
+    lanes.encrypt(blocks_, std::min(kDesChunk, steps - from), stages, keys_, chain_);
+    each([](uint64_t* block, uint8_t* text) { std::memcpy(text, block, kBlock); });
   }
   for (size_t i = 0; i < count; i++) longest_first[i]->done = true;
 }

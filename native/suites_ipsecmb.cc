@@ -125,6 +125,7 @@ void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
 }
 
 void IpsecMb::Crypt(Job* const* jobs, size_t count) {
+  for (; count > kMostInBurst; jobs += kMostInBurst, count -= kMostInBurst) Crypt(jobs, kMostInBurst);
   Cipher cipher = jobs[0]->keys->cipher;
   bool encrypts = jobs[0]->keys->direction == Direction::Encrypt;
   const CipherSizes& sizes = kCipherSizes[Index(cipher)];
@@ -173,6 +174,7 @@ bool IpsecMb::HasPairs(Integrity integrity) const { return pairs_ != nullptr && 
 void IpsecMb::SignPairs(Job* const* jobs, size_t count) { Burst(pairs_, jobs, count); }
 
 void IpsecMb::Burst(IMB_MGR* manager, Job* const* jobs, size_t count) {
+  for (; count > kMostInBurst; jobs += kMostInBurst, count -= kMostInBurst) Burst(manager, jobs, kMostInBurst);
   IMB_HASH_ALG hash = kHashes[Index(jobs[0]->keys->integrity)];
   for (size_t i = 0; i < count; i++) Prepare(*jobs[i], burst_[i]);
   IMB_SUBMIT_HASH_BURST_NOCHECK(manager, burst_, static_cast<int>(count), hash);

@@ -131,12 +131,13 @@ napi_value ReadTun(napi_env env, napi_callback_info info) {
   Args args(env, info);
   const int fd = args.I32(0);
   const uint32_t from = args.U32(2);
+  const uint32_t to = std::min(args.U32(3), kBatchCapacity);
   if (!args.ok()) return nullptr;
   const BatchView* batch = UnwrapBatch(env, args.Value(1));
   if (batch == nullptr) return nullptr;
 
   uint32_t row = from;
-  while (row < kBatchCapacity) {
+  while (row < to) {
     const uint32_t start = row * kSlotSize + kHeadroom;
     // One byte more than a slot may hold: the driver cuts a longer packet without a word.
     const ssize_t got = read(fd, batch->bytes + start, kMaxPacket + 1);
@@ -167,10 +168,12 @@ void CompleteChecksum(const OffloadHeader& header, uint8_t* packet, uint32_t len
 // 1. The header, a slot's worth, and what does not fit into the slot: one call reads all three.
 // 2. An ordinary packet stays in its slot; its checksum is completed where the host left that to the device.
 // 3. A super-segment's first part moves from the slot to before the rest: there it is in one piece.
+// Super-segments take no more memory than so many slots, and a batch's reading room no more than all of them.
 napi_value ReadSuper(napi_env env, napi_callback_info info) {
   Args args(env, info);
   const int fd = args.I32(0);
   const uint32_t from = args.U32(2);
+  const uint32_t to = std::min(args.U32(3), kBatchCapacity);
   if (!args.ok()) return nullptr;
   const BatchView* batch = UnwrapBatch(env, args.Value(1));
   if (batch == nullptr) return nullptr;
@@ -178,7 +181,8 @@ napi_value ReadSuper(napi_env env, napi_callback_info info) {
 
   uint32_t row = from;
   uint32_t rest = kBytesSize;
-  while (row < kBatchCapacity && batch->size - rest >= kMaxSuper) {
+  const uint32_t end = std::min(batch->size, rest + std::max(kMaxSuper, to * kSlotSize));
+  while (row < to && end - rest >= kMaxSuper) {
     const uint32_t start = row * kSlotSize + kHeadroom;
     OffloadHeader header;
     const iovec parts[] = {{&header, sizeof header},
@@ -203,7 +207,7 @@ napi_value ReadSuper(napi_env env, napi_callback_info info) {
       batch->MakeRow(row, rest, length);
       batch->segment[row] = header.gso_size;
       if (header.gso_size == 0) batch->Drop(row, DropReason::BadIp);
-      rest = std::min(batch->size, (rest + length + 63) & ~63u);
+      rest = std::min(end, (rest + length + 63) & ~63u);
     }
     row++;
   }

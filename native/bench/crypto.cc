@@ -332,7 +332,7 @@ int main(int argc, char** argv) {
   for (const Suite& suite : kSuites) {
     if (argc > 3 && std::strcmp(argv[3], "all") != 0 && std::strcmp(argv[3], suite.name) != 0) continue;
     for (Direction direction : {Direction::Encrypt, Direction::Decrypt}) {
-      for (uint32_t count : {1, 4, 16, 32, 64}) Race(suite, direction, count, bytes, seconds, argc > 4 ? argv[4] : nullptr);
+      for (uint32_t count : {1, 4, 16, 32, 64, 128, 256}) Race(suite, direction, count, bytes, seconds, argc > 4 ? argv[4] : nullptr);
     }
   }
   return 0;

@@ -78,9 +78,11 @@ void CountDes(const DesUnit* unit) {
     Count(std::string("3DES decryption, ") + unit->name + ", packets: " + std::to_string(count),
           [&] { bitslice->Decrypt(in.each.data(), count); });
   }
-  Packets out(Cipher::TripleDes, Direction::Encrypt, 64);
-  Count(std::string("3DES encryption, ") + unit->name + ", packets: 64",
-        [&] { bitslice->Encrypt(out.each.data(), 64); });
+  for (size_t count : {64, 256}) {
+    Packets out(Cipher::TripleDes, Direction::Encrypt, count);
+    Count(std::string("3DES encryption, ") + unit->name + ", packets: " + std::to_string(count),
+          [&] { bitslice->Encrypt(out.each.data(), count); });
+  }
 }
 
 }  // namespace

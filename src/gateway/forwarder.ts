@@ -13,8 +13,8 @@ import { decapsulate as decapsulateL2tp } from '../l2tp/decapsulate.ts'
 import { encapsulate as encapsulateL2tp } from '../l2tp/encapsulate.ts'
 import { L2tpTable } from '../l2tp/table.ts'
 import type { Millis } from '../machine.ts'
-import { BATCH_CAPACITY, Batch, COALESCED_ROOM, MAX_PACKET, READING_ROOM } from '../packet/batch.ts'
-import { Cutter, holdsSuper, packetsIn, type SegmentArithmetic } from '../packet/cut.ts'
+import { BATCH_CAPACITY, Batch, COALESCED_ROOM, MAX_PACKET, NEAR_CAPACITY, READING_ROOM } from '../packet/batch.ts'
+import { Cutter, holdsSuper, packetsIn, packetsOf, type SegmentArithmetic } from '../packet/cut.ts'
 import { readIpv4 as readWord } from '../packet/ip.ts'
 import { Merger } from '../packet/merge.ts'
 import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
@@ -22,6 +22,7 @@ import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
 import { PppTable } from '../ppp/table.ts'
 import { answerQuestion, waitingNews } from './firewall-messages.ts'
+import { Helping } from './helping.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { Mirror } from './mirror.ts'
 import { PuntLimit } from './punt-limit.ts'
@@ -39,7 +40,8 @@ export interface Wires {
   receive(batch: Batch, raw: boolean): number
   /** Whether much more waits in the socket than was received. */
   filling?(raw: boolean): boolean
-  readTun(batch: Batch): number
+  /** At most so many packets; a super-segment is one. */
+  readTun(batch: Batch, most: number): number
   /** Writes every Forward row; answers how many went, and marks the others Drop(SendFailed). */
   writeTun(batch: Batch): number
   /** The same, to each row's address and port. */
@@ -48,8 +50,8 @@ export interface Wires {
   tell(message: FromWorker): void
 }
 
-/** Batches taken from one source before the others get their turn. */
-const ROUNDS = 8
+/** Packets taken from one source before the others get their turn. */
+const TURN = 8 * NEAR_CAPACITY
 
 export class Forwarder {
   private readonly engine: Engine
@@ -75,8 +77,9 @@ export class Forwarder {
   private readonly mirror = new Mirror(packets => this.wires.tell({ kind: 'mirrored', packets }))
   private injectingFrames = false
   /** Who gets how much, by source: where an SPI stands, and where an IP packet's destination does. */
-  private readonly received = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), BATCH_CAPACITY / 2)
-  private readonly receivedBare = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), BATCH_CAPACITY / 2)
+  private readonly received = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
+  private readonly receivedBare = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
+  private readonly helping = new Helping()
   private readonly read = new FairShare(16, address => this.firewall.sessions.ofAddress(address))
 
   /** `seed`: 32 random bits for the flow table's hash. `fill` writes random bytes, for translated ports. */
@@ -107,7 +110,7 @@ export class Forwarder {
   fromPublic(raw: boolean, clock: () => Millis): boolean {
     const batch = raw ? this.bare : this.inbound
     const share = raw ? this.receivedBare : this.received
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let left = TURN; left > 0; left -= NEAR_CAPACITY) {
       const now = clock()
       batch.count = this.wires.receive(batch, raw)
       if (batch.count === 0) return false
@@ -126,9 +129,9 @@ export class Forwarder {
       this.leave(batch, now)
       this.firewallEvents()
       if (this.mirror.on) this.mirror.flush()
-      const maybe = share.isTense || batch.count >= BATCH_CAPACITY / 2
+      const maybe = share.isTense || batch.count >= NEAR_CAPACITY / 2
       share.feel(maybe && this.wires.filling?.(raw) === true)
-      if (batch.count < BATCH_CAPACITY) return false
+      if (batch.count < NEAR_CAPACITY) return false
     }
     return true
   }
@@ -136,21 +139,24 @@ export class Forwarder {
   /** Packets for clients: out of the TUN device, filtered, cut, wrapped, sealed, onto the wire. */
   fromTun(clock: () => Millis): void {
     const { outbound: batch } = this
-    for (let round = 0; round < ROUNDS; round++) {
+    let left = TURN
+    for (let most = 0; left > 0; left -= most) {
       const now = clock()
-      batch.count = this.wires.readTun(batch)
+      most = this.helping.most
+      batch.count = this.wires.readTun(batch, most)
       if (batch.count === 0) break
-      this.countRead(batch)
-      this.read.limit(batch)
+      this.stats.add(this.worker, WorkerCounter.fromTunPackets, packetsOf(batch))
+      this.read.limit(batch, most)
       filterOut(batch, this.firewall, now)
+      this.helping.feel(batch)
       if (this.cutter && holdsSuper(batch)) this.cutAndDeliver(batch, this.cutter, now)
       else this.deliver(batch, now)
       this.leave(batch, now)
       this.reply()
       this.firewallEvents()
-      if (batch.count < BATCH_CAPACITY) break
+      if (batch.count < most) break
     }
-    this.read.feel(batch.count === BATCH_CAPACITY)
+    this.read.feel(left <= 0)
   }
 
   private cutAndDeliver(batch: Batch, cutter: Cutter, now: Millis): void {
@@ -228,14 +234,7 @@ export class Forwarder {
 
   /** Writes the ICMP errors that filterOut made back into the TUN device. */
   private reply(): void {
-    const { replies } = this.firewall
-    if (replies.count > 0) this.wires.writeTun(replies)
-  }
-
-  private countRead(batch: Batch): void {
-    let packets = 0
-    for (let i = 0; i < batch.count; i++) packets += packetsIn(batch, i)
-    this.stats.add(this.worker, WorkerCounter.fromTunPackets, packets)
+    if (this.firewall.replies.count > 0) this.wires.writeTun(this.firewall.replies)
   }
 
   private countReceived(batch: Batch): void {
@@ -282,6 +281,7 @@ export class Forwarder {
       case 'installInbound':
         return this.engine.installInbound({ ...securityAssociation(m.sa), replayWindow: m.sa.replayWindow })
       case 'installOutbound':
+        this.helping.set(m.sa.peer, m.sa.suite.cipher)
         return this.engine.installOutbound(securityAssociation(m.sa))
       case 'removeSa':
         this.engine.removeInbound(m.inboundSpi)

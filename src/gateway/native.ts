@@ -115,15 +115,16 @@ export interface Native {
   sendEsp(udpFd: number, rawFd: number, batch: NativeBatch, count: number): number
   /** One datagram now, for control. `local` 0 lets the kernel choose. Answers false where the kernel would block. */
   sendTo(fd: number, local: number, address: number, port: number, bytes: Uint8Array): boolean
-  /** Reads packets from a TUN queue into rows `from` and up until none is left or the batch is full; answers the new count. */
-  readTun(fd: number, batch: NativeBatch, from: number): number
+  /** Reads packets from a TUN queue into rows `from` up to `to` until none is left; answers the new count. */
+  readTun(fd: number, batch: NativeBatch, from: number, to: number): number
   /** Writes every Forward row among the first `count`; answers how many went; the others become Drop(SendFailed). */
   writeTun(fd: number, batch: NativeBatch, count: number): number
   /**
    * As readTun from a device with offloads, into a batch of READING_ROOM: super-segments lie behind the slots, `segment`
-   * says what to cut them into, and their checksums are not right yet. Ends early where no room for another is left.
+   * says what to cut them into, and their checksums are not right yet. All together they have no more room than `to` slots:
+   * ends early where another may not fit in.
    */
-  readSuper(fd: number, batch: NativeBatch, from: number): number
+  readSuper(fd: number, batch: NativeBatch, from: number, to: number): number
   /** As writeTun, with one write for each chain of rows by `next`, as far as the rows' checksums are right. */
   writeSuper(fd: number, batch: NativeBatch, count: number): number
   /** As SegmentArithmetic of src/packet/cut.ts. */

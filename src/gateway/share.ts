@@ -9,11 +9,11 @@
  *   3. what is beyond its sender's part is dropped
  */
 
-import { BATCH_CAPACITY, type Batch } from '../packet/batch.ts'
+import { BATCH_CAPACITY, type Batch, NEAR_CAPACITY } from '../packet/batch.ts'
 import { packetsIn } from '../packet/cut.ts'
 import { DropReason, Verdict } from '../packet/verdict.ts'
 
-/** Packets of a batch that are carried, by pressure: little at first, for senders that slow down when they lose one. */
+/** Packets of NEAR_CAPACITY that are carried, by pressure: little at first, for senders that slow down when they lose one. */
 const BUDGETS = [Number.POSITIVE_INFINITY, 60, 56, 48, 32, 16, 8] as const
 const MOST = BUDGETS.length - 1
 /** Somebody is greedy who sends so many times as much as somebody else, among so many packets; */
@@ -22,7 +22,7 @@ const WATCHED = 1024
 /** and is taken to be for so many batches more: a second or so, since who sends little is not always among them. */
 const REMEMBERED = 5000
 /** More than twice as many as a batch can hold senders. A power of two. */
-const SLOTS = 256
+const SLOTS = 1024
 
 export class FairShare {
   private readonly at: number
@@ -64,21 +64,21 @@ export class FairShare {
   /** What was found behind a batch, or several: a queue that is long still, or not. */
   feel(long: boolean): void {
     // Who filled a queue that is known to be long may have kept all others out of it.
-    if (long && this.pressure === 0 && this.least < BATCH_CAPACITY) this.suspected = REMEMBERED
+    if (long && this.pressure === 0 && this.least < NEAR_CAPACITY) this.suspected = REMEMBERED
     if (long) this.pressure = Math.min(MOST, this.pressure + 1)
     else this.pressure = Math.max(0, this.pressure - 1)
   }
 
-  /** Drops what is beyond its sender's share, where there is one who leaves others too little. */
-  limit(batch: Batch): void {
+  /** Drops what is beyond its sender's share, where there is one who leaves others too little. `full`: a batch's most. */
+  limit(batch: Batch, full: number = NEAR_CAPACITY): void {
     if (this.pressure === 0) return
     this.count(batch)
     this.weigh()
-    const budget = Math.max(BUDGETS[this.pressure]!, this.greedy + this.suspected === 0 ? this.least : 0)
+    const carried = Math.max(BUDGETS[this.pressure]!, this.greedy + this.suspected === 0 ? this.least : 0)
     if (this.greedy > 0) this.greedy--
     if (this.suspected > 0) this.suspected--
-    if (budget >= BATCH_CAPACITY) return
-    const part = this.part(budget)
+    if (carried >= NEAR_CAPACITY) return
+    const part = this.part((carried * full) / NEAR_CAPACITY)
     for (let i = 0; i < this.senders; i++) this.asked[this.slots[i]!] = 0
     for (let i = 0; i < batch.count; i++) {
       const slot = this.slotOf[i]!
@@ -158,5 +158,5 @@ export class FairShare {
 }
 
 function home(sender: number): number {
-  return Math.imul(sender, 0x9e3779b1) >>> 24
+  return Math.imul(sender, 0x9e3779b1) >>> 22
 }

@@ -49,10 +49,10 @@ class KernelWires implements Wires {
     return this.native.isFilling(raw ? this.start.rawFd : this.start.udpFd)
   }
 
-  readTun(batch: Batch): number {
+  readTun(batch: Batch, most: number): number {
     const { tunFd, tunOffloads } = this.start
     const attached = this.engine.attach(batch)
-    return tunOffloads ? this.native.readSuper(tunFd, attached, 0) : this.native.readTun(tunFd, attached, 0)
+    return tunOffloads ? this.native.readSuper(tunFd, attached, 0, most) : this.native.readTun(tunFd, attached, 0, most)
   }
 
   writeTun(batch: Batch): number {

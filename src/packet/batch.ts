@@ -1,12 +1,17 @@
 /**
- * The batch: up to 64 packets as parallel columns over one plain ArrayBuffer. `native/batch.h` computes the same
+ * The batch: up to 256 packets as parallel columns over one plain ArrayBuffer. `native/batch.h` computes the same
  * pointers once, at attach. Stages move `offset` and `length`; the bytes stay where they were received.
  */
 
 /** Packets a batch holds. */
-export const BATCH_CAPACITY = 64
-/** Bytes of a packet's slot, headroom included. */
-export const SLOT_SIZE = 2048
+export const BATCH_CAPACITY = 256
+/** How many are taken at a time where more would win nothing: they stay in the processor's nearer caches. */
+export const NEAR_CAPACITY = 64
+/**
+ * Bytes of a packet's slot, headroom included. No power of two, or the same part of each slot would contend for the same few
+ * lines of the processor's caches.
+ */
+export const SLOT_SIZE = 2112
 /** Free bytes before a packet that was just received or read: PPP 4, L2TP 8, UDP 8, ESP 8, IV 16, and some to spare. */
 export const HEADROOM = 64
 /** Bytes that sealing may append: padding 16 + trailer 2, ICV 32. */
@@ -14,35 +19,32 @@ export const TAILROOM = 64
 /** The largest packet a slot can receive. */
 export const MAX_PACKET = SLOT_SIZE - HEADROOM - TAILROOM
 const SLOTS_SIZE = BATCH_CAPACITY * SLOT_SIZE
-/**
- * Memory for a batch that is read from a TUN device with offloads: the slots, and behind them room for super-segments. As
- * long as half of that is free, the largest still fits in.
- */
-export const READING_ROOM = SLOTS_SIZE + 2 * 65536
+/** Memory for a batch that is read from a TUN device with offloads: the slots, and behind them as much for super-segments. */
+export const READING_ROOM = 2 * SLOTS_SIZE
 /**
  * Memory for a batch whose datagrams come coalesced: a place for each message of up to 64 kB, so far apart that small ones
  * do not contend for the same lines of the processor's caches. Memory that no packet ever reached is none.
  */
 export const COALESCED_STRIDE = 65536 + SLOT_SIZE
-export const COALESCED_ROOM = BATCH_CAPACITY * COALESCED_STRIDE
+export const COALESCED_ROOM = NEAR_CAPACITY * COALESCED_STRIDE
 
 /** Byte offsets of the columns in the buffer, in order; `native.layout()` must answer the same. */
 export const batchLayout = {
   offset: 0,
-  length: 256,
-  peer: 512,
-  session: 768,
-  sa: 1024,
-  address: 1280,
-  port: 1536,
-  local: 1792,
-  protocol: 2048,
-  verdict: 2112,
-  reason: 2176,
-  next: 2240,
-  segment: 2304,
-  bytes: 4096,
-  size: 4096 + SLOTS_SIZE,
+  length: 1024,
+  peer: 2048,
+  session: 3072,
+  sa: 4096,
+  address: 5120,
+  port: 6144,
+  local: 7168,
+  segment: 8192,
+  protocol: 9216,
+  verdict: 9472,
+  reason: 9728,
+  next: 9984,
+  bytes: 12288,
+  size: 12288 + SLOTS_SIZE,
   capacity: BATCH_CAPACITY,
   slotSize: SLOT_SIZE,
   headroom: HEADROOM,

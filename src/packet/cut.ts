@@ -50,6 +50,13 @@ export function packetsIn(batch: Batch, i: number): number {
   return header === 0 ? 1 : Math.ceil((batch.length[i]! - header) / segment)
 }
 
+/** How many packets the whole batch stands for. */
+export function packetsOf(batch: Batch): number {
+  let packets = 0
+  for (let i = 0; i < batch.count; i++) packets += packetsIn(batch, i)
+  return packets
+}
+
 /**
  * Takes a batch that holds super-segments apart, into as many batches as that needs. The order stays: also ordinary packets
  * are copied over, since a flow may have both.

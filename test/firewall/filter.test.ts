@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { buildRuleset } from '../../src/firewall/compile.ts'
 import { filterIn, filterOut } from '../../src/firewall/filter.ts'
-import { Batch } from '../../src/packet/batch.ts'
+import { BATCH_CAPACITY, Batch } from '../../src/packet/batch.ts'
 import { emitIpv4, emitUdp, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { DropReason, PuntReason, Verdict } from '../../src/packet/verdict.ts'
 import {
@@ -446,10 +446,10 @@ describe('larger than the link', () => {
 
   test('without DF and without rows to spare: dropped', () => {
     const batch = new Batch()
-    for (let i = 0; i < 64; i++) batch.push(big)
+    for (let i = 0; i < BATCH_CAPACITY; i++) batch.push(big)
     filterOut(batch, tables(), 0)
-    expect(batch.count).toBe(64)
-    expect(outcome(batch, 63)).toBe('TooBig')
+    expect(batch.count).toBe(BATCH_CAPACITY)
+    expect(outcome(batch, BATCH_CAPACITY - 1)).toBe('TooBig')
     expect(batch.reason[0]).toBe(DropReason.TooBig)
   })
 

@@ -5,7 +5,7 @@ import { ReferenceEngine } from '../../src/esp/reference.ts'
 import { Forwarder, type Wires } from '../../src/gateway/forwarder.ts'
 import { FairShare } from '../../src/gateway/share.ts'
 import { Stats } from '../../src/gateway/stats.ts'
-import { BATCH_CAPACITY, Batch } from '../../src/packet/batch.ts'
+import { BATCH_CAPACITY, Batch, NEAR_CAPACITY } from '../../src/packet/batch.ts'
 import { emitIpv4, emitUdp, ipv4 } from '../../src/packet/ip.ts'
 import { DropReason, dropReasonNames, Verdict } from '../../src/packet/verdict.ts'
 import { concat } from '../../src/packet/writer.ts'
@@ -31,7 +31,7 @@ function left(batch: Batch, word: number): number {
 
 /** `n` packets of word 1, then the others; filled up with word 1. */
 function crowd(...others: number[]): Batch {
-  return batchOf([...new Array(BATCH_CAPACITY - others.length).fill(1), ...others])
+  return batchOf([...new Array(NEAR_CAPACITY - others.length).fill(1), ...others])
 }
 
 /** Pressed so many times, and having seen somebody greedy if `seen` batches of one and two senders show one. */
@@ -67,10 +67,10 @@ describe('shares', () => {
 
   it('equally greedy ones get equal parts, and everybody at least one packet', () => {
     const share = pressed(5)
-    const halves = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % 2)))
+    const halves = batchOf(Array.from({ length: NEAR_CAPACITY }, (_, i) => 1 + (i % 2)))
     share.limit(halves)
     expect([left(halves, 1), left(halves, 2)]).toEqual([8, 8])
-    const all = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % 32)))
+    const all = batchOf(Array.from({ length: NEAR_CAPACITY }, (_, i) => 1 + (i % 32)))
     for (let i = 0; i < 99; i++) share.feel(true)
     share.limit(all)
     for (let word = 1; word <= 32; word++) expect(left(all, word)).toBe(1)
@@ -81,7 +81,7 @@ describe('shares', () => {
     for (let i = 0; i < 100; i++) {
       const batch = crowd()
       alone.limit(batch)
-      expect(left(batch, 1)).toBe(BATCH_CAPACITY)
+      expect(left(batch, 1)).toBe(NEAR_CAPACITY)
     }
     const share = pressed(6)
     const batch = crowd()
@@ -90,11 +90,11 @@ describe('shares', () => {
     for (let i = 0; i < 6000; i++) share.limit(batchOf([1]))
     const later = crowd()
     share.limit(later)
-    expect(left(later, 1)).toBe(BATCH_CAPACITY)
+    expect(left(later, 1)).toBe(NEAR_CAPACITY)
   })
 
   it('where a queue is known to be long, the half', () => {
-    const share = new FairShare(0, word => word, BATCH_CAPACITY / 2)
+    const share = new FairShare(0, word => word, NEAR_CAPACITY / 2)
     for (let i = 0; i < 99; i++) share.feel(true)
     // At first there may be others who do not find room.
     const first = crowd()
@@ -103,13 +103,13 @@ describe('shares', () => {
     for (let i = 0; i < 6000; i++) share.limit(batchOf([1]))
     const batch = crowd()
     share.limit(batch)
-    expect(left(batch, 1)).toBe(BATCH_CAPACITY / 2)
+    expect(left(batch, 1)).toBe(NEAR_CAPACITY / 2)
   })
 
   it('where many want as much and fill a queue that is known, the half, and of that everybody a part', () => {
-    const share = new FairShare(0, word => word, BATCH_CAPACITY / 2)
+    const share = new FairShare(0, word => word, NEAR_CAPACITY / 2)
     for (let i = 0; i < 99; i++) share.feel(true)
-    const equal = () => batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % 4)))
+    const equal = () => batchOf(Array.from({ length: NEAR_CAPACITY }, (_, i) => 1 + (i % 4)))
     for (let i = 0; i < 20; i++) share.limit(equal())
     const batch = equal()
     share.limit(batch)
@@ -120,9 +120,9 @@ describe('shares', () => {
     for (const senders of [2, 10, 64]) {
       const share = pressed(99, word => word, 0)
       for (let n = 0; n < 100; n++) {
-        const batch = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => 1 + (i % senders)))
+        const batch = batchOf(Array.from({ length: NEAR_CAPACITY }, (_, i) => 1 + (i % senders)))
         share.limit(batch)
-        for (let i = 0; i < BATCH_CAPACITY; i++) expect(batch.verdict[i]).toBe(Verdict.Forward)
+        for (let i = 0; i < NEAR_CAPACITY; i++) expect(batch.verdict[i]).toBe(Verdict.Forward)
       }
     }
   })
@@ -165,13 +165,15 @@ class Crossing implements Wires {
   readonly offered = new Map<number, number>()
   /** The longest queue that the other one met. */
   longest = 0
+  /** The most packets that were taken at once. */
+  largest = 0
   private readonly queue: number[] = []
   private readonly shares: boolean
   private readonly up: boolean
   private owed = 0
   private since = 0
 
-  constructor(up: boolean, shares: boolean) {
+  constructor(up: boolean, shares: boolean, cipher: 'aes128' | '3des' = 'aes128') {
     this.up = up
     this.shares = shares
     const engine = new ReferenceEngine(seededDice('shares'))
@@ -195,6 +197,15 @@ class Crossing implements Wires {
       const own = { localTunnelId: 1, localSessionId: 1, remoteTunnelId: 1, remoteSessionId: 1 }
       const call = { remotePort: 1701, localPort: 1701, template: 1, hostName: '', sequencing: false }
       this.forwarder.obey({ kind: 'installSession', ids: { session, peer: session, ...own, ...call } }, 0)
+      const keys = { encryptionKey: new Uint8Array(cipher === '3des' ? 24 : 16), integrityKey: new Uint8Array(20) }
+      const sa = {
+        spi: session,
+        peer: session,
+        suite: { cipher, integrity: 'sha1' },
+        softBytes: 0,
+        hardBytes: 0,
+      } as const
+      this.forwarder.obey({ kind: 'installOutbound', sa: { ...sa, ...keys, replayWindow: 0 } }, 0)
       const row = { session, peer: session, address: INNER + session, user: '', mtu: 1400 }
       this.forwarder.obey({ kind: 'networkUp', row, compressAddress: false, compressProtocol: false }, 0)
     }
@@ -232,8 +243,8 @@ class Crossing implements Wires {
     })
   }
 
-  readTun(batch: Batch): number {
-    return this.take(batch, session => packet(LAN, INNER + session))
+  readTun(batch: Batch, most: number): number {
+    return this.take(batch, session => packet(LAN, INNER + session), most)
   }
 
   writeTun(batch: Batch): number {
@@ -246,9 +257,10 @@ class Crossing implements Wires {
 
   tell(): void {}
 
-  private take(batch: Batch, make: (session: number) => Uint8Array): number {
+  private take(batch: Batch, make: (session: number) => Uint8Array, most = NEAR_CAPACITY): number {
     batch.clear()
-    while (batch.count < BATCH_CAPACITY && this.queue.length > 0) batch.push(make(this.queue.shift()!))
+    while (batch.count < most && this.queue.length > 0) batch.push(make(this.queue.shift()!))
+    this.largest = Math.max(this.largest, batch.count)
     // A worker with nothing to do waits for what comes.
     if (batch.count === 0) this.arrive(CARRIED)
     return batch.count
@@ -293,11 +305,12 @@ function packet(source: number, destination: number): Uint8Array {
 }
 
 describe.each([
-  ['from clients', true],
-  ['to clients', false],
-] as const)('a flood %s, of three times what a worker carries', (_, up) => {
+  ['from clients', true, 'aes128', NEAR_CAPACITY],
+  ['to clients', false, 'aes128', NEAR_CAPACITY],
+  ['to clients with 3DES', false, '3des', BATCH_CAPACITY],
+] as const)('a flood %s, of three times what a worker carries', (_, up, cipher, batch) => {
   it('costs the others nothing, and fills no queue before them', () => {
-    const crossing = new Crossing(up, true)
+    const crossing = new Crossing(up, true, cipher)
     // Until it is felt, a queue fills.
     crossing.run(4000)
     crossing.forget()
@@ -307,6 +320,7 @@ describe.each([
     // What the others leave is the greedy one's.
     expect(crossing.share(FLOOD)).toBeGreaterThan(0.05)
     expect(crossing.stats.totals()[OVERLOAD]).toBeGreaterThan(40_000)
+    expect(crossing.largest).toBe(batch)
   })
 })
 

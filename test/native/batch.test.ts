@@ -22,7 +22,7 @@ describe('the batch in native code', () => {
   it('refuses what is not an attached batch', () => {
     const poller = native.poller([])
     for (const wrong of [undefined, null, {}, 7, poller]) {
-      expect(thrownBy(() => native.readTun(0, wrong as never, 0)).message).toBe('not a batch')
+      expect(thrownBy(() => native.readTun(0, wrong as never, 0, BATCH_CAPACITY)).message).toBe('not a batch')
     }
   })
 

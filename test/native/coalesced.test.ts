@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { BATCH_CAPACITY, Batch, COALESCED_ROOM, COALESCED_STRIDE, MAX_PACKET } from '../../src/packet/batch.ts'
+import { Batch, COALESCED_ROOM, COALESCED_STRIDE, MAX_PACKET, NEAR_CAPACITY } from '../../src/packet/batch.ts'
 import { DropReason, Verdict } from '../../src/packet/verdict.ts'
 import { attached, Descriptors, freePort, LOOPBACK, native, thrownBy, waitReadable } from './support.ts'
 
@@ -67,7 +67,7 @@ describe.skipIf(!able.gro)('coalesced datagrams', () => {
     const came = receive(here, room())
     expect(came.flatMap(b => b.values)).toEqual(count(200))
     expect(came.flatMap(b => b.sizes)).toEqual(count(200).map(i => 100 + Math.floor(i / 40)))
-    expect(came[0]!.values.length).toBe(BATCH_CAPACITY)
+    expect(came[0]!.values.length).toBe(NEAR_CAPACITY)
   })
 
   it('ask for no more messages than lately filled a batch, and for all again when they are single', () => {

@@ -1,7 +1,7 @@
 import { openSync, readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { BATCH_CAPACITY, batchLayout } from '../../src/packet/batch.ts'
+import { BATCH_CAPACITY, batchLayout, NEAR_CAPACITY } from '../../src/packet/batch.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
 import { attached, Descriptors, freePort, LOOPBACK, native, thrownBy } from './support.ts'
 
@@ -51,7 +51,7 @@ describe('columns full of nonsense', () => {
     const socket = fds.keep(native.udpSocket(LOOPBACK, port, false))
     const size = batchLayout.size - batchLayout.bytes
     fc.assert(
-      fc.property(fc.array(row, { maxLength: BATCH_CAPACITY }), rows => {
+      fc.property(fc.array(row, { maxLength: NEAR_CAPACITY }), rows => {
         const { batch, handle } = attached()
         for (const [i, r] of rows.entries()) {
           batch.offset[i] = r.offset

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
-import { BATCH_CAPACITY, HEADROOM, SLOT_SIZE } from '../../src/packet/batch.ts'
+import { HEADROOM, NEAR_CAPACITY, SLOT_SIZE } from '../../src/packet/batch.ts'
 import { DropReason, Verdict } from '../../src/packet/verdict.ts'
 import {
   attached,
@@ -96,14 +96,14 @@ describe.skipIf(noRaw !== '')('raw sockets for ESP', () => {
     const raw = fds.keep(native.rawEspSocket(0, 1))
     const tag = randomBytes(16)
     const { batch, handle } = attached()
-    for (let i = 0; i < BATCH_CAPACITY; i++) {
+    for (let i = 0; i < NEAR_CAPACITY; i++) {
       const row = batch.push(new Uint8Array([...tag, i]))
       batch.address[row] = LOOPBACK
       batch.port[row] = i % 2 === 0 ? port : 0
       if (i % 8 === 3) batch.local[row] = ipv4('203.0.113.77')
     }
-    expect(native.sendEsp(udp, raw, handle, BATCH_CAPACITY)).toBe(BATCH_CAPACITY - 8)
-    const failed = Array.from({ length: BATCH_CAPACITY }, (_, i) => i).filter(i => batch.verdict[i] !== 0)
+    expect(native.sendEsp(udp, raw, handle, NEAR_CAPACITY)).toBe(NEAR_CAPACITY - 8)
+    const failed = Array.from({ length: NEAR_CAPACITY }, (_, i) => i).filter(i => batch.verdict[i] !== 0)
     expect(failed).toEqual([3, 11, 19, 27, 35, 43, 51, 59])
     expect(failed.every(i => batch.reason[i] === DropReason.SendFailed)).toBe(true)
 

@@ -82,19 +82,23 @@ describe('the arithmetic of segments', () => {
     expect(copy(0, 40, 101, 0, 1)).toBeInstanceOf(TypeError)
     expect(copy(0, 40, 39, 0, 1)).toBeInstanceOf(TypeError)
     expect(copy(0, 40, 81, 0, 1)).toBeInstanceOf(TypeError)
-    expect(copy(64, 0, 0, 0, 1)).toBeInstanceOf(TypeError)
-    expect(copy(0, 0, 0, 64, 1)).toBeInstanceOf(TypeError)
+    expect(copy(BATCH_CAPACITY, 0, 0, 0, 1)).toBeInstanceOf(TypeError)
+    expect(copy(0, 0, 0, BATCH_CAPACITY, 1)).toBeInstanceOf(TypeError)
     into.offset[0] = into.bytes.length - 59
     expect(copy(0, 40, 40, 0, 1)).toBeInstanceOf(TypeError)
     // Sums of rows that are no packets are left alone.
     into.length[0] = 0xffffffff
     arithmetic.sum(into, 0, 1)
-    expect(thrownBy(() => arithmetic.sum(into, 60, 5))).toBeInstanceOf(TypeError)
+    expect(thrownBy(() => arithmetic.sum(into, BATCH_CAPACITY - 4, 5))).toBeInstanceOf(TypeError)
   })
 
   it('has no super-segment read into a batch without room for one', () => {
-    expect(thrownBy(() => native.readSuper(-1, engine.attach(new Batch()), 0))).toBeInstanceOf(TypeError)
-    expect(thrownBy(() => native.readSuper(-1, engine.attach(new Batch(READING_ROOM)), 0)).code).toBe('EBADF')
+    expect(thrownBy(() => native.readSuper(-1, engine.attach(new Batch()), 0, BATCH_CAPACITY))).toBeInstanceOf(
+      TypeError,
+    )
+    expect(thrownBy(() => native.readSuper(-1, engine.attach(new Batch(READING_ROOM)), 0, BATCH_CAPACITY)).code).toBe(
+      'EBADF',
+    )
   })
 })
 
@@ -148,7 +152,7 @@ function readPlain(fd: number): Uint8Array[] {
   const batch = new Batch()
   waitReadable(fd)
   for (;;) {
-    batch.count = native.readTun(fd, engine.attach(batch), 0)
+    batch.count = native.readTun(fd, engine.attach(batch), 0, BATCH_CAPACITY)
     if (batch.count === 0) return packets
     for (let i = 0; i < batch.count; i++) if (readU32(batch.packet(i), 12) === A) packets.push(batch.packet(i).slice())
   }
@@ -228,7 +232,7 @@ describe.skipIf(noTun !== '')("the kernel's own segmentation", () => {
     expect(native.writeSuper(a.fd, engine.attach(batch), 9)).toBe(9)
     const reading = new Batch(READING_ROOM)
     waitReadable(b.fd)
-    reading.count = native.readSuper(b.fd, engine.attach(reading), 0)
+    reading.count = native.readSuper(b.fd, engine.attach(reading), 0, BATCH_CAPACITY)
     const rows = Array.from({ length: reading.count }, (_, i) => i)
     expect(rows.map(i => [reading.length[i], reading.segment[i]])).toEqual([
       [4040, 1000],
@@ -310,7 +314,7 @@ describe.skipIf(noTun !== '')('a TCP stream between two hosts', () => {
     const reading = new Batch(READING_ROOM)
     const pieces = new Batch()
     const relay = (from: number, to: number) => {
-      reading.count = native.readSuper(from, engine.attach(reading), 0)
+      reading.count = native.readSuper(from, engine.attach(reading), 0, BATCH_CAPACITY)
       for (let i = 0; i < reading.count; i++) if (reading.segment[i]! > 0) seen.supers++
       cutter.begin()
       while (cutter.next(reading, pieces)) {
@@ -355,7 +359,7 @@ describe.skipIf(noTun !== '')('a device with offloads', () => {
     ])
     const batch = new Batch(READING_ROOM)
     waitReadable(a.fd)
-    batch.count = native.readSuper(a.fd, engine.attach(batch), 0)
+    batch.count = native.readSuper(a.fd, engine.attach(batch), 0, BATCH_CAPACITY)
     const packets = Array.from({ length: batch.count }, (_, i) => batch.packet(i)).filter(p => readU16(p, 22) === 9)
     expect(packets.map(p => p.length)).toEqual([31, 1428])
     expect(packets.every(hasRightChecksums)).toBe(true)

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ownerOfPort, portOfWorker, portsOfWorker } from '../../src/firewall/nat-ports.ts'
+import { BATCH_CAPACITY } from '../../src/packet/batch.ts'
 import { internetChecksum, ipPacket, readU16, readU32 } from './packets.ts'
 import { attached, Descriptors, ipv4, native } from './support.ts'
 
@@ -66,7 +67,7 @@ function queuesOf(packets: readonly Uint8Array[]): number[] {
   }
   for (const [queue, fd] of queues.entries()) {
     for (let more = true; more; ) {
-      batch.count = native.readTun(fd, handle, 0)
+      batch.count = native.readTun(fd, handle, 0, BATCH_CAPACITY)
       more = batch.count > 0
       for (let row = 0; row < batch.count; row++) {
         const p = batch.packet(row)
@@ -158,7 +159,7 @@ describe.skipIf(lacking !== '')('a global address that three workers share', () 
         number(packet, ids[i]!)
         send(packet)
         for (const [queue, fd] of queues.entries()) {
-          batch.count = native.readTun(fd, handle, 0)
+          batch.count = native.readTun(fd, handle, 0, BATCH_CAPACITY)
           for (let row = 0; row < batch.count; row++) {
             if (readU32(batch.packet(row), 12) === far) seen.push(queue)
           }

@@ -67,7 +67,7 @@ function readPackets(fd: number, wanted: number): Uint8Array[] {
   const { batch, handle } = attached()
   while (packets.length < wanted) {
     waitReadable(fd)
-    batch.count = native.readTun(fd, handle, 0)
+    batch.count = native.readTun(fd, handle, 0, BATCH_CAPACITY)
     packets.push(...ours(batch).map(row => batch.packet(row).slice()))
   }
   return packets
@@ -118,7 +118,7 @@ describe.skipIf(noTun !== '')('a TUN device', () => {
     let seen = 0
     for (let i = 0; seen === 0 && i < 10; i++) {
       waitReadable(tun.fds[0]!)
-      batch.count = native.readTun(tun.fds[0]!, handle, from)
+      batch.count = native.readTun(tun.fds[0]!, handle, from, BATCH_CAPACITY)
       expect(batch.count).toBeGreaterThan(from)
       for (let row = from; row < batch.count; row++) {
         seen++
@@ -157,7 +157,7 @@ describe.skipIf(noTun !== '')('a TUN device', () => {
     const rows: [length: number, verdict: number, reason: number][] = []
     while (rows.length < 4) {
       waitReadable(tun.fds[0]!)
-      batch.count = native.readTun(tun.fds[0]!, handle, 0)
+      batch.count = native.readTun(tun.fds[0]!, handle, 0, BATCH_CAPACITY)
       for (const row of ours(batch)) rows.push([batch.length[row]!, batch.verdict[row]!, batch.reason[row]!])
     }
     const tooBig = [MAX_PACKET, Verdict.Drop, DropReason.TooBig]
@@ -171,14 +171,14 @@ describe.skipIf(noTun !== '')('a TUN device', () => {
     native.tunOpen(tun.name, 1).fds.map(fd => fds.keep(fd)) // one more queue is no error
     expect(thrownBy(() => native.tunOpen('lo', 1)).code).toBe('EINVAL')
     const { handle } = attached()
-    expect(thrownBy(() => native.readTun(-1, handle, 0)).code).toBe('EBADF')
+    expect(thrownBy(() => native.readTun(-1, handle, 0, BATCH_CAPACITY)).code).toBe('EBADF')
   })
 
   it('tells its watcher and its reader once that it is gone', async () => {
     const tun = openTun(1)
     const fd = tun.fds[0]!
     const { handle } = attached()
-    while (native.readTun(fd, handle, 0) > 0); // what the host sent of its own accord
+    while (native.readTun(fd, handle, 0, BATCH_CAPACITY) > 0); // what the host sent of its own accord
     let calls = 0
     const called = new Promise<void>(resolve => {
       const watcher = native.watch(fd, () => {
@@ -189,7 +189,7 @@ describe.skipIf(noTun !== '')('a TUN device', () => {
     await called
     expect(calls).toBe(1)
     expect(native.wait(native.poller([fd]), 0)).toBe(1)
-    expect(thrownBy(() => native.readTun(fd, handle, 0)).code).toBe('EBADFD')
+    expect(thrownBy(() => native.readTun(fd, handle, 0, BATCH_CAPACITY)).code).toBe('EBADFD')
     expect(native.writeTun(fd, handle, 0)).toBe(0)
   })
 

@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { loadNative, type NativeWatcher } from '../../src/gateway/native.ts'
-import { Batch } from '../../src/packet/batch.ts'
+import { Batch, NEAR_CAPACITY } from '../../src/packet/batch.ts'
 import { formatIpv4, type Ipv4, ipv4, parseIpv4 } from '../../src/packet/ip.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
 import { profiles } from './profiles.ts'
@@ -190,7 +190,7 @@ class Program {
     ip('link', 'set', name, 'mtu', String(effect.mtu), 'up')
     for (const route of this.o.routes) ip('route', 'add', route, 'dev', name)
     this.watch(this.tun, () => {
-      this.batch.count = this.native.readTun(this.tun, this.attached, 0)
+      this.batch.count = this.native.readTun(this.tun, this.attached, 0, NEAR_CAPACITY)
       // The kernel looks for IPv6 routers on every device; PPP has agreed on IPv4 alone.
       for (const bytes of this.rows()) if (bytes[0]! >>> 4 === 4) this.handle({ kind: 'ipPacket', bytes })
     })

@@ -18,7 +18,7 @@ import type { DataPath, HostNetwork, IkeSockets } from '../../src/gateway/ports.
 import type { SecretStore } from '../../src/gateway/secret-store.ts'
 import { Stats } from '../../src/gateway/stats.ts'
 import type { Dice } from '../../src/machine.ts'
-import { BATCH_CAPACITY, type Batch } from '../../src/packet/batch.ts'
+import { type Batch, NEAR_CAPACITY } from '../../src/packet/batch.ts'
 import { type Endpoint, formatIpv4, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
 import { concat } from '../../src/packet/writer.ts'
@@ -116,7 +116,7 @@ export class MemoryWorker implements Wires {
 
   receive(batch: Batch, raw: boolean): number {
     batch.clear()
-    const mine = this.arrived.filter(a => (a.remote.port === 0) === raw).slice(0, BATCH_CAPACITY)
+    const mine = this.arrived.filter(a => (a.remote.port === 0) === raw).slice(0, NEAR_CAPACITY)
     for (const a of mine) {
       this.arrived.splice(this.arrived.indexOf(a), 1)
       const i = batch.push(a.bytes)
@@ -127,9 +127,9 @@ export class MemoryWorker implements Wires {
     return batch.count
   }
 
-  readTun(batch: Batch): number {
+  readTun(batch: Batch, most: number): number {
     batch.clear()
-    for (const packet of this.tun.splice(0, BATCH_CAPACITY)) batch.push(packet)
+    for (const packet of this.tun.splice(0, most)) batch.push(packet)
     return batch.count
   }
 

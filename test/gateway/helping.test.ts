@@ -1,0 +1,88 @@
+/** How much is read from the TUN device at once. */
+
+import { describe, expect, it } from 'vitest'
+import type { Cipher } from '../../src/esp/sa.ts'
+import { Helping } from '../../src/gateway/helping.ts'
+import { BATCH_CAPACITY, Batch, NEAR_CAPACITY, READING_ROOM, SLOT_SIZE } from '../../src/packet/batch.ts'
+import { ipv4 } from '../../src/packet/ip.ts'
+import { pushSuper, tcpPacket } from '../support/segments.ts'
+
+const ciphers: readonly Cipher[] = ['aes128', '3des', 'des', 'aesgcm128']
+const [AES, TRIPLE_DES, DES, GCM] = [0, 1, 2, 3]
+
+function helping(): Helping {
+  const h = new Helping()
+  for (const [peer, cipher] of ciphers.entries()) h.set(peer, cipher)
+  return h
+}
+
+/** So many packets for each of the peers. */
+function batchOf(...counts: readonly (readonly [peer: number, count: number])[]): Batch {
+  const batch = new Batch()
+  for (const [peer, count] of counts) {
+    for (let i = 0; i < count; i++) batch.peer[batch.push(new Uint8Array(40))] = peer
+  }
+  return batch
+}
+
+describe('what is read at once', () => {
+  it.each([
+    ['DES', [[DES, 64]], BATCH_CAPACITY],
+    [
+      '3DES and DES, most of it',
+      [
+        [TRIPLE_DES, 20],
+        [AES, 31],
+        [DES, 13],
+      ],
+      BATCH_CAPACITY,
+    ],
+    [
+      'half of it',
+      [
+        [TRIPLE_DES, 32],
+        [GCM, 32],
+      ],
+      NEAR_CAPACITY,
+    ],
+    ['AES', [[AES, 64]], NEAR_CAPACITY],
+  ] as const)('where a batch was for %s', (_, counts, most) => {
+    const h = helping()
+    expect(h.most).toBe(NEAR_CAPACITY)
+    h.feel(batchOf(...counts))
+    expect(h.most).toBe(most)
+    // A few packets between two loads change nothing.
+    h.feel(batchOf([most === BATCH_CAPACITY ? AES : DES, 3]))
+    h.feel(batchOf())
+    expect(h.most).toBe(most)
+    h.feel(batchOf([AES, 64]))
+    expect(h.most).toBe(NEAR_CAPACITY)
+  })
+
+  it('a super-segment counts as what it will be cut into', () => {
+    const h = helping()
+    const batch = new Batch(READING_ROOM)
+    const ends = { source: ipv4('10.0.0.1'), destination: ipv4('10.0.0.2'), sourcePort: 1, destinationPort: 2 }
+    for (let i = 0; i < 20; i++) batch.peer[batch.push(new Uint8Array(40))] = AES
+    const row = batch.count
+    pushSuper(
+      batch,
+      tcpPacket({ ...ends, sequence: 1, payload: new Uint8Array(30_000) }),
+      1400,
+      BATCH_CAPACITY * SLOT_SIZE,
+    )
+    batch.peer[row] = TRIPLE_DES
+    h.feel(batch)
+    expect(h.most).toBe(BATCH_CAPACITY)
+  })
+
+  it('follows who renews his SA with another cipher', () => {
+    const h = helping()
+    h.set(AES, '3des')
+    h.feel(batchOf([AES, 64]))
+    expect(h.most).toBe(BATCH_CAPACITY)
+    h.set(AES, 'aes128')
+    h.feel(batchOf([AES, 64]))
+    expect(h.most).toBe(NEAR_CAPACITY)
+  })
+})
