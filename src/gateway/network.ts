@@ -1,5 +1,6 @@
 /** What the gateway makes in the host's network: the TUN device, a route and a proxy ARP entry a session, one nftables table. */
 
+import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nftablesDelete } from '../firewall/nftables.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
@@ -69,6 +70,7 @@ export class Network {
       // A kernel without IPv6 knows no addrgenmode: the device serves as well.
       if (result.status !== 0 && !args.includes('addrgenmode'))
         throw new Error(`ip ${args.join(' ')}: ${result.output}`)
+      if (args.includes('addrgenmode')) withoutIpv6(tun)
     }
   }
 
@@ -171,5 +173,14 @@ export class Network {
     await this.queue.idle()
     await this.commands.end()
     this.leavings.clear()
+  }
+}
+
+/** Sessions are IPv4: what programs of the host say to every device's IPv6 neighbours need not come to the workers. */
+function withoutIpv6(tun: string): void {
+  try {
+    writeFileSync(`/proc/sys/net/ipv6/conf/${tun}/disable_ipv6`, '1\n')
+  } catch {
+    // A kernel without IPv6, or a container's /proc/sys: what comes all the same is dropped.
   }
 }

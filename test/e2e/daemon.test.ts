@@ -27,6 +27,10 @@ describe.skipIf(lacking !== undefined)('floatgated', () => {
     expect(made.some(t => t.startsWith(accounts.dialin1.address))).toBe(true)
     expect(made.some(t => t.startsWith(`proxy ${accounts.dialin1.address}`))).toBe(true)
     expect(made).toContain('proxy_delay of lan0')
+    // What the host says to IPv6 neighbours of every device is not sent into the tunnels.
+    const conf = '/proc/sys/net/ipv6/conf'
+    const { output } = await office.inside('gw', 'sh', '-c', `[ ! -e ${conf} ] || cat ${conf}/fg0/disable_ipv6`)
+    expect(output.trim()).toBe(existsSync(conf) ? '1' : '')
     gateway.child.kill('SIGTERM')
     expect(await client.ended(10_000)).toBe('status 15')
     await gateway.stop(5000)
