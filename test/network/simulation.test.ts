@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type ProfileName, profiles } from '../support/profiles.ts'
+import { profiles } from '../support/profiles.ts'
+import { libreswanGcm, strongSwanGcm } from '../support/unix-profiles.ts'
 import { engines } from './engines.ts'
 import { Explored } from './explored.ts'
 import { PERFECT } from './link.ts'
@@ -62,11 +63,13 @@ describe('whatever clients, NATs, links and the gateway itself do', () => {
   )
 })
 
+const everyone = { ...profiles, 'strongswan-gcm': strongSwanGcm, 'libreswan-gcm': libreswanGcm }
+
 /** A seed's gateway with one client, under a clear sky. */
-function only(name: ProfileName, change: Partial<Plan>): (drawn: Plan) => Plan {
+function only(name: keyof typeof everyone, change: Partial<Plan>): (drawn: Plan) => Plan {
   return plan => ({
     ...plan,
-    houses: [{ ...plan.houses[0]!, profile: profiles[name], welcome: true, nat: undefined, quality: PERFECT }],
+    houses: [{ ...plan.houses[0]!, profile: everyone[name], welcome: true, nat: undefined, quality: PERFECT }],
     serverBehindNat: false,
     forceEncapsulation: false,
     quiet: true,
@@ -87,6 +90,8 @@ describe('a day without a cloud', () => {
     ['strongswan', ''],
     ['xp', 'set ipsec bundlespecification=1 expirykbytes=60'],
     ['libreswan', 'set ipsec bundlespecification=1 expirykbytes=60'],
+    ['strongswan-gcm', ''],
+    ['libreswan-gcm', 'set ipsec bundlespecification=1 expirykbytes=60'],
     ['win7', 'set ipsec bundlespecification=1 expiryseconds=300'],
     ['tiger', 'set ipsec bundlespecification=1 expiryseconds=300'],
     ['vista', 'set isakmp policy=roaming1 expiryseconds=600'],
@@ -107,7 +112,7 @@ describe('a day without a cloud', () => {
     TIMEOUT,
   )
 
-  function scriptOf(name: ProfileName): string {
+  function scriptOf(name: keyof typeof everyone): string {
     let script = ''
     new Simulation(3, { plan: plan => only(name, { script: (script = plan.script) })(plan) })
     return script.replace(/^set (ipsec bundle|isakmp policy).*(expiry|senddeletes=false).*$/gm, '')

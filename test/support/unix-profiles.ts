@@ -188,3 +188,23 @@ export const libreswan: VpnProfile = {
   quickProposals: together(networkManagerEsp, 28800, 'pluto'),
   intervals: [500, 1000, 2000, 4000, 8000, 16_000, 32_000],
 }
+
+/** Settings by hand, with AES-GCM where the daemon's defaults have none: there is no integrity beside it (RFC 4106). */
+const gcm: readonly EspOffer[] = [
+  { cipher: 'aesgcm256', integrity: 'gcm' },
+  { cipher: 'aesgcm128', integrity: 'gcm' },
+]
+
+export const strongSwanGcm: VpnProfile = {
+  ...strongSwan,
+  name: 'strongSwan with AES-GCM',
+  marks: { ...strongSwan.marks, phase2: 'I' },
+  quickProposals: together(gcm, 3600, 'windows'),
+}
+
+export const libreswanGcm: VpnProfile = {
+  ...libreswan,
+  name: 'libreswan with AES-GCM',
+  marks: { ...libreswan.marks, phase2: 'I' },
+  quickProposals: together([...gcm, ...networkManagerEsp], 28800, 'pluto'),
+}
