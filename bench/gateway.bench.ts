@@ -15,7 +15,7 @@ import { Office } from '../test/support/office.ts'
 import { accounts, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
 import { Beside, type Kind } from './beside.ts'
 import { Drain, type Drained, datagrams } from './drain.ts'
-import { type Quantiles, SINK_PORT } from './load.ts'
+import { type Quantiles, SINK_PORT, TCP_WARM_MILLIS } from './load.ts'
 import { giveProcessor, receiveAside, stepAside } from './processors.ts'
 import { skipped } from './rows.ts'
 import { fetchSoftEther, firstLease, startSoftEther } from './softether.ts'
@@ -162,15 +162,15 @@ class Bench {
       await this.warm(beside, kind)
       if (count === 1) await this.latency(beside, kind, plain)
       // Until everybody's addresses are known to everybody, packets are lost.
-      for (let round = 0; round < WARM_RUNS; round++) {
-        if (await this.everybodyIsKnown(connected)) break
-      }
+      await this.settle(connected)
       for (const size of list('sizes', '64,512,1400').map(Number)) {
         const sealed = await this.sealedLength(connected, size)
         for (const direction of ['up', 'down', 'both'] as const) {
           await this.measure(beside, kind, { inner: connected, size, sealed, direction })
         }
       }
+      // What the last load left in a gateway's queues is over.
+      await this.settle(connected)
       await this.tcp(beside, kind, connected)
     } finally {
       await this.clients.end()
@@ -264,6 +264,11 @@ class Bench {
     return { packets, sent: all, lost: 1 - packets / all, cpu: spent, took }
   }
 
+  private async settle(inner: readonly string[]): Promise<void> {
+    for (let round = 0; round < WARM_RUNS && !(await this.everybodyIsKnown(inner)); round++)
+      await sleep(RECOVERY_MILLIS)
+  }
+
   /** Whether packets of both directions reach everybody, and are opened there. */
   private async everybodyIsKnown(inner: readonly string[]): Promise<boolean> {
     const arrived = async () => {
@@ -313,21 +318,25 @@ class Bench {
     ] as const) {
       const cpu = await this.cpuTime()
       const moved = await Promise.all(words.map(word => this.transfer(word, inner)))
-      const bytes = moved.reduce((sum, each) => sum + each)
       const spent = (await this.cpuTime()) - cpu
-      const idle = spent / 1e9 < TCP_SECONDS * BUSY
-      const remark = idle ? `with ${((spent / TCP_SECONDS) * 1e-7).toFixed(0)} % of its processor` : undefined
-      beside.tell(kind, `TCP ${direction}`, (bytes * 8) / TCP_SECONDS / 1e9, 'Gbit/s', 'more', remark)
+      await sleep(RECOVERY_MILLIS)
+      const bytes = moved.reduce((sum, each) => sum + each.all, 0)
+      const steady = moved.reduce((sum, each) => sum + each.steady, 0)
+      const busy = spent / 1e9 / (TCP_SECONDS + TCP_WARM_MILLIS / 1000)
+      const remark = busy < BUSY ? `with ${(busy * 100).toFixed(0)} % of its processor` : undefined
+      beside.tell(kind, `TCP ${direction}`, (steady * 8) / TCP_SECONDS / 1e9, 'Gbit/s', 'more', remark)
       beside.tell(kind, `TCP ${direction}, CPU a byte`, spent / bytes, 'ns/byte', 'less')
     }
     for (const [namespace, device] of RECEIVERS) await receiveAside(this.office.network, namespace, device, false)
   }
 
-  private async transfer(word: 'pour' | 'drain', inner: readonly string[]): Promise<number> {
+  private async transfer(word: 'pour' | 'drain', inner: readonly string[]): Promise<Moved> {
     const host = `${project}/dist/bench/load-lan.js`
     const words = [word, lanHost, String(TCP_SECONDS), ...inner]
     const argv = this.office.network.inside('load', process.execPath, host, ...words)
-    return Number(await must(argv, { timeoutMillis: 1000 * TCP_SECONDS + 20_000 }))
+    const said = await must(argv, { timeoutMillis: 1000 * TCP_SECONDS + 20_000 })
+    const [all, steady] = said.split(' ').map(Number)
+    return { all: all!, steady: steady! }
   }
 
   /** Nanoseconds that all threads of all processes in the gateway's namespace have run. */
@@ -343,6 +352,11 @@ class Bench {
   }
 }
 
+/** Bytes of a transfer, and of its steady part. */
+interface Moved {
+  readonly all: number
+  readonly steady: number
+}
 /** UDP of all clients, packets of `size` bytes, which `sealed` bytes bring to a client. */
 interface Udp {
   readonly inner: readonly string[]

@@ -3,7 +3,7 @@
  * port 9, and serves TCP that swallows and TCP that sends without end. Orders as in load-clients.ts.
  *
  * `load-lan pour|drain ADDRESS SECONDS [FROM]...` is the other end of that TCP, a connection from each of its addresses, and
- * prints how many bytes went.
+ * prints how many bytes went, and how many of them in the last SECONDS, before which it takes its time to get going.
  */
 
 import { connect, createServer, type Socket } from 'node:net'
@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline'
 import { loadNative } from '../src/gateway/native.ts'
 import { Batch, NEAR_CAPACITY } from '../src/packet/batch.ts'
 import { ipv4 } from '../src/packet/ip.ts'
-import { blast, datagramsReceived, ECHO_PORT, POUR_PORT, SINK_PORT, SWALLOW_PORT } from './load.ts'
+import { blast, datagramsReceived, ECHO_PORT, POUR_PORT, SINK_PORT, SWALLOW_PORT, TCP_WARM_MILLIS } from './load.ts'
 
 export type LanOrder =
   /** UDP to all addresses in turn, IP packets of `size` bytes. */
@@ -91,7 +91,8 @@ async function serve(address: string): Promise<void> {
 
 const [what = '', address = '', seconds = '', ...from] = process.argv.slice(2)
 if (what === 'pour' || what === 'drain') {
-  const until = performance.now() + Number(seconds) * 1000
+  const millis = Number(seconds) * 1000
+  const until = performance.now() + TCP_WARM_MILLIS + millis
   const port = what === 'pour' ? SWALLOW_PORT : POUR_PORT
   const sockets = (from.length === 0 ? [undefined] : from).map(localAddress => {
     const socket = connect({ host: address, port, ...(localAddress === undefined ? {} : { localAddress }) })
@@ -100,8 +101,18 @@ if (what === 'pour' || what === 'drain') {
     socket.on('error', () => undefined)
     return socket
   })
+  const moved = () =>
+    sockets
+      .map(s => (what === 'pour' ? s.bytesWritten - s.writableLength : s.bytesRead))
+      .reduce((sum, each) => sum + each)
+  let before = 0
   setTimeout(() => {
-    const moved = sockets.map(s => (what === 'pour' ? s.bytesWritten - s.writableLength : s.bytesRead))
-    process.stdout.write(`${moved.reduce((sum, each) => sum + each)}\n`, () => process.exit(0))
-  }, Number(seconds) * 1000)
+    before = moved()
+  }, TCP_WARM_MILLIS)
+  setTimeout(() => {
+    const all = moved()
+    // What they still hold would else go on, long after this, and into the next measurement.
+    for (const socket of sockets) socket.resetAndDestroy()
+    process.stdout.write(`${all} ${all - before}\n`, () => process.exit(0))
+  }, TCP_WARM_MILLIS + millis)
 } else await serve(what)

@@ -12,6 +12,8 @@ export const SINK_PORT = 9
 /** TCP ports of the LAN's side: one swallows, the other sends without end. */
 export const SWALLOW_PORT = 5001
 export const POUR_PORT = 5002
+/** For connections to be made and windows to grow, before the time of a transfer begins. */
+export const TCP_WARM_MILLIS = 1000
 
 /** Batches between two looks at the event loop. */
 const BATCHES_A_TURN = 4
