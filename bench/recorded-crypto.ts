@@ -14,6 +14,7 @@ export class RecordedCrypto {
   /** Runs `work` and notes what it computes. */
   constructor(work: () => void) {
     const by = arithmetic()
+    const { calls } = this
     const noted = <T>(kind: CryptoKind, again: () => T): T => {
       this.calls.push({ kind, again })
       return again()
@@ -37,9 +38,11 @@ export class RecordedCrypto {
         const [k, all] = [own(key), parts.map(own)]
         return noted('HMAC and hashes', () => by.hmac(algorithm, k, all))
       },
-      crypt(cipher, encrypt, key, iv, text) {
+      crypt(cipher, encrypt, key, iv, text, to) {
         const [k, i, t] = [own(key), own(iv), own(text)]
-        return noted('ciphers', () => by.crypt(cipher, encrypt, k, i, t))
+        by.crypt(cipher, encrypt, key, iv, text, to)
+        const scratch = own(text)
+        calls.push({ kind: 'ciphers', again: () => by.crypt(cipher, encrypt, k, i, t, scratch) })
       },
     }
     computeBy(watched)

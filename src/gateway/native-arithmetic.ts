@@ -61,11 +61,18 @@ export class NativeArithmetic implements Arithmetic {
     return this.taken(length)
   }
 
-  crypt(cipher: Phase1Cipher, encrypt: boolean, key: Uint8Array, iv: Uint8Array, text: Uint8Array): Uint8Array {
+  crypt(
+    cipher: Phase1Cipher,
+    encrypt: boolean,
+    key: Uint8Array,
+    iv: Uint8Array,
+    text: Uint8Array,
+    to: Uint8Array,
+  ): void {
     const end = this.put(0, [key, iv, text])
-    if (end === undefined) return nodeArithmetic.crypt(cipher, encrypt, key, iv, text)
+    if (end === undefined) return nodeArithmetic.crypt(cipher, encrypt, key, iv, text, to)
     this.native.cbc(ciphers[cipher], encrypt, this.room, text.length)
-    return this.room.slice(key.length + iv.length, end)
+    to.set(this.room.subarray(end - text.length, end))
   }
 
   /** Where the parts end that begin at `at`; undefined where there is no room for them. */

@@ -14,8 +14,8 @@ export interface Arithmetic {
   sharedSecret(group: Group, privateKey: Uint8Array, peer: Uint8Array): Uint8Array | undefined
   hash(algorithm: Phase1Hash, parts: readonly Uint8Array[]): Uint8Array
   hmac(algorithm: Phase1Hash, key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array
-  /** CBC of whole blocks. */
-  crypt(cipher: Phase1Cipher, encrypt: boolean, key: Uint8Array, iv: Uint8Array, text: Uint8Array): Uint8Array
+  /** CBC of whole blocks, written into `to`, which is as long as the text and may be the text itself. */
+  crypt(cipher: Phase1Cipher, encrypt: boolean, key: Uint8Array, iv: Uint8Array, text: Uint8Array, to: Uint8Array): void
 }
 
 let chosen: Arithmetic = nodeArithmetic

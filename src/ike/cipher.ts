@@ -1,5 +1,6 @@
 /** The ciphers and hashes of phase 1 (RFC 2409 appendix A, RFC 2405, RFC 2451, RFC 3602). */
 
+import { Arena } from '../packet/arena.ts'
 import { arithmetic } from './arithmetic.ts'
 import type { Phase1Cipher, Phase1Hash, Phase2Suite } from './policy.ts'
 
@@ -41,14 +42,18 @@ export function integrityKeyLength(integrity: Phase2Suite['integrity']): number 
   return integrityKeyLengths[integrity]
 }
 
-/** CBC encryption of whole blocks. */
-export function encrypt(cipher: Phase1Cipher, key: Uint8Array, iv: Uint8Array, plain: Uint8Array): Uint8Array {
-  return arithmetic().crypt(cipher, true, key, iv, plain)
+/** CBC encryption of whole blocks in place. */
+export function encrypt(cipher: Phase1Cipher, key: Uint8Array, iv: Uint8Array, text: Uint8Array): void {
+  arithmetic().crypt(cipher, true, key, iv, text, text)
 }
+
+const texts = new Arena()
 
 /** CBC decryption of whole blocks. */
 export function decrypt(cipher: Phase1Cipher, key: Uint8Array, iv: Uint8Array, sealed: Uint8Array): Uint8Array {
-  return arithmetic().crypt(cipher, false, key, iv, sealed)
+  const text = texts.take(sealed.length)
+  arithmetic().crypt(cipher, false, key, iv, sealed, text)
+  return text
 }
 
 export function hash(algorithm: Phase1Hash, ...parts: readonly Uint8Array[]): Uint8Array {

@@ -236,7 +236,7 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
     const phase1 = this.context.phase1s.get(cookieKey(header))
     if (!phase1) throw new IkeError('unknown-cookie')
     if (header.messageId !== 0) throw new IkeError('message-id')
-    this.mainModes.next(phase1, bytes, place)
+    this.mainModes.next(phase1, header, bytes, place)
   }
 
   /** The ISAKMP SA that an encrypted message names. Throws IkeError. */
@@ -334,5 +334,6 @@ export class IkeEndpoint implements Machine<IkeInput, IkeEffect> {
 }
 
 function isZero(bytes: Uint8Array): boolean {
-  return bytes.every(b => b === 0)
+  for (const b of bytes) if (b !== 0) return false
+  return true
 }

@@ -12,13 +12,13 @@ const LEVELS = [16, 24, 32] as const
 /** How many exchanges a prefix has, and how they are spread over the next longer ones. */
 interface Share {
   size: number
-  readonly parts: Map<number, Share>
+  readonly parts: Map<number, Share> | undefined
   /** The parts that have so many exchanges, at that index. */
   readonly bySize: Set<Share>[]
   /** The largest index of `bySize` with a part in it. */
   most: number
-  /** Of a whole address: its exchanges' keys, oldest first. */
-  readonly keys: Set<string>
+  /** Of a whole address, which has no parts: its exchanges' keys, oldest first. */
+  readonly keys: Set<string> | undefined
 }
 
 export class HalfOpen {
@@ -40,14 +40,14 @@ export class HalfOpen {
   /** The key is a new one, and the exchange's address stays what it is while it is in here. */
   add(key: string, phase1: Phase1): void {
     this.exchanges.set(key, phase1)
-    this.count(phase1.place.remote.address, 1).keys.add(key)
+    this.count(phase1.place.remote.address, 1).keys!.add(key)
   }
 
   /** Takes an exchange out; nothing where another or none has the key. */
   remove(key: string, phase1: Phase1): void {
     if (this.exchanges.get(key) !== phase1) return
     this.exchanges.delete(key)
-    this.count(phase1.place.remote.address, -1).keys.delete(key)
+    this.count(phase1.place.remote.address, -1).keys!.delete(key)
   }
 
   /**
@@ -56,7 +56,7 @@ export class HalfOpen {
    */
   leastDeserving(): Phase1 | undefined {
     let share = this.all
-    while (share.keys.size === 0) {
+    while (share.keys === undefined) {
       const largest = share.bySize[share.most]?.values().next().value
       if (largest === undefined) return undefined
       share = largest
@@ -70,18 +70,26 @@ export class HalfOpen {
     share.size += change
     for (const bits of LEVELS) {
       const prefix = address >>> (32 - bits)
-      const part = share.parts.get(prefix) ?? newShare()
-      share.parts.set(prefix, part)
+      const parts = share.parts!
+      const known = parts.get(prefix)
+      const part = known ?? newShare(bits === 32)
+      if (!known) parts.set(prefix, part)
       resize(share, part, change)
-      if (part.size === 0) share.parts.delete(prefix)
+      if (part.size === 0) parts.delete(prefix)
       share = part
     }
     return share
   }
 }
 
-function newShare(): Share {
-  return { size: 0, parts: new Map(), bySize: [], most: 0, keys: new Set() }
+function newShare(isAddress = false): Share {
+  return {
+    size: 0,
+    parts: isAddress ? undefined : new Map(),
+    bySize: [],
+    most: 0,
+    keys: isAddress ? new Set() : undefined,
+  }
 }
 
 function resize(of: Share, part: Share, change: 1 | -1): void {

@@ -6,7 +6,15 @@ import { concat } from '../packet/writer.ts'
 import { DOI_IPSEC, Exchange, Notify, PayloadType, Protocol } from './constants.ts'
 import { IkeError } from './error.ts'
 import { exchangeIv, hash1, messageIdBytes } from './keymat.ts'
-import { bodies, emitMessage, emitPayloads, type Header, type Payload, parseMessage } from './message.ts'
+import {
+  bodies,
+  emitMessage,
+  emitPayloads,
+  type Header,
+  type ParsedHeader,
+  type Payload,
+  parseMessage,
+} from './message.ts'
 import {
   type Deletion,
   emitDeletion,
@@ -29,7 +37,7 @@ export interface Information {
 }
 
 /** Decrypts and authenticates. Throws IkeError. */
-export function openInformational(phase1: EstablishedPhase1, header: Header, bytes: Uint8Array): Information {
+export function openInformational(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Uint8Array): Information {
   const payloads = openPayloads(phase1, header, bytes)
   return {
     notifications: bodies(payloads, PayloadType.Notification).map(parseNotification),
@@ -41,9 +49,9 @@ export function openInformational(phase1: EstablishedPhase1, header: Header, byt
  * libreswan derives the IV of a notify that refuses our sixth message as if Main Mode had had no last block. HASH(1)
  * proves such a message all the same; with the first Quick Mode the peer has taken that message.
  */
-function openPayloads(phase1: EstablishedPhase1, header: Header, bytes: Uint8Array): readonly Payload[] {
+function openPayloads(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Uint8Array): readonly Payload[] {
   const open = (lastBlock?: Uint8Array): readonly Payload[] => {
-    const opened = openExchange(phase1, header.messageId, bytes, lastBlock)
+    const opened = openExchange(phase1, header, bytes, lastBlock)
     checkPayloads('informational', opened.payloads)
     checkHash1(phase1, header.messageId, opened)
     return opened.payloads

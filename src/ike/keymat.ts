@@ -4,6 +4,10 @@ import { concat } from '../packet/writer.ts'
 import { blockLength, hash, integrityKeyLength, keyLength, prf } from './cipher.ts'
 import type { Phase1Cipher, Phase1Hash, Phase2Suite } from './policy.ts'
 
+const ZERO = Uint8Array.of(0)
+const ONE = Uint8Array.of(1)
+const TWO = Uint8Array.of(2)
+
 /** What phase 1 knows after both public values and nonces are exchanged. */
 export interface Skeyids {
   readonly skeyid: Uint8Array
@@ -37,10 +41,10 @@ export function growSkeyids(
   i: Pick<SkeyidInput, 'hash' | 'sharedSecret' | 'initiatorCookie' | 'responderCookie'>,
   skeyid: Uint8Array,
 ): Skeyids {
-  const tail = concat(i.sharedSecret, i.initiatorCookie, i.responderCookie)
-  const skeyidD = prf(i.hash, skeyid, tail, Uint8Array.of(0))
-  const skeyidA = prf(i.hash, skeyid, skeyidD, tail, Uint8Array.of(1))
-  const skeyidE = prf(i.hash, skeyid, skeyidA, tail, Uint8Array.of(2))
+  const { hash: algorithm, sharedSecret, initiatorCookie, responderCookie } = i
+  const skeyidD = prf(algorithm, skeyid, sharedSecret, initiatorCookie, responderCookie, ZERO)
+  const skeyidA = prf(algorithm, skeyid, skeyidD, sharedSecret, initiatorCookie, responderCookie, ONE)
+  const skeyidE = prf(algorithm, skeyid, skeyidA, sharedSecret, initiatorCookie, responderCookie, TWO)
   return { skeyid, skeyidD, skeyidA, skeyidE }
 }
 
@@ -48,7 +52,7 @@ export function growSkeyids(
 export function encryptionKey(algorithm: Phase1Hash, cipher: Phase1Cipher, skeyidE: Uint8Array): Uint8Array {
   const wanted = keyLength(cipher)
   if (skeyidE.length >= wanted) return skeyidE.slice(0, wanted)
-  let block = prf(algorithm, skeyidE, Uint8Array.of(0))
+  let block = prf(algorithm, skeyidE, ZERO)
   let key = block
   while (key.length < wanted) {
     block = prf(algorithm, skeyidE, block)
@@ -140,7 +144,7 @@ export function hash3(
   initiatorNonce: Uint8Array,
   responderNonce: Uint8Array,
 ): Uint8Array {
-  return prf(algorithm, skeyidA, Uint8Array.of(0), messageIdBytes(messageId), initiatorNonce, responderNonce)
+  return prf(algorithm, skeyidA, ZERO, messageIdBytes(messageId), initiatorNonce, responderNonce)
 }
 
 export interface KeymatInput {
@@ -157,20 +161,16 @@ export interface KeymatInput {
 
 /** KEYMAT of one direction, `length` bytes of it. */
 export function keymat(i: KeymatInput, length: number): Uint8Array {
-  const seed = concat(
-    i.sharedSecret ?? new Uint8Array(0),
-    Uint8Array.of(i.protocol),
-    i.spi,
-    i.initiatorNonce,
-    i.responderNonce,
-  )
-  let block = prf(i.hash, i.skeyidD, seed)
-  let keys = block
-  while (keys.length < length) {
-    block = prf(i.hash, i.skeyidD, block, seed)
-    keys = concat(keys, block)
+  const seed = [Uint8Array.of(i.protocol), i.spi, i.initiatorNonce, i.responderNonce]
+  if (i.sharedSecret) seed.unshift(i.sharedSecret)
+  const blocks: Uint8Array[] = []
+  for (let made = 0; made < length; ) {
+    const last = blocks.at(-1)
+    const block = last ? prf(i.hash, i.skeyidD, last, ...seed) : prf(i.hash, i.skeyidD, ...seed)
+    blocks.push(block)
+    made += block.length
   }
-  return keys.slice(0, length)
+  return concat(...blocks).slice(0, length)
 }
 
 /** The keys of one direction of an ESP SA: encryption key first, then the integrity key (RFC 2401 section 4.6.2). */

@@ -85,7 +85,7 @@ export class MainModes {
 
     const policies = policiesFor(context.config.policies, place.remote.address)
     if (policies.length === 0) return this.refuse(key, header, place, 'an unknown client', undefined, noPolicy(place))
-    const answer = answerFirst(bytes, policies, context.dice)
+    const answer = answerFirst(header, bytes, policies, context.dice)
     if (answer.kind !== 'chosen')
       return this.refuse(key, header, place, answer.client, answer.policy, refusalFailure(answer, place))
 
@@ -120,14 +120,14 @@ export class MainModes {
   }
 
   /** A message whose cookies are those of `phase1`. Throws IkeError. */
-  next(phase1: Phase1, bytes: Uint8Array, place: Place): void {
+  next(phase1: Phase1, header: ParsedHeader, bytes: Uint8Array, place: Place): void {
     const { context } = this
     if (phase1.replies.find(bytes)) return this.repeat(phase1, bytes, place)
     switch (phase1.state.name) {
       case 'SASENT':
-        return this.third(phase1, bytes, place)
+        return this.third(phase1, header, bytes, place)
       case 'KESENT':
-        return this.fifth(phase1, phase1.state, bytes, place)
+        return this.fifth(phase1, phase1.state, header, bytes, place)
       case 'UP':
         return context.count('late-message')
     }
@@ -153,11 +153,11 @@ export class MainModes {
       })
   }
 
-  private third(phase1: Phase1, bytes: Uint8Array, place: Place): void {
+  private third(phase1: Phase1, header: ParsedHeader, bytes: Uint8Array, place: Place): void {
     const { context } = this
     // The policy, and so the key, hangs on the address; the port may change with a NAT's mood.
     if (place.remote.address !== phase1.place.remote.address) throw new IkeError('moved-too-early')
-    const message = parseMessage(bytes)
+    const message = parseMessage(bytes, header)
     if (!this.effort.take(place.remote.address, phase1.start.suite.group, context.now)) {
       // It says it again in a second or two.
       phase1.postponed++
@@ -181,10 +181,10 @@ export class MainModes {
     }
   }
 
-  private fifth(phase1: Phase1, state: KeSent, bytes: Uint8Array, place: Place): void {
+  private fifth(phase1: Phase1, state: KeSent, header: ParsedHeader, bytes: Uint8Array, place: Place): void {
     const { context } = this
     const own = context.config.publicAddress ?? place.local.address
-    const result = authenticateByTrial(bytes, phase1.start, state.keys, state.trials, own)
+    const result = authenticateByTrial(header, bytes, phase1.start, state, own)
     if (result.kind === 'authenticated') return this.complete(phase1, result, bytes, place)
     phase1.replies.remember(bytes, undefined)
     // One that had the key, and came to the identity, tells more than those that had not.

@@ -1,9 +1,9 @@
 /** Main Mode as responder, with pre-shared keys or signatures (RFC 2409 section 5, RFC 3947): each odd message in, each even one out. */
 
 import type { Dice } from '../machine.ts'
-import { encodeText, equalSecret } from '../packet/bytes.ts'
+import { encodeText, equalSecret, startsWith } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
-import { choosePhase1, type Refusal } from './choose.ts'
+import { choosePhase1, firstChoice, type Refusal } from './choose.ts'
 import { Exchange, IdType, NONCE_MAX, NONCE_MIN, Notify, PayloadType, Protocol } from './constants.ts'
 import { checkPublicValue, generateKeyPair, sharedSecret } from './dh.ts'
 import { IkeError } from './error.ts'
@@ -15,7 +15,16 @@ import {
   initiatorHash,
   responderHash,
 } from './keymat.ts'
-import { bodies, body, emitMessage, type Header, type Message, type Payload, parseMessage } from './message.ts'
+import {
+  bodies,
+  body,
+  emitMessage,
+  type Header,
+  type Message,
+  type ParsedHeader,
+  type Payload,
+  parseMessage,
+} from './message.ts'
 import { chooseNatFlavour, detectNat, natDetectionHash, natFlavours } from './nat.ts'
 import {
   addressIdentification,
@@ -31,7 +40,7 @@ import { checkCiphertext, protect, unprotect } from './protect.ts'
 import { otherPolicies } from './rivals.ts'
 import { checkPayloads } from './rules.ts'
 import { certificateRequests, signaturePayloads, subjectIdentification, verifyPeer } from './signature.ts'
-import type { Cookies, MainModeKeys, MainModeStart, Place, PolicyChoice, Trial } from './state.ts'
+import type { Cookies, MainModeKeys, MainModeStart, Place, Trial } from './state.ts'
 import { describeClient, hasVendorId, VendorId } from './vendor.ts'
 
 /** Bytes of our nonces; also what Windows XP sends. */
@@ -49,8 +58,13 @@ export type FirstAnswer =
  * Answers message 1 (SA, vendor IDs) with message 2 (the chosen transform alone, its attributes untouched). Of the
  * policies that fit the peer's address the first one wins whose algorithms meet an offer. Throws IkeError.
  */
-export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[], dice: Dice): FirstAnswer {
-  const { header, payloads } = parseMessage(bytes)
+export function answerFirst(
+  header: ParsedHeader,
+  bytes: Uint8Array,
+  policies: readonly IsakmpPolicy[],
+  dice: Dice,
+): FirstAnswer {
+  const { payloads } = parseMessage(bytes, header)
   checkPayloads('main1', payloads)
   if (header.messageId !== 0) throw new IkeError('message-id', Notify.InvalidMessageId)
   const sa = body(payloads, PayloadType.Sa)!
@@ -58,31 +72,28 @@ export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[]
   const vendorIds = bodies(payloads, PayloadType.VendorId)
   const client = describeClient(vendorIds)
 
-  const attempts = policies.map(policy => ({ policy, choice: choosePhase1(proposals, policy) }))
-  const fit = attempts.find(a => a.choice.kind === 'chosen') ?? attempts[0]!
-  const { policy, choice } = fit
+  const { policy, choice } = firstChoice(policies, p => choosePhase1(proposals, p))
   if (choice.kind === 'refused') return { kind: 'refused', client, policy, refusal: choice }
   if ((policy.authentication === 'rsa' ? policy.credentials : policy.presharedKey) === undefined)
     return { kind: 'no-key', client, policy }
 
   const natFlavour = policy.natTraversal ? chooseNatFlavour(vendorIds) : undefined
   const offeredSeconds = choice.lifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS
-  const under = (p: IsakmpPolicy): PolicyChoice => ({
-    policy: p,
-    lifetimeSeconds: Math.min(offeredSeconds, p.lifetimeSeconds),
-  })
-  const cookies = { initiatorCookie: header.initiatorCookie, responderCookie: dice(RESPONDER_COOKIE_LENGTH) }
+  const lifetimeUnder = (p: IsakmpPolicy) => Math.min(offeredSeconds, p.lifetimeSeconds)
+  const others = otherPolicies(policies, policy, choice.suite)
   const start: MainModeStart = {
-    ...cookies,
-    ...under(policy),
-    others: otherPolicies(policies, policy, choice.suite).map(under),
+    initiatorCookie: header.initiatorCookie,
+    responderCookie: dice(RESPONDER_COOKIE_LENGTH),
+    policy,
+    lifetimeSeconds: lifetimeUnder(policy),
+    others: others.map(p => ({ policy: p, lifetimeSeconds: lifetimeUnder(p) })),
     suite: choice.suite,
     offeredSeconds,
     natFlavour,
     client,
-    microsoft: vendorIds.some(v => hasVendorId([v.subarray(0, 16)], VendorId.MsNt5)),
+    microsoft: vendorIds.some(v => startsWith(v, VendorId.MsNt5)),
     // Cisco and strongSwan put a word of capabilities behind it.
-    fragmentation: vendorIds.some(v => hasVendorId([v.subarray(0, 16)], VendorId.Fragmentation)),
+    fragmentation: vendorIds.some(v => startsWith(v, VendorId.Fragmentation)),
     deadPeerDetection: hasVendorId(vendorIds, VendorId.Dpd),
     initialContact: hasVendorId(vendorIds, VendorId.InitialContact),
     sa,
@@ -98,7 +109,7 @@ export function answerFirst(bytes: Uint8Array, policies: readonly IsakmpPolicy[]
   if (start.fragmentation) answered.push({ type: PayloadType.VendorId, body: VendorId.Fragmentation })
   if (start.deadPeerDetection && policy.deadPeerDetection?.announced !== false)
     answered.push({ type: PayloadType.VendorId, body: VendorId.Dpd })
-  return { kind: 'chosen', start, reply: emitMessage({ header: mainHeader(cookies), payloads: answered }) }
+  return { kind: 'chosen', start, reply: emitMessage({ header: mainHeader(start), payloads: answered }) }
 }
 
 type NatCircumstances = Pick<IkeConfig, 'publicAddress' | 'forceEncapsulation'>
@@ -132,15 +143,20 @@ export function answerKeyExchange(
   const responderNonce = dice(NONCE_LENGTH)
   const nat = answerNatDetection(payloads, start, place, circumstances, dice)
   const { hash, cipher } = start.suite
-  const input = { ...start, hash, initiatorNonce, responderNonce, sharedSecret: secret }
+  const { initiatorCookie, responderCookie } = start
+  const input = { hash, initiatorNonce, responderNonce, sharedSecret: secret, initiatorCookie, responderCookie }
   const keysOf = (policy: IsakmpPolicy): MainModeKeys => {
     const skeyids =
       policy.authentication === 'rsa'
         ? deriveSignatureSkeyids(input)
         : deriveSkeyids({ ...input, presharedKey: policy.presharedKey!.reveal() })
+    const { skeyid, skeyidD, skeyidA, skeyidE } = skeyids
     return {
-      ...skeyids,
-      protection: { cipher, key: encryptionKey(hash, cipher, skeyids.skeyidE) },
+      skeyid,
+      skeyidD,
+      skeyidA,
+      skeyidE,
+      protection: { cipher, key: encryptionKey(hash, cipher, skeyidE) },
       firstIv: firstIv(hash, cipher, initiatorPublic, pair.publicValue),
       initiatorPublic,
       responderPublic: pair.publicValue,
@@ -217,6 +233,7 @@ export interface Authenticated {
  * message decrypts to garbage.
  */
 export function authenticate(
+  header: ParsedHeader,
   bytes: Uint8Array,
   start: MainModeStart,
   keys: MainModeKeys,
@@ -226,9 +243,12 @@ export function authenticate(
   // Never by the hash alone there: its key is no secret of ours, anyone who takes part in the exchange has it.
   if (authentication === 'rsa' && given === undefined) throw new IkeError('no-credentials')
   const credentials = authentication === 'rsa' ? given : undefined
-  const opened = openFifth(bytes, keys, credentials ? 'main5signed' : 'main5')
+  const opened = openFifth(header, bytes, keys, credentials ? 'main5signed' : 'main5')
   const identityBody = body(opened.payloads, PayloadType.Identification)!
-  const input = { ...start, ...keys, hash: start.suite.hash }
+  const { initiatorCookie, responderCookie, sa } = start
+  const { skeyid, initiatorPublic, responderPublic } = keys
+  const { hash } = start.suite
+  const input = { hash, skeyid, initiatorPublic, responderPublic, initiatorCookie, responderCookie, sa }
   if (credentials) {
     const { remoteIdentity } = start.policy
     const names = remoteIdentity === undefined ? undefined : [remoteIdentity]
@@ -266,10 +286,10 @@ export function authenticate(
   return { identity, initialContact, reply: answer.bytes, lastBlock: answer.iv }
 }
 
-function openFifth(bytes: Uint8Array, keys: MainModeKeys, rule: 'main5' | 'main5signed') {
-  checkCiphertext(bytes, keys.protection)
+function openFifth(header: ParsedHeader, bytes: Uint8Array, keys: MainModeKeys, rule: 'main5' | 'main5signed') {
+  checkCiphertext(header, bytes, keys.protection)
   try {
-    const opened = unprotect(bytes, keys.protection, keys.firstIv)
+    const opened = unprotect(bytes, keys.protection, keys.firstIv, header)
     checkPayloads(rule, opened.payloads)
     return opened
   } catch (e) {
@@ -289,11 +309,11 @@ function localIdentification(identity: LocalIdentity, address: Ipv4): Identifica
   }
 }
 
-/** RFC 2409 section 5. Throws IkeError. */
+/** RFC 2409 section 5. Answers a copy, which outlives its message. Throws IkeError. */
 export function checkNonce(nonce: Uint8Array): Uint8Array {
   if (nonce.length < NONCE_MIN || nonce.length > NONCE_MAX)
     throw new IkeError('bad-nonce', Notify.PayloadMalformed, `nonce of ${nonce.length} bytes`)
-  return nonce
+  return nonce.slice()
 }
 
 export function mainHeader(c: Cookies): Header {

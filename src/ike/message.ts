@@ -53,8 +53,9 @@ export function parseHeader(bytes: Uint8Array): ParsedHeader {
 }
 
 /**
- * Follows the chain that begins with a payload of type `first`. `length` tells where it ended: what lies behind is
- * padding, of which a clear message has as little as aligns it. Throws IkeError on a broken chain.
+ * Follows the chain that begins with a payload of type `first`; long bodies are views of `bytes`. `length` tells where
+ * it ended: what lies behind is padding, of which a clear message has as little as aligns it. Throws IkeError on a
+ * broken chain.
  */
 export function parsePayloads(first: number, bytes: Uint8Array): { payloads: Payload[]; length: number } {
   const r = new Reader(bytes)
@@ -67,7 +68,7 @@ export function parsePayloads(first: number, bytes: Uint8Array): { payloads: Pay
       if (r.u8() !== 0) throw malformed('reserved field of a payload header is not zero')
       const length = r.u16()
       if (length < GENERIC_HEADER) throw malformed('payload length below 4')
-      payloads.push({ type, body: r.copy(length - GENERIC_HEADER) })
+      payloads.push({ type, body: r.part(length - GENERIC_HEADER) })
       type = next
     }
   } catch (e) {
@@ -76,12 +77,11 @@ export function parsePayloads(first: number, bytes: Uint8Array): { payloads: Pay
   return { payloads, length: r.offset }
 }
 
-/** Reads a whole message that is not encrypted. Throws IkeError. */
-export function parseMessage(bytes: Uint8Array): Message {
-  const { nextPayload, version, ...header } = parseHeader(bytes)
-  if (version !== ISAKMP_VERSION) throw new IkeError('version', Notify.InvalidMajorVersion)
+/** Reads a whole message that is not encrypted, whose header may have been read already. Throws IkeError. */
+export function parseMessage(bytes: Uint8Array, header = parseHeader(bytes)): Message {
+  if (header.version !== ISAKMP_VERSION) throw new IkeError('version', Notify.InvalidMajorVersion)
   if (header.flags & Flag.Encryption) throw new IkeError('encrypted-too-early', Notify.InvalidFlags)
-  const { payloads, length } = parsePayloads(nextPayload, bytes.subarray(HEADER_LENGTH))
+  const { payloads, length } = parsePayloads(header.nextPayload, bytes.subarray(HEADER_LENGTH))
   if (!isAlignment(bytes, HEADER_LENGTH + length)) throw malformed('bytes behind the last payload')
   return { header, payloads }
 }
@@ -95,42 +95,67 @@ function isAlignment(bytes: Uint8Array, end: number): boolean {
 
 /** The chain of payloads, each behind its generic header. */
 export function emitPayloads(payloads: readonly Payload[]): Uint8Array {
-  const w = new Writer()
-  payloads.forEach((p, i) => {
-    w.u8(payloads[i + 1]?.type ?? PayloadType.None)
-    w.u8(0)
-    w.u16(p.body.length + GENERIC_HEADER)
-    w.put(p.body)
-  })
+  const w = new Writer(chainLength(payloads))
+  putPayloads(w, payloads)
   return w.bytes()
+}
+
+/** Bytes of a chain of payloads. */
+export function chainLength(payloads: readonly Payload[]): number {
+  let length = 0
+  for (const p of payloads) length += GENERIC_HEADER + p.body.length
+  return length
+}
+
+/** Writes the chain of payloads, each behind its generic header. */
+export function putPayloads(w: Writer, payloads: readonly Payload[]): void {
+  for (let i = 0; i < payloads.length; i++) {
+    const { body } = payloads[i]!
+    w.u8(payloads[i + 1]?.type ?? PayloadType.None)
+      .u8(0)
+      .u16(body.length + GENERIC_HEADER)
+      .put(body)
+  }
 }
 
 /** A header of a message whose chain starts with `nextPayload` and is `bodyLength` bytes long, in clear or not. */
 export function emitHeader(header: Header, nextPayload: number, bodyLength: number): Uint8Array {
-  return new Writer(HEADER_LENGTH)
+  return putHeader(new Writer(HEADER_LENGTH), header, nextPayload, bodyLength).bytes()
+}
+
+/** Writes the same, with other flags where they are given. */
+export function putHeader(
+  w: Writer,
+  header: Header,
+  nextPayload: number,
+  bodyLength: number,
+  flags = header.flags,
+): Writer {
+  return w
     .put(header.initiatorCookie)
     .put(header.responderCookie)
     .u8(nextPayload)
     .u8(ISAKMP_VERSION)
     .u8(header.exchange)
-    .u8(header.flags)
+    .u8(flags)
     .u32(header.messageId)
     .u32(HEADER_LENGTH + bodyLength)
-    .bytes()
 }
 
 /** A message in clear. */
-export function emitMessage(message: Message): Uint8Array {
-  const body = emitPayloads(message.payloads)
-  return new Writer(HEADER_LENGTH + body.length)
-    .put(emitHeader(message.header, message.payloads[0]?.type ?? PayloadType.None, body.length))
-    .put(body)
-    .bytes()
+export function emitMessage({ header, payloads }: Message): Uint8Array {
+  const length = chainLength(payloads)
+  const w = new Writer(HEADER_LENGTH + length)
+  putHeader(w, header, payloads[0]?.type ?? PayloadType.None, length)
+  putPayloads(w, payloads)
+  return w.bytes()
 }
 
 /** The bodies of all payloads of one type, in order. */
 export function bodies(payloads: readonly Payload[], type: number): Uint8Array[] {
-  return payloads.filter(p => p.type === type).map(p => p.body)
+  const found: Uint8Array[] = []
+  for (const p of payloads) if (p.type === type) found.push(p.body)
+  return found
 }
 
 /** The body of the first payload of one type. */

@@ -45,10 +45,15 @@ export const natFlavours: Readonly<Record<NatFlavour, NatNumbers>> = {
   },
 }
 
+const flavourNames = Object.keys(natFlavours) as NatFlavour[]
+
 /** The best flavour among the peer's vendor IDs. */
 export function chooseNatFlavour(vendorIds: readonly Uint8Array[]): NatFlavour | undefined {
-  const names = Object.keys(natFlavours) as NatFlavour[]
-  return names.find(name => vendorIds.some(v => equal(v, natFlavours[name].vendorId)))
+  for (const name of flavourNames) {
+    const { vendorId } = natFlavours[name]
+    if (vendorIds.some(v => equal(v, vendorId))) return name
+  }
+  return undefined
 }
 
 /** NAT-D data: HASH(CKY-I | CKY-R | address | port), RFC 3947 section 3.2. */

@@ -68,11 +68,11 @@ export const nodeArithmetic: Arithmetic = {
     return new Uint8Array(h.digest())
   },
 
-  crypt(cipher, encrypt, key, iv, text) {
+  crypt(cipher, encrypt, key, iv, text, to) {
     const whole = cipher === 'des' ? concat(key, key, key) : key
     const make = encrypt ? createCipheriv : createDecipheriv
     const c = make(ciphers[cipher], whole, iv).setAutoPadding(false)
-    return concat(c.update(text), c.final())
+    to.set(concat(c.update(text), c.final()))
   },
 }
 

@@ -35,7 +35,7 @@ export interface Attribute {
 /** Bit 15 of an attribute's type: the value stands in the length field (RFC 2408 section 3.3). */
 const BASIC = 0x8000
 
-/** Reads the body of an SA payload, of which everything in the answer is a view. Throws IkeError. */
+/** Reads the body of an SA payload, of which long parts of the answer are views. Throws IkeError. */
 export function parseSa(bytes: Uint8Array): Proposal[] {
   const r = new Reader(bytes)
   try {
@@ -54,7 +54,7 @@ function proposal(r: Reader): Proposal {
   const protocol = r.u8()
   const spiSize = r.u8()
   const count = r.u8()
-  const spi = r.view(spiSize)
+  const spi = r.part(spiSize)
   const transforms = chain(r, PayloadType.Transform, transform)
   if (transforms.length !== count || r.left !== 0) throw syntax('proposal does not hold as many transforms as it says')
   return { number, protocol, spi, transforms }
@@ -64,7 +64,7 @@ function transform(r: Reader): Transform {
   const number = r.u8()
   const id = r.u8()
   r.u16()
-  return { number, id, attributes: r.view(r.left) }
+  return { number, id, attributes: r.part(r.left) }
 }
 
 /** Reads a chain of substructures, each behind a generic header whose first byte says whether another one follows. */
@@ -94,8 +94,9 @@ export function parseAttributes(bytes: Uint8Array): Attribute[] {
         attributes.push({ type, value: r.u16(), bytes: undefined })
         continue
       }
-      const value = r.view(r.u16())
-      attributes.push({ type, value: number(value), bytes: value })
+      const length = r.u16()
+      const at = r.offset
+      attributes.push({ type, value: number(r, length), bytes: bytes.subarray(at, at + length) })
     }
   } catch (e) {
     throw asIkeError(e)
@@ -103,10 +104,30 @@ export function parseAttributes(bytes: Uint8Array): Attribute[] {
   return attributes
 }
 
-function number(bytes: Uint8Array): number | undefined {
+/** What `attributeNumbers` has for a value that is no number. */
+export const NO_NUMBER = -1
+
+/** Types and values of a transform's attributes in turn, for those who want nothing else of them. Throws IkeError. */
+export function attributeNumbers(bytes: Uint8Array): number[] {
+  const r = new Reader(bytes)
+  const numbers: number[] = []
+  try {
+    while (r.left > 0) {
+      const head = r.u16()
+      const word = r.u16()
+      numbers.push(head & ~BASIC, head & BASIC ? word : (number(r, word) ?? NO_NUMBER))
+    }
+  } catch (e) {
+    throw asIkeError(e)
+  }
+  return numbers
+}
+
+/** The number in the next `length` bytes, or undefined where they hold none or one of more than 48 bits. */
+function number(r: Reader, length: number): number | undefined {
   let value = 0
-  for (const b of bytes) value = value * 256 + b
-  return bytes.length > 0 && value < 2 ** 48 ? value : undefined
+  for (let i = 0; i < length; i++) value = value * 256 + r.u8()
+  return length > 0 && value < 2 ** 48 ? value : undefined
 }
 
 export function emitAttributes(attributes: readonly Attribute[]): Uint8Array {
@@ -130,19 +151,29 @@ export function variable32(type: number, value: number): Attribute {
 
 /** The body of an SA payload. */
 export function emitSa(proposals: readonly Proposal[]): Uint8Array {
-  const w = new Writer()
+  const w = new Writer(8 + lengthOf(proposals, proposalLength))
   w.u32(DOI_IPSEC).u32(SITUATION_IDENTITY_ONLY)
   proposals.forEach((p, i) => {
     w.u8(i + 1 < proposals.length ? PayloadType.Proposal : PayloadType.None).u8(0)
-    w.counted16(2, () => {
-      w.u8(p.number).u8(p.protocol).u8(p.spi.length).u8(p.transforms.length).put(p.spi)
-      p.transforms.forEach((t, j) => {
-        w.u8(j + 1 < p.transforms.length ? PayloadType.Transform : PayloadType.None).u8(0)
-        w.counted16(2, () => w.u8(t.number).u8(t.id).u16(0).put(t.attributes))
-      })
+    w.u16(proposalLength(p)).u8(p.number).u8(p.protocol).u8(p.spi.length).u8(p.transforms.length).put(p.spi)
+    p.transforms.forEach((t, j) => {
+      w.u8(j + 1 < p.transforms.length ? PayloadType.Transform : PayloadType.None).u8(0)
+      w.u16(transformLength(t)).u8(t.number).u8(t.id).u16(0).put(t.attributes)
     })
   })
   return w.bytes()
+}
+
+function proposalLength(p: Proposal): number {
+  return 8 + p.spi.length + lengthOf(p.transforms, transformLength)
+}
+
+function transformLength(t: Transform): number {
+  return 8 + t.attributes.length
+}
+
+function lengthOf<T>(items: readonly T[], length: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + length(item), 0)
 }
 
 function syntax(detail: string): IkeError {

@@ -1,10 +1,20 @@
 /** Encryption of whole messages under the phase 1 key (RFC 2408 section 3.1, RFC 2409 section 5 and appendix B). */
 
-import { concat, Writer } from '../packet/writer.ts'
+import { Reader } from '../packet/reader.ts'
+import { Writer } from '../packet/writer.ts'
 import { blockLength, decrypt, encrypt } from './cipher.ts'
 import { Flag, HEADER_LENGTH, Notify, PayloadType } from './constants.ts'
 import { IkeError } from './error.ts'
-import { emitHeader, emitPayloads, type Header, type Payload, parseHeader, parsePayloads } from './message.ts'
+import {
+  chainLength,
+  type Header,
+  type ParsedHeader,
+  type Payload,
+  parseHeader,
+  parsePayloads,
+  putHeader,
+  putPayloads,
+} from './message.ts'
 import type { Phase1Cipher } from './policy.ts'
 
 export interface Protection {
@@ -29,12 +39,15 @@ export function protect(
   iv: Uint8Array,
 ): { bytes: Uint8Array; iv: Uint8Array } {
   p.observe?.({ header, payloads, out: true })
-  const clear = emitPayloads(payloads)
+  const length = chainLength(payloads)
   const block = blockLength(p.cipher)
-  const padding = (block - (clear.length % block)) % block
-  const sealed = encrypt(p.cipher, p.key, iv, new Writer(clear.length + padding).put(clear).zeros(padding).bytes())
-  const head = emitHeader({ ...header, flags: header.flags | Flag.Encryption }, payloads[0]!.type, sealed.length)
-  return { bytes: concat(head, sealed), iv: sealed.slice(-block) }
+  const padding = (block - (length % block)) % block
+  const w = new Writer(HEADER_LENGTH + length + padding)
+  putHeader(w, header, payloads[0]!.type, length + padding, header.flags | Flag.Encryption)
+  putPayloads(w, payloads)
+  const bytes = w.zeros(padding).bytes()
+  encrypt(p.cipher, p.key, iv, bytes.subarray(HEADER_LENGTH))
+  return { bytes, iv: lastBlock(bytes, block) }
 }
 
 export interface Unprotected {
@@ -49,24 +62,36 @@ export interface Unprotected {
  * Throws IkeError, `cleartext` or `bad-ciphertext`, where a message cannot be an encrypted one, whatever the key: no
  * judgement on the key follows from it.
  */
-export function checkCiphertext(bytes: Uint8Array, p: Protection): void {
-  const { nextPayload, flags } = parseHeader(bytes)
+export function checkCiphertext({ nextPayload, flags }: ParsedHeader, bytes: Uint8Array, p: Protection): void {
   if (!(flags & Flag.Encryption)) throw new IkeError('cleartext', Notify.InvalidFlags)
   const length = bytes.length - HEADER_LENGTH
-  const broken = (detail: string) => new IkeError('bad-ciphertext', Notify.PayloadMalformed, detail)
   if (length === 0 || length % blockLength(p.cipher) !== 0) throw broken('ciphertext is not whole blocks')
   if (nextPayload === PayloadType.None) throw broken('encrypted message without payloads')
 }
 
-/** Decrypts a message. Padding behind the chain is ignored, whatever it holds. Throws IkeError; nothing is authenticated yet. */
-export function unprotect(bytes: Uint8Array, p: Protection, iv: Uint8Array): Unprotected {
-  checkCiphertext(bytes, p)
-  const { nextPayload, ...header } = parseHeader(bytes)
-  const sealed = bytes.subarray(HEADER_LENGTH)
-  const block = blockLength(p.cipher)
-  const clear = decrypt(p.cipher, p.key, iv, sealed)
-  const { payloads, length } = parsePayloads(nextPayload, clear)
+function broken(detail: string): IkeError {
+  return new IkeError('bad-ciphertext', Notify.PayloadMalformed, detail)
+}
+
+/**
+ * Decrypts a message, whose header may have been read already. Padding behind the chain is ignored, whatever it holds.
+ * Throws IkeError; nothing is authenticated yet.
+ */
+export function unprotect(
+  bytes: Uint8Array,
+  p: Protection,
+  iv: Uint8Array,
+  header: ParsedHeader = parseHeader(bytes),
+): Unprotected {
+  checkCiphertext(header, bytes, p)
+  const clear = decrypt(p.cipher, p.key, iv, bytes.subarray(HEADER_LENGTH))
+  const { payloads, length } = parsePayloads(header.nextPayload, clear)
   p.observe?.({ header, payloads, out: false })
   const first = payloads[0]!.body.length + 4
-  return { payloads, behindFirst: clear.slice(first, length), iv: sealed.slice(-block) }
+  const behindFirst = new Reader(clear, first).part(length - first)
+  return { payloads, behindFirst, iv: lastBlock(bytes, blockLength(p.cipher)) }
+}
+
+function lastBlock(bytes: Uint8Array, length: number): Uint8Array {
+  return bytes.slice(bytes.length - length)
 }

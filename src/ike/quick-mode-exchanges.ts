@@ -46,7 +46,7 @@ export class QuickModes {
   receive(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Uint8Array, place: Place): void {
     const { context } = this
     const known = phase1.state.sa.quickModes.get(header.messageId)
-    if (known) return this.next(phase1, known, bytes, place)
+    if (known) return this.next(phase1, known, header, bytes, place)
     if (isUsed(phase1, header.messageId)) return context.count('repeated-message-id')
     if (header.messageId === 0) throw new IkeError('message-id', Notify.InvalidMessageId)
     this.first(phase1, header, bytes, place)
@@ -151,7 +151,13 @@ export class QuickModes {
     judgePairs(context, phase1)
   }
 
-  private next(phase1: EstablishedPhase1, quick: QuickMode, bytes: Uint8Array, place: Place): void {
+  private next(
+    phase1: EstablishedPhase1,
+    quick: QuickMode,
+    header: ParsedHeader,
+    bytes: Uint8Array,
+    place: Place,
+  ): void {
     const { context } = this
     const found = quick.replies.find(bytes)
     if (found) {
@@ -161,7 +167,7 @@ export class QuickModes {
     }
     // Behind the third message comes nothing, though a Windows server as initiator would send a fourth.
     if (quick.state === 'DONE' && quick.replies.size > 1) return context.count('late-message')
-    checkThird(phase1, quick, bytes)
+    checkThird(phase1, quick, header, bytes)
     quick.replies.remember(bytes, undefined)
     follow(context, this.peers, phase1, place)
     if (quick.state === 'WAIT_HASH') this.complete(phase1, quick)

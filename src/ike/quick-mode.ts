@@ -4,13 +4,13 @@ import type { Dice } from '../machine.ts'
 import { equalSecret } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import { readIpv4 } from '../packet/ip.ts'
-import { choosePhase2, type Phase2Choice, type Refusal } from './choose.ts'
+import { choosePhase2, firstChoice, type Phase2Choice, type Refusal } from './choose.ts'
 import { Exchange, LifeType, NAT_T_PORT, Notify, PayloadType, Phase2Attribute, Protocol } from './constants.ts'
 import { generateKeyPair, sharedSecret } from './dh.ts'
 import { IkeError } from './error.ts'
 import { espKeys, exchangeIv, hash1, hash2, hash3, messageIdBytes } from './keymat.ts'
 import { checkNonce, DEFAULT_LIFETIME_SECONDS } from './main-mode.ts'
-import { bodies, body, emitPayloads, type Header, type Payload } from './message.ts'
+import { bodies, body, emitPayloads, type Header, type ParsedHeader, type Payload } from './message.ts'
 import { natFlavours } from './nat.ts'
 import { describeIdentity, emitNatOa, emitNotification, notification, parseIdentification } from './payload.ts'
 import type { Phase2Policy } from './policy.ts'
@@ -30,8 +30,8 @@ export interface QuickRequest {
 }
 
 /** Decrypts and authenticates the first message. Throws IkeError; nothing before that may change any state. */
-export function openQuickMode(phase1: EstablishedPhase1, header: Header, bytes: Uint8Array): QuickRequest {
-  const opened = openExchange(phase1, header.messageId, bytes)
+export function openQuickMode(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Uint8Array): QuickRequest {
+  const opened = openExchange(phase1, header, bytes)
   checkPayloads('quick1', opened.payloads)
   checkHash1(phase1, header.messageId, opened)
   return { messageId: header.messageId, payloads: opened.payloads, iv: opened.iv }
@@ -40,13 +40,13 @@ export function openQuickMode(phase1: EstablishedPhase1, header: Header, bytes: 
 /** Decrypts the first message of an exchange under an ISAKMP SA. Throws IkeError. */
 export function openExchange(
   phase1: EstablishedPhase1,
-  messageId: number,
+  header: ParsedHeader,
   bytes: Uint8Array,
   lastBlock = phase1.state.sa.lastBlock,
 ): Unprotected {
   const { keys } = phase1.state.sa
   const { hash, cipher } = phase1.start.suite
-  return unprotect(bytes, keys.protection, exchangeIv(hash, cipher, lastBlock, messageId))
+  return unprotect(bytes, keys.protection, exchangeIv(hash, cipher, lastBlock, header.messageId), header)
 }
 
 /** Throws IkeError where the leading HASH is not HASH(1) of the rest. */
@@ -131,8 +131,7 @@ export function answerQuickMode(
     udp: start.natFlavour !== undefined && place.local.port === NAT_T_PORT,
     plain: !keys.natVisible,
   }
-  const attempts = policies.map(policy => ({ policy, choice: choosePhase2(proposals, policy, circumstances) }))
-  const { policy, choice } = attempts.find(a => a.choice.kind === 'chosen') ?? attempts[0]!
+  const { policy, choice } = firstChoice(policies, p => choosePhase2(proposals, p, circumstances))
   if (choice.kind === 'refused') return { kind: 'refused', policy, refusal: choice }
   const outboundSpi = readIpv4(choice.proposal.spi)
   if (outboundSpi < 256) throw new IkeError('bad-spi', Notify.InvalidSpi, `SPI ${outboundSpi} is reserved`)
@@ -193,10 +192,11 @@ export function answerQuickMode(
 export function checkThird(
   phase1: EstablishedPhase1,
   quick: { messageId: number; iv: Uint8Array; initiatorNonce: Uint8Array; responderNonce: Uint8Array },
+  header: ParsedHeader,
   bytes: Uint8Array,
 ): void {
   const { keys } = phase1.state.sa
-  const { payloads } = unprotect(bytes, keys.protection, quick.iv)
+  const { payloads } = unprotect(bytes, keys.protection, quick.iv, header)
   checkPayloads('quick3', payloads)
   const wanted = hash3(
     phase1.start.suite.hash,

@@ -5,7 +5,7 @@ import { IkeError } from './error.ts'
 import type { Payload } from './message.ts'
 
 /** How often a payload type may stand in a message. */
-type Counts = Readonly<Record<number, readonly [least: number, most: number]>>
+type Counts = Readonly<Record<number, readonly [least: 0 | 1, most: number]>>
 
 const P = PayloadType
 const many = 64
@@ -65,22 +65,43 @@ export type MessageName = keyof typeof messageRules
 /** Messages whose first payload must be HASH (RFC 2409 section 5.5, section 5.7). */
 const hashFirst: ReadonlySet<MessageName> = new Set(['quick1', 'quick2', 'quick3', 'informational'])
 
-/** First number of the payload types of private use: whoever does not know one ignores it. */
+/** First number of the payload types of private use. */
 const PRIVATE_USE = 128
+
+/** A rule as it is looked up. */
+interface Compiled {
+  /** By payload type. */
+  readonly most: Uint32Array
+  readonly needed: readonly number[]
+}
+
+function compile(rule: Counts): Compiled {
+  const most = new Uint32Array(256)
+  // Whoever does not know a payload of private use ignores it, however often it stands there.
+  most.fill(0xffffffff, PRIVATE_USE)
+  const types = Object.keys(rule).map(Number)
+  for (const type of types) most[type] = rule[type]![1]
+  return { most, needed: types.filter(type => rule[type]![0] > 0) }
+}
+
+const compiled = Object.fromEntries(
+  Object.entries(messageRules).map(([name, rule]) => [name, compile(rule)]),
+) as Readonly<Record<MessageName, Compiled>>
+
+/** How many payloads of each type the message in hand has. */
+const counts = new Uint32Array(256)
 
 /** Checks a message against its rule. Throws IkeError. */
 export function checkPayloads(name: MessageName, payloads: readonly Payload[]): void {
-  const rule: Counts = messageRules[name]
-  const counts = new Map<number, number>()
+  const { most, needed } = compiled[name]
+  counts.fill(0)
   for (const { type } of payloads) {
-    if (!rule[type] && type < PRIVATE_USE) throw fault('unexpected-payload', `payload ${type} in ${name}`)
-    counts.set(type, (counts.get(type) ?? 0) + 1)
+    if (most[type] === 0) throw fault('unexpected-payload', `payload ${type} in ${name}`)
+    counts[type]! += 1
+    if (counts[type]! > most[type]!)
+      throw fault('repeated-payload', `more than ${most[type]} payloads ${type} in ${name}`)
   }
-  for (const [type, [least, most]] of Object.entries(rule)) {
-    const count = counts.get(Number(type)) ?? 0
-    if (count < least) throw fault('missing-payload', `no payload ${type} in ${name}`)
-    if (count > most) throw fault('repeated-payload', `${count} payloads ${type} in ${name}`)
-  }
+  for (const type of needed) if (counts[type] === 0) throw fault('missing-payload', `no payload ${type} in ${name}`)
   if (hashFirst.has(name) && payloads[0]!.type !== P.Hash)
     throw fault('unexpected-payload', `${name} without HASH in front`)
 }

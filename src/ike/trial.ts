@@ -6,8 +6,9 @@
 import type { Ipv4 } from '../packet/ip.ts'
 import { IkeError } from './error.ts'
 import { type Authenticated, authenticate } from './main-mode.ts'
+import type { ParsedHeader } from './message.ts'
 import type { IsakmpPolicy } from './policy.ts'
-import type { MainModeKeys, MainModeStart, Trial } from './state.ts'
+import type { KeSent, MainModeKeys, MainModeStart } from './state.ts'
 
 export interface TrialRefusal {
   readonly policy: IsakmpPolicy
@@ -28,22 +29,23 @@ export type TrialResult =
  * Throws IkeError where the message says nothing of any key, being cut or in clear.
  */
 export function authenticateByTrial(
+  header: ParsedHeader,
   bytes: Uint8Array,
   start: MainModeStart,
-  keys: MainModeKeys,
-  others: readonly Trial[],
+  { keys, trials }: Pick<KeSent, 'keys' | 'trials'>,
   ownAddress: Ipv4,
 ): TrialResult {
   const refusals: TrialRefusal[] = []
-  for (const trial of [{ ...start, keys }, ...others]) {
-    const { policy, lifetimeSeconds } = trial
-    const assumed = { ...start, policy, lifetimeSeconds }
+  for (let i = -1; i < trials.length; i++) {
+    const trial = trials[i]
+    const assumed = trial ? { ...start, policy: trial.policy, lifetimeSeconds: trial.lifetimeSeconds } : start
+    const assumedKeys = trial?.keys ?? keys
     try {
-      const answer = authenticate(bytes, assumed, trial.keys, ownAddress)
-      return { kind: 'authenticated', start: assumed, keys: trial.keys, answer }
+      const answer = authenticate(header, bytes, assumed, assumedKeys, ownAddress)
+      return { kind: 'authenticated', start: assumed, keys: assumedKeys, answer }
     } catch (e) {
       if (!(e instanceof IkeError) || e.reason === 'cleartext' || e.reason === 'bad-ciphertext') throw e
-      refusals.push({ policy, error: e })
+      refusals.push({ policy: assumed.policy, error: e })
     }
   }
   return { kind: 'refused', refusals }

@@ -1,6 +1,6 @@
 /** Vendor IDs (RFC 2408 section 3.16): what they tell about a peer, in words; behaviour hangs on capabilities alone. */
 
-import { equal, fromHex, toHex } from '../packet/bytes.ts'
+import { equal, fromHex, startsWith } from '../packet/bytes.ts'
 import { chooseNatFlavour } from './nat.ts'
 
 export const VendorId = {
@@ -16,6 +16,9 @@ export const VendorId = {
   Xauth: fromHex('09002689dfd6b712'),
   StrongSwan: fromHex('882fe56d6fd20dbc2251613b2ebe5beb'),
 } as const
+
+/** How names of Apple's own begin: that of its draft, beside the RFC's and those of the drafts -08 to -02. */
+const APPLE = fromHex('4df37928')
 
 /** Whether one of the vendor IDs is `wanted` exactly. */
 export function hasVendorId(vendorIds: readonly Uint8Array[], wanted: Uint8Array): boolean {
@@ -39,15 +42,14 @@ export const WITHOUT_NAT_TRAVERSAL = ', without NAT traversal'
 
 /** Who probably sent a first message with these vendor IDs. */
 export function describeClient(vendorIds: readonly Uint8Array[]): string {
-  const nt5 = vendorIds.find(v => v.length === 20 && equal(v.subarray(0, 16), VendorId.MsNt5))
+  const nt5 = vendorIds.find(v => v.length === 20 && startsWith(v, VendorId.MsNt5))
   if (nt5) {
     const word = ((nt5[16]! << 24) | (nt5[17]! << 16) | (nt5[18]! << 8) | nt5[19]!) >>> 0
     const name = windowsGenerations[word] ?? `Windows (version word ${word})`
     return chooseNatFlavour(vendorIds) ? name : `${name}${WITHOUT_NAT_TRAVERSAL}`
   }
   if (hasVendorId(vendorIds, VendorId.StrongSwan)) return 'strongSwan'
-  // macOS and iOS offer their own draft name beside the RFC and the drafts -08 to -02.
-  if (vendorIds.some(v => toHex(v).startsWith('4df37928'))) return 'macOS or iOS'
+  if (vendorIds.some(v => startsWith(v, APPLE))) return 'macOS or iOS'
   // strongSwan, libreswan and Android's racoon send little that tells them apart.
   if (hasVendorId(vendorIds, VendorId.Dpd)) return 'Linux or Android'
   return vendorIds.length === 0 ? 'a client without vendor IDs' : 'an unknown IPsec client'

@@ -135,6 +135,12 @@ export class Batch {
     return i
   }
 
+  /** The bytes of packet `i`, for who keeps them. */
+  copy(i: number): Uint8Array {
+    const at = this.offset[i]!
+    return this.bytes.slice(at, at + this.length[i]!)
+  }
+
   /** A view of packet `i` as it stands now. */
   packet(i: number): Uint8Array {
     const at = this.offset[i]!

@@ -1,7 +1,11 @@
 /** Small things that every room does with byte strings. */
 
+const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 export function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+  let hex = ''
+  for (let i = 0; i < bytes.length; i++) hex += hexBytes[bytes[i]!]
+  return hex
 }
 
 /** Bytes of a hexadecimal string; white space is allowed. Throws RangeError on anything else. */
@@ -18,6 +22,12 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return true
 }
 
+export function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  if (bytes.length < start.length) return false
+  for (let i = 0; i < start.length; i++) if (bytes[i] !== start[i]) return false
+  return true
+}
+
 /** Equality whose time tells nothing but the lengths, for every MAC, hash and password. */
 export function equalSecret(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
@@ -27,18 +37,24 @@ export function equalSecret(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 const utf8 = new TextEncoder()
-const latin = new TextDecoder('latin1')
 
 export function encodeText(text: string): Uint8Array {
-  return utf8.encode(text)
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return utf8.encode(text)
+    bytes[i] = code
+  }
+  return bytes
 }
 
 /** Text a peer sent, safe for a log: control and non-ASCII characters become `?`, a trailing NUL goes. */
 export function printable(bytes: Uint8Array, limit = 128): string {
-  return latin
-    .decode(bytes.subarray(0, limit))
-    .replace(/\0+$/, '')
-    .replace(/[^\x20-\x7e]/g, '?')
+  let end = Math.min(bytes.length, limit)
+  while (end > 0 && bytes[end - 1] === 0) end--
+  let text = ''
+  for (let i = 0; i < end; i++) text += bytes[i]! < 0x20 || bytes[i]! > 0x7e ? '?' : String.fromCharCode(bytes[i]!)
+  return text
 }
 
 /** Bytes that no log, error or JSON ever shows. */

@@ -8,6 +8,9 @@ export class Truncated extends Error {
   }
 }
 
+/** Bytes that the runtime keeps in its heap: longer arrays it allocates outside, and a view moves its array there. */
+const CHEAP_COPY = 64
+
 export class Reader {
   readonly bytes: Uint8Array
   /** Index of the next byte to read. */
@@ -58,6 +61,11 @@ export class Reader {
   view(length: number): Uint8Array {
     const at = this.take(length)
     return this.bytes.subarray(at, at + length)
+  }
+
+  /** A view of the next `length` bytes where they are many, a copy where that is the cheaper. */
+  part(length: number): Uint8Array {
+    return length > CHEAP_COPY ? this.view(length) : this.copy(length)
   }
 
   /** A reader over the next `length` bytes, which this one moves past. */

@@ -4,7 +4,7 @@ export class Writer {
   private buffer: Uint8Array
   length = 0
 
-  constructor(capacity = 256) {
+  constructor(capacity = 64) {
     this.buffer = new Uint8Array(capacity)
   }
 
@@ -79,9 +79,9 @@ export class Writer {
     return this
   }
 
-  /** A copy of what was written. */
+  /** What was written, as an array of its own: the last call to a writer, which keeps no claim on it. */
   bytes(): Uint8Array {
-    return this.buffer.slice(0, this.length)
+    return this.length === this.buffer.length ? this.buffer : this.buffer.slice(0, this.length)
   }
 }
 

@@ -15,7 +15,14 @@ import {
   parseNatOa,
   parseNotification,
 } from '../../src/ike/payload.ts'
-import { emitAttributes, emitSa, parseAttributes, parseSa } from '../../src/ike/proposal.ts'
+import {
+  attributeNumbers,
+  emitAttributes,
+  emitSa,
+  NO_NUMBER,
+  parseAttributes,
+  parseSa,
+} from '../../src/ike/proposal.ts'
 import { encodeText, toHex } from '../../src/packet/bytes.ts'
 import { authIp, windows7First, windows10First, windows2000First, xpFirst } from './samples.ts'
 
@@ -141,6 +148,24 @@ describe('the payloads', () => {
     )
     expect(parseNatOa(emitNatOa(0xc0a8010a))).toBe(0xc0a8010a)
     expect(parseNatOa(new Uint8Array(0))).toBeUndefined()
+  })
+
+  it('have the same numbers for attributes, read in full or not', () => {
+    const numbers = (b: Uint8Array) => parseAttributes(b).flatMap(a => [a.type, a.value ?? NO_NUMBER])
+    fc.assert(
+      fc.property(bytes(40), b => {
+        let whole: number[] | undefined
+        onlyIkeError(() => {
+          whole = numbers(b)
+        })
+        if (whole === undefined) expect(() => attributeNumbers(b)).toThrow(IkeError)
+        else expect(attributeNumbers(b)).toEqual(whole)
+      }),
+    )
+    const long = emitAttributes([{ type: 12, value: 3600, bytes: Uint8Array.of(0, 0, 0, 0, 0, 0, 0x0e, 0x10) }])
+    expect(attributeNumbers(long)).toEqual([12, 3600])
+    const none = emitAttributes([{ type: 12, value: undefined, bytes: new Uint8Array(0) }])
+    expect(attributeNumbers(none)).toEqual([12, NO_NUMBER])
   })
 
   it('give their own error for random bytes', () => {

@@ -1,7 +1,39 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeText, equal, equalSecret, fromHex, printable, Secret, toHex } from '../../src/packet/bytes.ts'
+import {
+  encodeText,
+  equal,
+  equalSecret,
+  fromHex,
+  printable,
+  Secret,
+  startsWith,
+  toHex,
+} from '../../src/packet/bytes.ts'
+
+describe('the start of bytes', () => {
+  it('is there in full, or it is not', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.uint8Array({ minLength: 1 }), (start, rest) => {
+        const whole = Uint8Array.of(...start, ...rest)
+        expect(startsWith(whole, start)).toBe(true)
+        expect(startsWith(start, whole)).toBe(false)
+        if (start.length > 0) expect(startsWith(whole.with(0, whole[0]! ^ 1), start)).toBe(false)
+      }),
+    )
+  })
+})
+
+describe('text', () => {
+  it('is UTF-8, whatever characters it has', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), text => {
+        expect([...encodeText(text)]).toEqual([...new TextEncoder().encode(text)])
+      }),
+    )
+  })
+})
 
 describe('hexadecimal', () => {
   it('round-trips any bytes', () => {
