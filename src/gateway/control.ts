@@ -269,7 +269,7 @@ export class Control {
           remote: peer.remote.address,
           remotePort: (m.bytes[0]! << 8) | m.bytes[1]!,
           localPort: (m.bytes[2]! << 8) | m.bytes[3]!,
-          bytes: m.bytes.subarray(UDP_HEADER),
+          bytes: m.bytes.slice(UDP_HEADER),
         })
       }
       case PuntReason.PppControl:

@@ -228,7 +228,7 @@ export class Forwarder {
       local: batch.local[i]!,
       address: batch.address[i]!,
       port: batch.port[i]!,
-      bytes: batch.packet(i).slice(),
+      bytes: batch.copy(i),
     })
   }
 

@@ -43,6 +43,9 @@ export class Log {
   /** How many messages each module has written since the start, by severity. */
   private readonly counted = new Map<string, number[]>()
 
+  private second = Number.NaN
+  private secondText = ''
+
   constructor(write: (line: string) => void, wall: () => Date = () => new Date(), threshold: number = Severity.Info) {
     this.write = write
     this.wall = wall
@@ -61,7 +64,7 @@ export class Log {
 
   add(entry: LogEntry): void {
     const message = {
-      time: this.wall().toISOString(),
+      time: this.time(),
       severity: entry.severity,
       module: entry.module,
       type: entry.type ?? 'MSG',
@@ -70,10 +73,21 @@ export class Log {
     }
     if (this.config.enabled) this.distribute(message)
     if (entry.severity < this.threshold) return
-    const counts = this.counted.get(entry.module) ?? new Array<number>(SEVERITIES).fill(0)
-    this.counted.set(entry.module, counts)
+    let counts = this.counted.get(entry.module)
+    if (counts === undefined) this.counted.set(entry.module, (counts = new Array<number>(SEVERITIES).fill(0)))
     counts[entry.severity]! += 1
     this.write(structured(message.time, entry))
+  }
+
+  /** The wall clock in words, of which all but the milliseconds is made once a second. */
+  private time(): string {
+    const now = this.wall().getTime()
+    const millis = now % 1000
+    if (now - millis !== this.second) {
+      this.second = now - millis
+      this.secondText = new Date(this.second).toISOString().slice(0, -4)
+    }
+    return `${this.secondText}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}Z`
   }
 
   /** Forgets what SHOW LOG shows. */
@@ -123,12 +137,27 @@ export class Log {
 /** `time=... level=3 module=ISAK msg="..." peer=...`: values with anything but plain characters are quoted. */
 function structured(time: string, entry: LogEntry): string {
   let line = `time=${time} level=${entry.severity} module=${entry.module} msg=${quote(entry.text)}`
-  for (const [key, value] of Object.entries(entry.fields ?? {})) {
-    if (value !== undefined) line += ` ${key}=${quote(String(value))}`
+  const { fields } = entry
+  for (const key in fields) {
+    const value = fields[key]
+    if (value !== undefined) line += ` ${key}=${typeof value === 'number' ? value : quote(value)}`
   }
   return line
 }
 
+const PLAIN = 1
+const QUOTED = 2
+/** What each ASCII character asks of the text it stands in; where nothing else is said, escapes. */
+const kinds = new Uint8Array(128).fill(QUOTED, 0x20, 0x7f)
+for (const c of 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/@+-') kinds[c.charCodeAt(0)] = PLAIN
+for (const c of '"\\') kinds[c.charCodeAt(0)] = 0
+
 function quote(text: string): string {
-  return /^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text)
+  let plain = text.length > 0
+  for (let i = 0; i < text.length; i++) {
+    const kind = kinds[text.charCodeAt(i)]
+    if (!kind) return JSON.stringify(text)
+    if (kind !== PLAIN) plain = false
+  }
+  return plain ? text : `"${text}"`
 }

@@ -274,17 +274,13 @@ export class Peers {
   }
 
   private event(e: IkeEvent): void {
-    const { log, attempts } = this.to
-    attempts.ike(e, this.to.now(), this.to.wall())
+    this.to.attempts.ike(e, this.to.now(), this.to.wall())
     const where = formatIpv4(e.remote.address)
-    const remote = formatEndpoint(e.remote)
-    const isakmp = (severity: number, text: string, fields: Record<string, string | number | undefined>) =>
-      log.add({ severity, module: 'ISAK', text, fields: { ...fields, remote } })
     switch (e.kind) {
       case 'phase1Started':
         this.clients.set(e.exchange, e.client)
         if (this.clients.size > 1000) this.clients.delete(this.clients.keys().next().value!)
-        return isakmp(Severity.Info, `ISAKMP MAIN Phase 1 (resp) started with peer ${where}`, {
+        return this.isakmp(e, Severity.Info, `ISAKMP MAIN Phase 1 (resp) started with peer ${where}`, {
           exchange: e.exchange,
           client: e.client,
         })
@@ -296,7 +292,7 @@ export class Peers {
           p.client = this.clients.get(e.exchange) ?? ''
         }
         const suite = `${e.suite.cipher}-${e.suite.hash}-group${e.suite.group}`
-        return isakmp(Severity.Info, `Exch ${e.exchange}: Completed`, {
+        return this.isakmp(e, Severity.Info, `Exch ${e.exchange}: Completed`, {
           peer: e.peer,
           identity: e.identity,
           suite,
@@ -304,25 +300,36 @@ export class Peers {
         })
       }
       case 'phase2Started':
-        return isakmp(Severity.Info, `ISAKMP QUICK Phase 2 (resp) started with peer ${where}`, {
+        return this.isakmp(e, Severity.Info, `ISAKMP QUICK Phase 2 (resp) started with peer ${where}`, {
           exchange: e.exchange,
           peer: e.peer,
         })
       case 'phase2Completed':
-        return isakmp(Severity.Info, `Exch ${e.exchange}: Completed`, {
+        return this.isakmp(e, Severity.Info, `Exch ${e.exchange}: Completed`, {
           peer: e.peer,
           suite: suiteName(e.suite),
         })
       case 'failed':
-        isakmp(Severity.Notice, `Exch ${e.exchange}: Failed`, { peer: e.peer, cause: e.cause })
-        return isakmp(Severity.Notice, `Phase ${e.phase} with ${where} failed: ${e.detail}`, { remedy: e.remedy })
+        this.isakmp(e, Severity.Notice, `Exch ${e.exchange}: Failed`, { peer: e.peer, cause: e.cause })
+        return this.isakmp(e, Severity.Notice, `Phase ${e.phase} with ${where} failed: ${e.detail}`, {
+          remedy: e.remedy,
+        })
       case 'suspected':
-        return isakmp(Severity.Notice, `Suspicion about ${where}: ${e.detail}`, { peer: e.peer, remedy: e.remedy })
+        return this.isakmp(e, Severity.Notice, `Suspicion about ${where}: ${e.detail}`, {
+          peer: e.peer,
+          remedy: e.remedy,
+        })
       case 'notified':
-        return isakmp(Severity.Info, `Peer ${where} says: ${e.text}`, { peer: e.peer })
+        return this.isakmp(e, Severity.Info, `Peer ${where} says: ${e.text}`, { peer: e.peer })
       case 'discarded':
-        return isakmp(Severity.Detail, `Discarded a datagram from ${remote}: ${e.reason}`, {})
+        return this.isakmp(e, Severity.Detail, `Discarded a datagram from ${formatEndpoint(e.remote)}: ${e.reason}`, {})
     }
+  }
+
+  /** Logs an event of IKE's, with where it came from behind its other fields. */
+  private isakmp(e: IkeEvent, severity: number, text: string, fields: Record<string, string | number | undefined>) {
+    fields.remote = formatEndpoint(e.remote)
+    this.to.log.add({ severity, module: 'ISAK', text, fields })
   }
 }
 

@@ -64,7 +64,9 @@ export function parseAvps(r: Reader): Avp[] {
 
 /** The AVPs one behind the other. Throws RangeError for a value that no length field can tell: a caller's mistake. */
 export function emitAvps(avps: readonly Avp[]): Uint8Array {
-  const w = new Writer()
+  let room = 0
+  for (const a of avps) room += AVP_HEADER_LENGTH + a.value.length
+  const w = new Writer(room)
   for (const a of avps) {
     if (a.value.length > MAX_AVP_VALUE) throw new RangeError(`AVP ${a.type} is too long: ${a.value.length}`)
     const flags = (a.mandatory ? 0x8000 : 0) | (a.hidden ? 0x4000 : 0) | ((a.reserved & 0x0f) << 10)

@@ -20,6 +20,8 @@ export interface Departure extends Sequenced {
   readonly again: boolean
 }
 
+const NOTHING = new Uint8Array(0)
+
 /** What a packet was to the receiving side. */
 export type Arrival = 'acknowledgement' | 'next' | 'early' | 'duplicate' | 'outside'
 
@@ -117,7 +119,7 @@ export class Channel {
       this.emitWaiting(this.flying++, emit)
       this.retransmitAt ??= now + this.interval
     }
-    if (this.owesAck) emit({ sessionId: 0, ns: this.ns, nr: this.expected, body: new Uint8Array(0), again: false })
+    if (this.owesAck) emit({ sessionId: 0, ns: this.ns, nr: this.expected, body: NOTHING, again: false })
     this.owesAck = false
   }
 

@@ -11,7 +11,7 @@ export interface ControlPacket {
   readonly sessionId: number
   readonly ns: number
   readonly nr: number
-  /** The AVPs, unread; empty in a zero-length-body message (ZLB), which only acknowledges. A view of what was parsed. */
+  /** The AVPs, unread; empty in a zero-length-body message (ZLB), which only acknowledges. */
   readonly body: Uint8Array
 }
 
@@ -21,24 +21,27 @@ export interface ControlPacket {
  */
 export function parseControl(bytes: Uint8Array): ControlPacket {
   if (bytes.length < CONTROL_HEADER_LENGTH) throw new L2tpError('shorter than a control header', ErrorCode.BadLength)
-  const u16 = (at: number) => (bytes[at]! << 8) | bytes[at + 1]!
-  const flags = u16(0)
+  const flags = u16(bytes, 0)
   if ((flags & VERSION_MASK) !== L2TP_VERSION) throw new L2tpError(`version ${flags & VERSION_MASK}`)
   const wanted = HeaderFlag.Type | HeaderFlag.Length | HeaderFlag.Sequence
   if ((flags & wanted) !== wanted) throw new L2tpError('a control message without T, L or S')
   // With an Offset field every later field would stand elsewhere; in control messages it must not be there.
   if (flags & HeaderFlag.Offset) throw new L2tpError('a control message with an offset')
-  const length = u16(2)
+  const length = u16(bytes, 2)
   if (length < CONTROL_HEADER_LENGTH || length > bytes.length) {
     throw new L2tpError(`length ${length} of ${bytes.length}`, ErrorCode.BadLength)
   }
   return {
-    tunnelId: u16(4),
-    sessionId: u16(6),
-    ns: u16(8),
-    nr: u16(10),
-    body: bytes.subarray(CONTROL_HEADER_LENGTH, length),
+    tunnelId: u16(bytes, 4),
+    sessionId: u16(bytes, 6),
+    ns: u16(bytes, 8),
+    nr: u16(bytes, 10),
+    body: bytes.slice(CONTROL_HEADER_LENGTH, length),
   }
+}
+
+function u16(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!
 }
 
 export function emitControl(p: ControlPacket): Uint8Array {

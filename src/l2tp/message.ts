@@ -27,7 +27,8 @@ export interface Message {
  * Throws L2tpError where not even the type can be told: the tunnel must be cleared.
  */
 export function parseMessage(body: Uint8Array): Message | undefined {
-  const [first, ...others] = parseAvps(new Reader(body))
+  const avps = parseAvps(new Reader(body))
+  const first = avps[0]
   if (first?.vendor !== 0 || first.type !== AvpType.MessageType || first.hidden || first.reserved !== 0) {
     throw new L2tpError('the first AVP is not a Message Type')
   }
@@ -40,11 +41,11 @@ export function parseMessage(body: Uint8Array): Message | undefined {
 
   const values = new Map<number, Uint8Array>()
   let fault: L2tpError | undefined
-  for (const a of others) {
-    const wrong = why(a)
-    if (!wrong) {
+  for (let i = 1; i < avps.length; i++) {
+    const a = avps[i]!
+    if (isRead(a)) {
       if (!values.has(a.type)) values.set(a.type, a.value)
-    } else if (a.mandatory) fault ??= wrong()
+    } else if (a.mandatory) fault ??= why(a)
   }
   for (const must of messageRules[type].must) {
     if (!values.has(must)) fault ??= new L2tpError(`${messageRules[type].name} without AVP ${must}`)
@@ -52,20 +53,25 @@ export function parseMessage(body: Uint8Array): Message | undefined {
   return { type, values, fault }
 }
 
-/** Why an AVP is not one to read, or undefined. Most are not told: an error is only made, with its stack, where one is. */
-function why(a: Avp): (() => L2tpError) | undefined {
-  const unknown = (what: string) => () =>
-    new L2tpError(`${what} AVP ${a.vendor}/${a.type}`, ErrorCode.UnknownMandatoryAvp)
+/** Whether an AVP is one to read. */
+function isRead(a: Avp): boolean {
+  return a.vendor === 0 && a.reserved === 0 && !a.hidden && fits(a)
+}
+
+function fits(a: Avp): boolean {
+  const length = avpLengths.get(a.type)
+  return length !== undefined && a.value.length >= length.least && a.value.length <= length.most
+}
+
+/** Why it is not. An error is made, with its stack, for those alone of which the peer is told. */
+function why(a: Avp): L2tpError {
+  const unknown = (what: string) => new L2tpError(`${what} AVP ${a.vendor}/${a.type}`, ErrorCode.UnknownMandatoryAvp)
   if (a.vendor !== 0) return unknown("another vendor's")
   if (a.reserved !== 0) return unknown('reserved bits in')
-  const length = avpLengths.get(a.type)
-  if (!length) return unknown('unknown')
+  if (!avpLengths.has(a.type)) return unknown('unknown')
   // There is no shared secret to reveal it with, so that it is as good as unknown (RFC 2661 section 4.3).
   if (a.hidden) return unknown('hidden')
-  if (a.value.length < length.least || a.value.length > length.most) {
-    return () => new L2tpError(`AVP ${a.type} of ${a.value.length} bytes`, ErrorCode.BadLength)
-  }
-  return undefined
+  return new L2tpError(`AVP ${a.type} of ${a.value.length} bytes`, ErrorCode.BadLength)
 }
 
 /** A body: the Message Type first, as it must be, then the others. */

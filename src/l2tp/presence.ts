@@ -11,6 +11,7 @@ export class Presence {
   private dataHeardAt: Millis | undefined
   /** The SAs that carried something of the tunnel, the latest last. */
   private readonly sas = new Set<number>()
+  private latest: number | undefined
 
   /** `sa` brought the SCCRQ. */
   constructor(sa: number, now: Millis) {
@@ -42,6 +43,8 @@ export class Presence {
   }
 
   private remember(sa: number): void {
+    if (sa === this.latest) return
+    this.latest = sa
     this.sas.delete(sa)
     this.sas.add(sa)
     if (this.sas.size > MAX_SAS) this.sas.delete(this.sas.values().next().value!)

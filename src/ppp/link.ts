@@ -9,7 +9,7 @@ import { EchoWatch } from './echo.ts'
 import type { PppEffect, PppInput, PppTemplate } from './effects.ts'
 import { PppError } from './error.ts'
 import type { ControlPacket } from './frame.ts'
-import { emitFrame, emitPacket, parseFrame, parsePacket } from './frame.ts'
+import { emitPacketFrame, parseFrame, parsePacket } from './frame.ts'
 import { LcpPolicy } from './lcp.ts'
 import type { Layer, Trouble, Turn } from './negotiation.ts'
 import { Negotiation } from './negotiation.ts'
@@ -63,9 +63,8 @@ export class PppLink implements Machine<PppInput, PppEffect> {
 
   get deadline(): Millis | undefined {
     if (this.finished) return undefined
-    const layers = [this.lcp.deadline, this.authentication.deadline, this.network.deadline]
-    const set = [...layers, this.echo.deadline, this.setupDeadline].filter(t => t !== undefined)
-    return set.length > 0 ? Math.min(...set) : undefined
+    const layers = earlier(earlier(this.lcp.deadline, this.authentication.deadline), this.network.deadline)
+    return earlier(earlier(layers, this.echo.deadline), this.setupDeadline)
   }
 
   handle(input: PppInput | DeadlineInput, now: Millis, effects: PppEffect[]): void {
@@ -254,7 +253,7 @@ export class PppLink implements Machine<PppInput, PppEffect> {
 
   private send(protocol: number, packet: ControlPacket, turn: Turn): void {
     this.counters.framesOut++
-    turn.effects.push({ kind: 'send', bytes: emitFrame(protocol, emitPacket(packet)) })
+    turn.effects.push({ kind: 'send', bytes: emitPacketFrame(protocol, packet) })
   }
 
   // --- Time --------------------------------------------------------------------------------------------------------
@@ -304,4 +303,9 @@ export class PppLink implements Machine<PppInput, PppEffect> {
     this.phase = 'dead'
     turn.effects.push({ kind: 'down', ...trouble })
   }
+}
+
+function earlier(a: Millis | undefined, b: Millis | undefined): Millis | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return Math.min(a, b)
 }

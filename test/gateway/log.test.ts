@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Log, Severity } from '../../src/gateway/log.ts'
 import { Secret } from '../../src/packet/bytes.ts'
@@ -21,6 +22,31 @@ describe('the log', () => {
       'time=2026-02-03T04:05:06.000Z level=4 module=ISAK msg="Peer moved to 203.0.113.7:4501" peer=3 ' +
         'remote=203.0.113.7:4501 identity="a \\"b\\" c" empty=""',
     ])
+  })
+
+  it('quotes what has anything but plain characters, as JSON does', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.stringMatching(/^[\w.:/@+-]*$/)), text => {
+        const { log, lines } = setUp()
+        log.add({ severity: Severity.Info, module: 'SYS', text })
+        const quoted = /^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text)
+        expect(lines).toEqual([`time=2026-02-03T04:05:06.000Z level=3 module=SYS msg=${quoted}`])
+      }),
+    )
+  })
+
+  it('tells every moment as it is', () => {
+    const lines: string[] = []
+    let now = 0
+    const log = new Log(
+      line => lines.push(line),
+      () => new Date(now),
+    )
+    for (const at of [1_700_000_000_000, 1_700_000_000_007, 1_700_000_000_999, 1_700_000_001_010, 1_700_000_000_100]) {
+      now = at
+      log.add({ severity: Severity.Info, module: 'SYS', text: 'tick' })
+      expect(lines.at(-1)).toContain(`time=${new Date(at).toISOString()} `)
+    }
   })
 
   it('keeps one event on one line, whatever is in it', () => {
