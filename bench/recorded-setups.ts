@@ -47,7 +47,7 @@ class Scene {
     clients: number,
     dice: Dice,
     engine: Engine,
-    toClient: (remote: Endpoint, port: 0 | 500 | 4500, bytes: Uint8Array) => void,
+    toClient?: (remote: Endpoint, port: 0 | 500 | 4500, bytes: Uint8Array) => void,
   ) {
     const { agenda } = this
     this.gateway = new MemoryGateway(configurationOf(script(clients)), 1, {
@@ -126,7 +126,6 @@ export class RecordedSetups {
         return thrown.slice()
       },
       engine,
-      () => undefined,
     )
     for (const d of this.datagrams) {
       const bytes = d.bytes.slice()

@@ -14,8 +14,8 @@ import { note } from './rows.ts'
 
 const clients = Number(process.argv.find(a => a.startsWith('--clients='))?.slice('--clients='.length) ?? 100)
 /** Rounds until one is the best that so many others did not beat: a gateway that has run for a while is compiled. */
-const PATIENCE = 8
-const MOST_ROUNDS = 40
+const PATIENCE = 16
+const MOST_ROUNDS = 100
 
 const offering = (profile: VpnProfile, group: number): VpnProfile => {
   const offers = (profile.ike.offers ?? []).filter(o => o.group === group)

@@ -67,8 +67,8 @@ export interface GatewaySurroundings {
   readonly log: (line: string) => void
   /** Carries out a deed behind the one in hand, so that nothing is re-entrant. */
   readonly later: (deed: () => void) => void
-  /** A packet from our port 500 or 4500, or native ESP (0), as it lies on the wire. */
-  readonly toClient: (remote: Endpoint, from: 0 | 500 | 4500, bytes: Uint8Array) => void
+  /** A packet from our port 500 or 4500, or native ESP (0), as it lies on the wire; absent where nobody gets any. */
+  readonly toClient?: ((remote: Endpoint, from: 0 | 500 | 4500, bytes: Uint8Array) => void) | undefined
   /** A packet that came out of the TUN device. */
   readonly toLan: (packet: Uint8Array) => void
   /** What control posts to the data path, before it is carried out: keys are still in it. */
@@ -97,7 +97,7 @@ export class MemoryWorker implements Wires {
   private readonly local: Ipv4
   private readonly out: {
     readonly toLan: (packet: Uint8Array) => unknown
-    readonly toPeer: (remote: Endpoint, packet: Uint8Array) => void
+    readonly toPeer: ((remote: Endpoint, packet: Uint8Array) => void) | undefined
     readonly tell: (message: FromWorker) => void
   }
 
@@ -116,14 +116,19 @@ export class MemoryWorker implements Wires {
 
   receive(batch: Batch, raw: boolean): number {
     batch.clear()
-    const mine = this.arrived.filter(a => (a.remote.port === 0) === raw).slice(0, NEAR_CAPACITY)
-    for (const a of mine) {
-      this.arrived.splice(this.arrived.indexOf(a), 1)
+    const { arrived } = this
+    let left = 0
+    for (const a of arrived) {
+      if ((a.remote.port === 0) !== raw || batch.count === NEAR_CAPACITY) {
+        arrived[left++] = a
+        continue
+      }
       const i = batch.push(a.bytes)
       batch.address[i] = a.remote.address
       batch.port[i] = a.remote.port
       batch.local[i] = this.local
     }
+    arrived.length = left
     return batch.count
   }
 
@@ -134,13 +139,12 @@ export class MemoryWorker implements Wires {
   }
 
   writeTun(batch: Batch): number {
-    return this.each(batch, i => this.out.toLan(batch.packet(i).slice()))
+    return this.each(batch, i => this.out.toLan(batch.copy(i)))
   }
 
   send(batch: Batch): number {
-    return this.each(batch, i =>
-      this.out.toPeer({ address: batch.address[i]!, port: batch.port[i]! }, batch.packet(i).slice()),
-    )
+    const { toPeer } = this.out
+    return this.each(batch, i => toPeer?.({ address: batch.address[i]!, port: batch.port[i]! }, batch.copy(i)))
   }
 
   tell(message: FromWorker): void {
@@ -182,7 +186,8 @@ export class MemoryGateway {
           this.stats,
           {
             toLan: packet => around.toLan(packet),
-            toPeer: (remote, packet) => around.toClient(remote, remote.port === 0 ? 0 : 4500, packet),
+            toPeer:
+              around.toClient && ((remote, packet) => around.toClient?.(remote, remote.port === 0 ? 0 : 4500, packet)),
             tell: message => this.control.fromWorker(number, message),
           },
           around.engine?.(),
@@ -222,7 +227,7 @@ export class MemoryGateway {
   receive(port: 0 | 500 | 4500, remote: Endpoint, bytes: Uint8Array): void {
     const { local } = this.around
     if (port === 500) return this.control.datagram({ address: local, port: 500 }, remote, bytes)
-    const isIke = port === 4500 && bytes.length > 4 && MARKER.every((b, i) => bytes[i] === b)
+    const isIke = port === 4500 && bytes.length > 4 && readIpv4(bytes) === 0
     if (isIke) return this.control.datagram({ address: local, port: 4500 }, remote, bytes.subarray(4))
     const worker = this.workers[bytes.length < 4 ? 0 : readIpv4(bytes) % this.workers.length]!
     worker.arrived.push({ remote: port === 0 ? { address: remote.address, port: 0 } : remote, bytes })
@@ -294,12 +299,11 @@ export class MemoryGateway {
     const { around } = this
     return {
       send: (local, remote, bytes) => {
-        const exchange = { 2: 'Main', 5: 'Informational', 32: 'Quick' }[bytes[18]!] ?? `exchange ${bytes[18]}`
-        around.deed?.(`send ${exchange} Mode from ${local.port}`)
+        around.deed?.(`send ${exchanges[bytes[18]!] ?? `exchange ${bytes[18]}`} Mode from ${local.port}`)
         const port = local.port === 4500 ? 4500 : 500
-        around.toClient(remote, port, port === 4500 ? concat(MARKER, bytes) : bytes.slice())
+        around.toClient?.(remote, port, port === 4500 ? concat(MARKER, bytes) : bytes.slice())
       },
-      keepalive: (_, remote) => around.toClient(remote, 4500, Uint8Array.of(0xff)),
+      keepalive: (_, remote) => around.toClient?.(remote, 4500, Uint8Array.of(0xff)),
     }
   }
 
@@ -320,6 +324,8 @@ export class MemoryGateway {
     }
   }
 }
+
+const exchanges: Readonly<Record<number, string>> = { 2: 'Main', 5: 'Informational', 32: 'Quick' }
 
 function describe(worker: number, m: ToWorker): string {
   switch (m.kind) {
