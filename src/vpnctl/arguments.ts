@@ -58,7 +58,8 @@ export function parseArguments(args: readonly string[], environment: NodeJS.Proc
     } else if (a.startsWith('--socket=')) socket = a.slice('--socket='.length)
     else if (a === '--help' || a === '-h') help = true
     else if (a.startsWith('--')) return { fault: `unknown option ${a}` }
-    else words.push(quoted(a))
+    // No verb has white space: what does is a whole command in quotes of the shell.
+    else words.push(a)
   }
   const forced = environment['SSH_ORIGINAL_COMMAND']
   if (words.length > 0 || !forced)

@@ -88,6 +88,15 @@ describe('vpnctl', () => {
     expect(out).toBe('add user=anna password="two words" login=no\n')
   })
 
+  it.each([[['show session']], [['show session', '--json']], [['show  ipsec', 'sa']]])(
+    'takes a whole command in quotes of the shell: %j',
+    async words => {
+      const path = await gateway(r => ({ exit: 0, text: r.command }))
+      const { out } = await vpnctl('--socket', path, ...words)
+      expect(out).toBe(`${words.filter(w => w !== '--json').join(' ')}\n`)
+    },
+  )
+
   it('exits with 3 and one plain line where no gateway is', async () => {
     const path = join(temporaryDirectory(), 'ctl.sock')
     const { status, out, err } = await vpnctl('--socket', path, 'show', 'session')
