@@ -158,6 +158,8 @@ class Departure {
   // An Ethernet frame's worth: a longer packet would need fragmenting, and the kernel does not fragment
   // segments.
   static constexpr size_t kMaxSegment = 1500 - 28;
+  // Linux's own UDP_MAX_SEGMENTS: a message of more is refused.
+  static constexpr uint32_t kMaxSegments = 64;
   // UDP's length field, less the headers, bounds the whole message.
   static constexpr size_t kMaxMessage = 65535 - 28;
 
@@ -184,7 +186,7 @@ class Departure {
     if (segment == 0 || segment > kMaxSegment) return 1;
     size_t total = segment;
     uint32_t end = i + 1;
-    while (end < count_) {
+    while (end < count_ && end - i < kMaxSegments) {
       const uint32_t other = rows_[end];
       const size_t length = bytes_[end].iov_len;
       total += length;

@@ -70,6 +70,20 @@ describe.skipIf(!able.gro)('coalesced datagrams', () => {
     expect(came[0]!.values.length).toBe(NEAR_CAPACITY)
   })
 
+  it('of one call are as many messages as the kernel makes of them, 64 in each', () => {
+    const { here, there, port } = pair()
+    send(there, port, new Array<number>(200).fill(100))
+    const batch = room()
+    waitReadable(here)
+    const values: number[] = []
+    for (const at of [64, 64, 64, 8]) {
+      expect((batch.batch.count = native.receiveUdp(here, batch.handle, 0))).toBe(at)
+      expect([...batch.batch.offset.subarray(0, at)]).toEqual(count(at).map(i => batch.batch.offset[0]! + i * 100))
+      for (let i = 0; i < at; i++) values.push(batch.batch.packet(i)[0]!)
+    }
+    expect(values).toEqual(count(200))
+  })
+
   it('ask for no more messages than lately filled a batch, and for all again when they are single', () => {
     const { here, there, port } = pair()
     const batch = room()
