@@ -37,6 +37,11 @@ const suites: Readonly<Record<string, Suite>> = {
   '3des': { name: '3DES', profile: 'xp', esp: { cipher: '3des', integrity: 'sha1' }, common: true },
   gcm: { name: 'GCM', profile: 'win10', esp: { cipher: 'aesgcm128' }, common: false },
 }
+function suiteOf(key: string): Suite {
+  const suite = suites[key]
+  if (suite === undefined) throw new Error(`no suite ${key}; there are ${Object.keys(suites).join(', ')}`)
+  return suite
+}
 type Direction = 'up' | 'down' | 'both'
 
 const ESP_PORT = 4500
@@ -89,7 +94,7 @@ class Bench {
     try {
       await this.raise()
       const plain = await this.plainTrips()
-      for (const suite of list('suites', 'aes,3des,gcm').map(key => suites[key]!)) {
+      for (const suite of list('suites', 'aes,3des,gcm').map(suiteOf)) {
         for (const count of list('clients', '1,100').map(Number)) {
           const beside = new Beside(`${suite.name}, ${count} client${count === 1 ? '' : 's'}`)
           for (const kind of kinds) {
