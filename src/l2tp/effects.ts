@@ -74,7 +74,7 @@ export type L2tpEffect =
       readonly peer: number
       readonly localTunnelId: number
       readonly reason: string
-      /** The peer stopped answering; its IKE peer should be closed, too. */
+      /** The peer stopped answering, in its other tunnels as well; its IKE peer should be closed, too. */
       readonly dead: boolean
     }
   /**

@@ -154,7 +154,16 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
     const localTunnelId = freshId(dice, id => tunnels.has(id))
     const template = templateOf(config, remote)
     const tunnel = new Tunnel(
-      { peer, sa, localTunnelId, remoteTunnelId, remotePort, localPort, template },
+      {
+        peer,
+        sa,
+        localTunnelId,
+        remoteTunnelId,
+        remotePort,
+        localPort,
+        template,
+        heardElsewhere: since => this.isHeard(peer, localTunnelId, since),
+      },
       this.context,
       now,
     )
@@ -212,6 +221,12 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
         if (t) this.bySession.set(e.ids.session, t)
       }
     }
+  }
+
+  /** Whether the peer was heard after `since` in a tunnel other than this. */
+  private isHeard(peer: number, otherThan: number, since: Millis): boolean {
+    const others = this.tunnelsOf(peer).filter(t => t.localTunnelId !== otherThan && t.state.kind !== 'closed')
+    return others.some(t => t.presence.heardAt > since)
   }
 
   private tunnelsOf(peer: number): Tunnel[] {

@@ -43,6 +43,8 @@ export interface Opening {
   readonly localPort: number
   /** The template of the peer's address range; undefined where it is in none, and is refused. */
   readonly template: number | undefined
+  /** Whether the peer was heard in another of its tunnels after `since`. */
+  readonly heardElsewhere: (since: Millis) => boolean
 }
 
 /** Where a message came from. */
@@ -78,6 +80,7 @@ export class Tunnel implements TunnelIdentity {
   readonly calls: Calls
   readonly presence: Presence
   private readonly authorised: boolean
+  private readonly heardElsewhere: Opening['heardElsewhere']
   private readonly context: Context
   private readonly receiveWindow: number
   private readonly channel: Channel
@@ -91,6 +94,7 @@ export class Tunnel implements TunnelIdentity {
     this.localPort = opening.localPort
     this.authorised = opening.template !== undefined
     this.template = opening.template ?? 0
+    this.heardElsewhere = opening.heardElsewhere
     this.since = now
     this.presence = new Presence(opening.sa, now)
     this.context = context
@@ -299,8 +303,9 @@ export class Tunnel implements TunnelIdentity {
     this.stop({ resultCode, errorCode, text }, reason, now, effects)
   }
 
+  /** A program that was started anew knows nothing of this tunnel, and has another: its peer is not dead. */
   private die(reason: string, effects: L2tpEffect[]): void {
-    this.end(reason, true, effects)
+    this.end(reason, !this.heardElsewhere(this.presence.heardAt), effects)
     this.finished = true
   }
 

@@ -361,6 +361,22 @@ describe('HELLO', () => {
     expect(ladder.endpoint.snapshot().tunnels).toEqual([])
   })
 
+  it('of a program that was started anew over the same SA the old tunnel dies alone; the last one takes the peer with it', () => {
+    const ladder = new Ladder()
+    dialled(ladder, { profile: xl2tpd })
+    ladder.advance(5000)
+    dialled(ladder, { profile: xl2tpd, tunnelId: 2 })
+    ladder.advance(120_000)
+    expect(ladder.take().filter(l => l.startsWith('* tunnelDown'))).toEqual([
+      '* tunnelDown 1: the peer stopped answering',
+    ])
+    ladder.lose = () => true
+    ladder.advance(120_000)
+    expect(ladder.take().filter(l => l.startsWith('* tunnelDown'))).toEqual([
+      '* tunnelDown 3 dead: the peer stopped answering',
+    ])
+  })
+
   it('a phone that answers no HELLO but sends data lives as long as it does', () => {
     const ladder = new Ladder()
     dialled(ladder)
