@@ -205,15 +205,17 @@ export class Peers {
     })
   }
 
-  /** An authenticated packet came from elsewhere: what we send follows it. */
+  /** An authenticated packet came from elsewhere, or to another address of ours: what we send follows it. */
   moved(peer: number, local: Ipv4, remote: Endpoint): void {
     const p = this.all.get(peer)
     if (!p) return
     const elsewhere = p.remote.address !== remote.address || p.remote.port !== remote.port
+    const readdressed = p.local !== local
     p.local = local
     p.remote = remote
-    if (!elsewhere || p.sas.size === 0) return
+    if ((!elsewhere && !readdressed) || p.sas.size === 0) return
     this.setPath(p)
+    if (!elsewhere) return
     const now = this.to.now()
     if (p.moveLogged !== undefined && now - p.moveLogged < MOVE_LOG_MILLIS) return
     p.moveLogged = now

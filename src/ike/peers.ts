@@ -152,7 +152,12 @@ export class Peers {
 
   /** An authenticated message came from `place`: its SAs follow. */
   move(peer: Peer, place: Place): boolean {
-    if (placeKey(peer.place) === placeKey(place)) return false
+    if (placeKey(peer.place) === placeKey(place)) {
+      // Our own address may have changed, where a NAT in front of us leads to the new one.
+      const readdressed = peer.place.local.address !== place.local.address
+      peer.place = place
+      return readdressed
+    }
     this.vacate(peer)
     peer.place = place
     this.occupy(peer)

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { ReferenceEngine } from '../../src/esp/reference.ts'
 import { formatIpv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { DropReason, dropReasonNames } from '../../src/packet/verdict.ts'
 import { windows10, windowsXp } from '../support/profiles.ts'
-import { type GuestOptions, LAN_HOST, OFFICE, ping, World } from './world.ts'
+import { type GuestOptions, LAN_HOST, OFFICE, ping, SERVER, World } from './world.ts'
 
 const NAT = ipv4('203.0.113.101')
 
@@ -313,6 +314,21 @@ describe('control', () => {
     expect(w.take()).toContain('setPath peer 1 port 41002')
     pingsThrough(w, anna)
     expect(w.log.some(l => l.includes('Peer moved to 203.0.113.101:41002'))).toBe(true)
+  })
+
+  it('answers from its new address when its own has changed behind the NAT in front of it', () => {
+    const w = new World({ workers: 1, local: ipv4('10.0.0.2'), publicAddress: SERVER })
+    const anna = w.guest(xpAtHome)
+    w.connect(anna)
+    const moved = ipv4('10.0.0.3')
+    Object.assign(w.gateway['around'], { local: moved })
+    Object.assign(w.workers[0]!, { local: moved })
+    pingsThrough(w, anna)
+    const { engine } = w.workers[0]!
+    if (!(engine instanceof ReferenceEngine)) throw new TypeError('the reference engine has rows to look at')
+    expect(formatIpv4(engine['peers'].get(1)!.path!.local)).toBe('10.0.0.3')
+    expect(w.control.ike['peers'].byId.get(1)!.place.local.address).toBe(moved)
+    expect(w.log.some(l => l.includes('Peer moved'))).toBe(false)
   })
 
   it('counts what PPP heard and said, and goes on counting when a session is over', () => {
