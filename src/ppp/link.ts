@@ -82,7 +82,7 @@ export class PppLink implements Machine<PppInput, PppEffect> {
       case 'close':
         return this.terminate({ cause: 'closed', detail: input.reason }, turn)
       case 'lost':
-        return this.down({ cause: 'lost', detail: input.reason }, turn)
+        return this.down(this.whyItEnds ?? { cause: 'lost', detail: input.reason }, turn)
       case 'deadline':
         return this.expire(turn)
     }
@@ -235,11 +235,11 @@ export class PppLink implements Machine<PppInput, PppEffect> {
    * reliable message of its own, so the link is done as soon as its Terminate-Ack is out.
    */
   private peerTerminates(packet: ControlPacket, turn: Turn): void {
-    const { refused } = this.authentication
     const said = terminateReason(packet.data) || 'the client ended the link'
     const detail = this.network.isUp ? said : `${said} (in phase ${this.phase})`
+    const why = this.whyItEnds
     this.lcp.receive(packet, turn)
-    this.down(this.ending ?? refused ?? { cause: 'peer-terminated', detail }, turn)
+    this.down(why ?? { cause: 'peer-terminated', detail }, turn)
   }
 
   private protocolRejected(packet: ControlPacket, turn: Turn): void {
@@ -295,6 +295,11 @@ export class PppLink implements Machine<PppInput, PppEffect> {
     this.network.rest()
     // LCP never began, or has nothing to close any more.
     if (this.lcp.deadline === undefined) this.down(trouble, turn)
+  }
+
+  /** What we hung up for, or refused the peer for before it left; undefined where its leaving is its own affair. */
+  private get whyItEnds(): Trouble | undefined {
+    return this.ending ?? this.authentication.refused
   }
 
   private down(trouble: Trouble, turn: Turn): void {

@@ -273,6 +273,13 @@ it('an answer of AAA to an older question is not taken', () => {
   expect(pair.input({ kind: 'authenticated', request: question!.request, result })).toEqual([])
 })
 
+it('we hung up, and the call went before the client answered: the first reason stands', () => {
+  const pair = up()
+  pair.input({ kind: 'close', reason: 'idle' })
+  pair.input({ kind: 'lost', reason: 'the peer ended the call' })
+  expect(pair.all('down')).toEqual([{ kind: 'down', cause: 'closed', detail: 'idle' }])
+})
+
 it('after its end a link says nothing more', () => {
   const pair = up()
   pair.input({ kind: 'lost', reason: 'x' })
