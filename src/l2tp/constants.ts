@@ -133,5 +133,7 @@ export const HALF_OPEN_LIMIT = 60_000
 export const EMPTY_TUNNEL_LIMIT = 60_000
 /** Closed tunnels of one peer that are kept to acknowledge retransmissions; the oldest are forgotten first. */
 export const MAX_CLOSED_PER_PEER = 8
+/** With more tunnels than this, IDs are unique within a peer alone: half of what 16 bits can name. */
+export const MAX_UNIQUE_IDS = 0x8000
 /** Messages that may wait for the peer's acknowledgement; a peer that makes us owe more is not answering. */
 export const MAX_UNACKNOWLEDGED = 64

@@ -3,7 +3,7 @@
 import type { DeadlineInput, Dice, Machine, Millis } from '../machine.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import type { RowNumbers } from '../packet/table.ts'
-import { AvpType, MAX_CLOSED_PER_PEER, MessageType, StopResult } from './constants.ts'
+import { AvpType, MAX_CLOSED_PER_PEER, MAX_UNIQUE_IDS, MessageType, StopResult } from './constants.ts'
 import { type Context, type CounterName, freshId, newCounters } from './context.ts'
 import { Deadlines } from './deadlines.ts'
 import type { L2tpConfig, L2tpEffect, L2tpInput, TunnelRefusal } from './effects.ts'
@@ -27,6 +27,8 @@ export interface L2tpSnapshot {
 export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
   /** By peer, then by our tunnel ID, oldest first. */
   private readonly peers = new Map<number, Map<number, Tunnel>>()
+  /** Our tunnel IDs that are in use: nothing but an operator's commands names a tunnel without its peer. */
+  private readonly localIds = new Set<number>()
   /** By the session's row number. */
   private readonly bySession = new Map<number, Tunnel>()
   private readonly deadlines = new Deadlines<Tunnel>()
@@ -151,7 +153,8 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
     this.makeRoom(input.peer, now, effects)
     const tunnels = this.peers.get(input.peer) ?? new Map<number, Tunnel>()
     const { peer, sa, remotePort, localPort, remote } = input
-    const localTunnelId = freshId(dice, id => tunnels.has(id))
+    const unique = this.localIds.size < MAX_UNIQUE_IDS
+    const localTunnelId = freshId(dice, id => (unique ? this.localIds.has(id) : tunnels.has(id)))
     const template = templateOf(config, remote)
     const tunnel = new Tunnel(
       {
@@ -168,6 +171,7 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
       now,
     )
     tunnels.set(localTunnelId, tunnel)
+    this.localIds.add(localTunnelId)
     this.peers.set(peer, tunnels)
     this.deliver(tunnel, p, input, now, effects)
   }
@@ -207,7 +211,7 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
   private forget(t: Tunnel): void {
     this.deadlines.remove(t)
     const tunnels = this.peers.get(t.peer)
-    tunnels?.delete(t.localTunnelId)
+    if (tunnels?.delete(t.localTunnelId)) this.localIds.delete(t.localTunnelId)
     if (tunnels?.size === 0) this.peers.delete(t.peer)
   }
 

@@ -455,6 +455,17 @@ describe('bounds', () => {
   })
 })
 
+it('no two peers have tunnels of one number, by which operators name them; a number comes free with its tunnel', () => {
+  endpoint = new L2tpEndpoint({ config, dice: n => new Uint8Array(n), rows: new RowNumbers(64) })
+  const open = (peer: number) => say(MessageType.Sccrq, request(1), { peer, tunnelId: 0, ns: 0 })
+  for (let peer = 1; peer <= 3; peer++) open(peer)
+  const numbers = () => endpoint.snapshot().tunnels.map(t => `${t.peer}: ${t.localTunnelId}`)
+  expect(numbers()).toEqual(['1: 1', '2: 2', '3: 3'])
+  endpoint.handle({ kind: 'peerGone', peer: 2, reason: 'gone' }, now, [])
+  open(4)
+  expect(numbers()).toEqual(['1: 1', '3: 3', '4: 2'])
+})
+
 describe('the first answer, byte for byte', () => {
   it('to an XP client', () => {
     const sccrq = fromHex(`
