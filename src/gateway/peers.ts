@@ -210,14 +210,12 @@ export class Peers {
     const p = this.all.get(peer)
     if (!p) return
     const elsewhere = p.remote.address !== remote.address || p.remote.port !== remote.port
-    const readdressed = p.local !== local
+    const follow = p.sas.size > 0 && (elsewhere || p.local !== local)
     p.local = local
     p.remote = remote
-    if ((!elsewhere && !readdressed) || p.sas.size === 0) return
-    this.setPath(p)
-    if (!elsewhere) return
+    if (follow) this.setPath(p)
     const now = this.to.now()
-    if (p.moveLogged !== undefined && now - p.moveLogged < MOVE_LOG_MILLIS) return
+    if (!follow || !elsewhere || now - (p.moveLogged ?? Number.NEGATIVE_INFINITY) < MOVE_LOG_MILLIS) return
     p.moveLogged = now
     this.to.log.add({
       severity: Severity.Notice,
