@@ -2,6 +2,8 @@
 
 #include "batch.h"
 
+#include "datagram.h"
+
 namespace floatgate {
 namespace {
 

@@ -79,25 +79,8 @@ enum class PuntReason : uint8_t {
   Dhcp = 5,
 };
 
-// One received message, perhaps of several datagrams, each `segment` bytes long but the last: what is left of
-// it.
-struct Arrival {
-  uint32_t offset;
-  uint32_t length;
-  uint32_t segment;
-  uint32_t address;
-  uint32_t port;
-  uint32_t local;
-};
-
-// Messages that lie in a batch's memory and did not all find rows yet.
-struct Arrivals {
-  uint32_t next = 0;
-  uint32_t count = 0;
-  // How many datagrams a message held lately.
-  uint32_t expected = 1;
-  Arrival messages[kNearCapacity];
-};
+// What was received into a batch and found no row yet (datagram.h).
+struct Arrivals;
 
 // The columns of one attached batch. JavaScript owns the memory; `buffer` keeps it alive as long as the view.
 // An ArrayBuffer that is attached must never be transferred to another thread.

@@ -68,6 +68,14 @@ uint32_t TakeArrivals(const BatchView& batch, uint32_t row) {
   return row;
 }
 
+// Makes a header ready to receive a message into its place in the batch.
+void Prepare(const BatchView& batch, uint32_t i) {
+  Arrivals& arrivals = *batch.arrivals;
+  arrivals.places[i] = {batch.bytes + i * kCoalescedStride, kCoalescedStride};
+  arrivals.datagrams[i].PrepareReceive(&arrivals.headers[i].msg_hdr, &arrivals.places[i]);
+  arrivals.headers[i].msg_len = 0;
+}
+
 // The forced size passes net.core.[rw]mem_max but needs CAP_NET_ADMIN; the plain one is capped silently.
 void SetBuffer(int fd, int forced, int plain) {
   if (setsockopt(fd, SOL_SOCKET, forced, &kSocketBuffer, sizeof kSocketBuffer) < 0) {
@@ -183,38 +191,32 @@ int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from) {
   if (count != from || from >= kNearCapacity) return static_cast<int>(count);
 
   const uint32_t room = std::max(1u, (kNearCapacity - from) / arrivals.expected);
-  mmsghdr headers[kNearCapacity];
-  iovec places[kNearCapacity];
-  Datagram datagrams[kNearCapacity];
-  for (uint32_t i = 0; i < room; i++) {
-    places[i] = {batch.bytes + i * kCoalescedStride, kCoalescedStride};
-    datagrams[i].PrepareReceive(&headers[i].msg_hdr, &places[i]);
-    headers[i].msg_len = 0;
-  }
-  const int got = ReceiveMessages(fd, headers, room);
+  for (; arrivals.prepared < room; arrivals.prepared++) Prepare(batch, arrivals.prepared);
+  const int got = ReceiveMessages(fd, arrivals.headers, room);
   if (got <= 0) return got < 0 ? got : static_cast<int>(from);
 
   arrivals.next = 0;
   arrivals.count = static_cast<uint32_t>(got);
   uint32_t most = 1;
   for (uint32_t i = 0; i < arrivals.count; i++) {
-    msghdr* header = &headers[i].msg_hdr;
-    const uint32_t length = headers[i].msg_len;
+    msghdr* header = &arrivals.headers[i].msg_hdr;
+    const uint32_t length = arrivals.headers[i].msg_len;
     const uint32_t told = SegmentSize(header);
     const uint32_t segment = told != 0 ? told : length;
     arrivals.messages[i] = {i * kCoalescedStride,
                             length,
                             segment,
-                            ntohl(datagrams[i].far.sin_addr.s_addr),
-                            ntohs(datagrams[i].far.sin_port),
+                            ntohl(arrivals.datagrams[i].far.sin_addr.s_addr),
+                            ntohs(arrivals.datagrams[i].far.sin_port),
                             LocalAddress(header)};
     if (segment != 0) most = std::max(most, (length + segment - 1) / segment);
+    Prepare(batch, i);
   }
   arrivals.expected = std::min(most, kNearCapacity);
   return static_cast<int>(TakeArrivals(batch, from));
 }
 
-int ReceiveDatagram(int fd, std::span<uint8_t> bytes, Way* way, size_t* size) {
+int ReceiveMessage(int fd, std::span<uint8_t> bytes, Way* way, size_t* size, uint32_t* segment) {
   iovec content = {bytes.data(), bytes.size()};
   Datagram datagram;
   msghdr header;
@@ -226,6 +228,7 @@ int ReceiveDatagram(int fd, std::span<uint8_t> bytes, Way* way, size_t* size) {
   if (got < 0 && errno != EAGAIN && IsPassingError(errno)) got = recvmsg(fd, &header, kFlags);
   if (got < 0) return IsPassingError(errno) ? EAGAIN : errno;
   *size = static_cast<size_t>(got);
+  *segment = SegmentSize(&header);
   *way = {LocalAddress(&header), ntohl(datagram.far.sin_addr.s_addr), ntohs(datagram.far.sin_port)};
   return 0;
 }

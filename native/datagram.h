@@ -31,6 +31,31 @@ struct Datagram {
   void PrepareSend(msghdr* header, std::span<iovec> bytes, uint16_t segment, const Way& way);
 };
 
+// One received message, perhaps of several datagrams, each `segment` bytes long but the last: what is left of
+// it.
+struct Arrival {
+  uint32_t offset;
+  uint32_t length;
+  uint32_t segment;
+  uint32_t address;
+  uint32_t port;
+  uint32_t local;
+};
+
+// Messages that lie in a batch's memory and did not all find rows yet, and the headers to receive them with.
+struct Arrivals {
+  uint32_t next = 0;
+  uint32_t count = 0;
+  // How many datagrams a message held lately.
+  uint32_t expected = 1;
+  Arrival messages[kNearCapacity];
+  // So many of the headers are ready: the kernel writes into those that it uses.
+  uint32_t prepared = 0;
+  mmsghdr headers[kNearCapacity];
+  iovec places[kNearCapacity];
+  Datagram datagrams[kNearCapacity];
+};
+
 // Closes its descriptor unless it was released: a socket that is being set up.
 class OwnedFd {
  public:
@@ -65,8 +90,9 @@ int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lea
 // behind it.
 int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from);
 
-// One datagram and its way: from `address` and `port` to `local`. `size` is that of the datagram, which may be
-// more than fitted into `bytes`. Answers 0, EAGAIN where none waits, or another errno.
-int ReceiveDatagram(int fd, std::span<uint8_t> bytes, Way* way, size_t* size);
+// One message and its way: from `address` and `port` to `local`. `size` is its own, which may be more than fitted
+// into `bytes`; `segment` is how long each of its datagrams is, if several came coalesced, or else 0. Answers 0,
+// EAGAIN where none waits, or another errno.
+int ReceiveMessage(int fd, std::span<uint8_t> bytes, Way* way, size_t* size, uint32_t* segment);
 
 }  // namespace floatgate

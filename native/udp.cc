@@ -88,11 +88,13 @@ napi_value ReceiveOne(napi_env env, napi_callback_info info) {
   if (!args.ok()) return nullptr;
   Way way = {};
   size_t size = 0;
-  const int error = ReceiveDatagram(fd, {bytes.data, bytes.size}, &way, &size);
+  uint32_t segment = 0;
+  const int error = ReceiveMessage(fd, {bytes.data, bytes.size}, &way, &size, &segment);
   if (error == EAGAIN) return Undefined(env);
   if (error != 0) return ThrowErrno(env, error, "recvmsg");
   napi_value datagram = MakeObject(env);
   Set(env, datagram, "length", MakeU32(env, static_cast<uint32_t>(size)));
+  Set(env, datagram, "segment", MakeU32(env, segment));
   Set(env, datagram, "address", MakeU32(env, way.address));
   Set(env, datagram, "port", MakeU32(env, way.port));
   Set(env, datagram, "local", MakeU32(env, way.local));

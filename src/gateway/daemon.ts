@@ -249,9 +249,8 @@ async function bringUp(
   }
   if (!steered) workerCount = 1
   // Without steering one socket must be alone on its port: then the worker hands IKE up, and control only writes there.
-  const single = !steered
-  const sharedFd = single ? udpFds[0]! : control4500
-  if (single) for (const fd of [control4500, ...udpFds.slice(1)]) native.close(fd)
+  const sharedFd = steered ? control4500 : udpFds[0]!
+  if (!steered) for (const fd of [control4500, ...udpFds.slice(1)]) native.close(fd)
 
   await network.setUp(tun.name, TUN_MTU)
   const hostLog = openHostLog(native, warnings)
@@ -301,7 +300,7 @@ async function bringUp(
     },
     o.configuration,
   )
-  const udp = coalesce(native, udpFds.slice(0, workerCount))
+  const udp = coalesce(native, [sharedFd, ...udpFds.slice(0, workerCount)])
   for (let w = 0; w < workerCount; w++) {
     workers.start(
       {
@@ -321,7 +320,7 @@ async function bringUp(
   control.firewall.hosts = hostConntrack(native, o.log, control)
   control.publishRules()
   hostLog?.listen(hostEvents(control, randomBytes(4).readUInt32BE(0)))
-  const closeLater = [...udpFds.slice(single ? 1 : 0, workerCount), ...tun.fds, ...Object.values(steering ?? {})]
+  const closeLater = [...udpFds.slice(steered ? 0 : 1, workerCount), ...tun.fds, ...Object.values(steering ?? {})]
   late.daemon = make({
     control,
     site: o.site,
@@ -344,6 +343,7 @@ async function bringUp(
     throw new Error(unprotected(refusal))
   }
   // Nobody comes in before the rules do.
-  sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), !single)
+  sockets.esp = (local, remote, bytes) => workers.arrived(local, remote, bytes)
+  sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), steered)
   return late.daemon
 }

@@ -114,26 +114,30 @@ export class Forwarder {
       const now = clock()
       batch.count = this.wires.receive(batch, raw)
       if (batch.count === 0) return false
-      this.countReceived(batch)
-      if (this.mirror.on) this.mirror.received(batch, now)
       share.limit(batch)
-      if (this.engine.open(batch) > 0) this.engineEvents(now)
-      this.countOpened(batch)
-      decapsulateL2tp(batch, this.l2tp)
-      decapsulatePpp(batch, this.ppp)
-      if (this.mirror.on) this.mirror.inner(batch, false, now)
-      filterIn(batch, this.firewall, now)
-      this.countSession(batch, false)
-      this.merger?.merge(batch)
-      this.stats.add(this.worker, WorkerCounter.toTunPackets, this.wires.writeTun(batch))
-      this.leave(batch, now)
-      this.firewallEvents()
-      if (this.mirror.on) this.mirror.flush()
+      this.takeIn(batch, now)
       const maybe = share.isTense || batch.count >= NEAR_CAPACITY / 2
       share.feel(maybe && this.wires.filling?.(raw) === true)
       if (batch.count < NEAR_CAPACITY) return false
     }
     return true
+  }
+
+  private takeIn(batch: Batch, now: Millis): void {
+    this.stats.addReceived(this.worker, batch)
+    if (this.mirror.on) this.mirror.received(batch, now)
+    if (this.engine.open(batch) > 0) this.engineEvents(now)
+    this.stats.addOpened(batch)
+    decapsulateL2tp(batch, this.l2tp)
+    decapsulatePpp(batch, this.ppp)
+    if (this.mirror.on) this.mirror.inner(batch, false, now)
+    filterIn(batch, this.firewall, now)
+    this.stats.addSessions(batch, false)
+    this.merger?.merge(batch)
+    this.stats.add(this.worker, WorkerCounter.toTunPackets, this.wires.writeTun(batch))
+    this.leave(batch, now)
+    this.firewallEvents()
+    if (this.mirror.on) this.mirror.flush()
   }
 
   /** Packets for clients: out of the TUN device, filtered, cut, wrapped, sealed, onto the wire. */
@@ -169,7 +173,7 @@ export class Forwarder {
 
   private deliver(batch: Batch, now: Millis): void {
     if (this.mirror.on) this.mirror.inner(batch, true, now)
-    this.countSession(batch, true)
+    this.stats.addSessions(batch, true)
     encapsulatePpp(batch, this.ppp)
     encapsulateL2tp(batch, this.l2tp)
     this.sealAndSend(batch, now)
@@ -237,28 +241,6 @@ export class Forwarder {
     if (this.firewall.replies.count > 0) this.wires.writeTun(this.firewall.replies)
   }
 
-  private countReceived(batch: Batch): void {
-    let bytes = 0
-    for (let i = 0; i < batch.count; i++) bytes += batch.length[i]!
-    this.stats.add(this.worker, WorkerCounter.receivedPackets, batch.count)
-    this.stats.add(this.worker, WorkerCounter.receivedBytes, bytes)
-  }
-
-  private countOpened(batch: Batch): void {
-    for (let i = 0; i < batch.count; i++) {
-      const peer = batch.peer[i]!
-      if (peer === 0) continue
-      if (batch.verdict[i] === Verdict.Forward) this.stats.addPeer(peer, 1, batch.length[i]!, false)
-      else this.stats.addPeerFailure(peer, false)
-    }
-  }
-
-  private countSession(batch: Batch, out: boolean): void {
-    for (let i = 0; i < batch.count; i++) {
-      if (batch.verdict[i] === Verdict.Forward) this.stats.addSession(batch.session[i]!, 1, batch.length[i]!, out)
-    }
-  }
-
   /** A peer that has the key can claim to move with every packet: that too is a punt, and has its share. */
   private engineEvents(now: Millis): void {
     const events = this.engine.takeEvents().filter(e => e.kind !== 'moved' || this.punts.allows(e.peer, now))
@@ -276,6 +258,8 @@ export class Forwarder {
     if (m.kind === 'injectFrame') return this.inject(m.peer, m.session, m.bytes, now)
     this.flush(now)
     switch (m.kind) {
+      case 'arrived':
+        return this.arrived(m, now)
       case 'setPath':
         return this.engine.setPath(m)
       case 'installInbound':
@@ -316,6 +300,18 @@ export class Forwarder {
         this.firewallEvents()
         return this.wires.tell({ kind: 'firewall', news: answerQuestion(this.firewall, m.question, now) })
     }
+  }
+
+  private arrived(m: Extract<ToWorker, { kind: 'arrived' }>, now: Millis): void {
+    if (m.bytes.length > MAX_PACKET) return
+    // No message meets it in use.
+    const batch = this.bare
+    batch.clear()
+    const i = batch.push(m.bytes)
+    batch.local[i] = m.local
+    batch.address[i] = m.address
+    batch.port[i] = m.port
+    this.takeIn(batch, now)
   }
 
   /** What a session had open is over. */

@@ -57,6 +57,14 @@ export type ToWorker =
   | { readonly kind: 'inject'; readonly peer: number; readonly bytes: Uint8Array }
   /** A PPP frame, to encapsulate in the session's L2TP and seal. */
   | { readonly kind: 'injectFrame'; readonly peer: number; readonly session: number; readonly bytes: Uint8Array }
+  /** ESP in UDP that came to control, coalesced with a message of IKE before it. */
+  | {
+      readonly kind: 'arrived'
+      readonly local: number
+      readonly address: number
+      readonly port: number
+      readonly bytes: Uint8Array
+    }
   | { readonly kind: 'stop' }
 
 /** Worker to control. */

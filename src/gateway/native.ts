@@ -100,12 +100,13 @@ export interface Native {
   receiveUdp(fd: number, batch: NativeBatch, from: number): number
   /**
    * One datagram into `bytes`, for control, whose messages may be longer than a batch's slot; undefined where none waits.
-   * `length` is the datagram's own, and more than `bytes.length` where it did not fit.
+   * `length` is the datagram's own, and more than `bytes.length` where it did not fit. Where several came coalesced, `segment`
+   * is the length of each but the last; else it is 0.
    */
   receiveOne(
     fd: number,
     bytes: Uint8Array,
-  ): { length: number; address: number; port: number; local: number } | undefined
+  ): { length: number; segment: number; address: number; port: number; local: number } | undefined
   /** As receiveUdp for a raw socket: offset behind the IP header, port 0. */
   receiveRaw(fd: number, batch: NativeBatch, from: number): number
   /** Whether more than a sixteenth of a socket's receive buffer is full: some milliseconds of work. */

@@ -59,7 +59,11 @@ export function openHostLog(native: Native, warnings: string[]): HostLog | undef
   }
 }
 
-/** Lets datagrams come coalesced to all these sockets, or as it may be to none that counts. */
+/**
+ * Lets datagrams come coalesced to all these sockets, or as it may be to none that counts. All that share a port must be among
+ * them: whether to coalesce the kernel asks one that it draws by addresses and ports, since the program that steers wants to
+ * see what came.
+ */
 export function coalesce(native: Native, fds: readonly number[]): { gro: boolean; gso: boolean } {
   const able = fds.map(fd => native.coalesceUdp(fd))
   return { gro: able.every(a => a.gro), gso: able.every(a => a.gso) }

@@ -11,6 +11,8 @@ export const IKE_NAT_PORT = 4500
 /** Four zero bytes where ESP has its SPI (RFC 3948 section 2.2). */
 const NON_ESP_MARKER = new Uint8Array(4)
 const KEEPALIVE = Uint8Array.of(0xff)
+/** SPI and sequence number. */
+const ESP_HEADER = 8
 /** Datagrams read at once: what waits here has its order, what waits in the kernel has not. */
 const READ_AT_ONCE = 1024
 /** What waits is dealt with for so long before other work gets its turn: some messages cost a Diffie-Hellman. */
@@ -26,11 +28,14 @@ export class ControlSockets implements IkeSockets {
   private readonly native: Native
   private readonly fd500: number
   private readonly fd4500: number
-  private readonly buffer = new Uint8Array(MAX_DATAGRAM)
+  /** As large as a message of several datagrams may be. */
+  private readonly buffer = new Uint8Array(65_536)
   private readonly watchers: NativeWatcher[] = []
   private readonly queue = new IkeQueue()
   private handler: DatagramHandler = () => undefined
   private next: NodeJS.Immediate | undefined
+  /** Takes ESP that came by port 4500; whoever has workers puts something here. */
+  esp: DatagramHandler = () => undefined
   /** Datagrams that were neither IKE nor a keepalive, by why they were dropped. */
   readonly counters = { oversized: 0, noMarker: 0, keepalives: 0, sendFailed: 0, receiveFailed: 0, overrun: 0 }
 
@@ -78,18 +83,32 @@ export class ControlSockets implements IkeSockets {
     for (let i = 0; i < READ_AT_ONCE; i++) {
       const d = this.receive(fd)
       if (d === undefined) break
-      if (d.length > MAX_DATAGRAM) {
-        this.counters.oversized++
-        continue
-      }
-      const packet = this.buffer.subarray(0, d.length)
-      const bytes = port === IKE_PORT ? packet.slice() : this.behindMarker(packet)
-      if (bytes === undefined) continue
-      const local = { address: d.local, port }
-      this.queue.add({ local, remote: { address: d.address, port: d.port }, bytes })
+      const [local, remote] = [
+        { address: d.local, port },
+        { address: d.address, port: d.port },
+      ]
+      const step = d.segment === 0 ? d.length : d.segment
+      let at = 0
+      do {
+        this.take(local, remote, this.buffer.subarray(at, Math.min(at + step, d.length)))
+        at += step
+      } while (at < d.length)
     }
     this.counters.overrun = this.queue.dropped
     if (this.next === undefined) this.turn()
+  }
+
+  /**
+   * One datagram, which is IKE's but where the kernel coalesced it with one before it: then ESP of the same sender may stand
+   * behind a message that is as long.
+   */
+  private take(local: Endpoint, remote: Endpoint, packet: Uint8Array): void {
+    if (packet.length > MAX_DATAGRAM) this.counters.oversized++
+    else if (local.port === IKE_PORT) this.queue.add({ local, remote, bytes: packet.slice() })
+    else if (packet.length === 1 && packet[0] === 0xff) this.counters.keepalives++
+    else if (startsWith(packet, NON_ESP_MARKER)) this.queue.add({ local, remote, bytes: packet.slice(4) })
+    else if (packet.length >= ESP_HEADER) this.esp(local, remote, packet.slice())
+    else this.counters.noMarker++
   }
 
   /** Deals with what waits, for a while; the rest when others have had theirs. */
@@ -128,16 +147,8 @@ export class ControlSockets implements IkeSockets {
       return undefined
     }
   }
+}
 
-  private behindMarker(packet: Uint8Array): Uint8Array | undefined {
-    if (packet.length === 1 && packet[0] === 0xff) {
-      this.counters.keepalives++
-      return undefined
-    }
-    if (packet.length < 4 || packet[0] !== 0 || packet[1] !== 0 || packet[2] !== 0 || packet[3] !== 0) {
-      this.counters.noMarker++
-      return undefined
-    }
-    return packet.slice(4)
-  }
+function startsWith(packet: Uint8Array, bytes: Uint8Array): boolean {
+  return packet.length >= bytes.length && bytes.every((b, i) => packet[i] === b)
 }

@@ -1,7 +1,8 @@
 /** Counters shared between the workers, which add once a batch, and control, which reads them without asking anyone. */
 
+import type { Batch } from '../packet/batch.ts'
 import { MAX_PEERS, MAX_SESSIONS } from '../packet/table.ts'
-import { dropReasonNames, puntReasonNames } from '../packet/verdict.ts'
+import { dropReasonNames, puntReasonNames, Verdict } from '../packet/verdict.ts'
 
 /** Counters of one worker that belong to nobody in particular. */
 export const WorkerCounter = {
@@ -56,6 +57,31 @@ export class Stats {
 
   add(worker: number, counter: number, amount: number): void {
     this.workers[worker * WORKER_SIZE + counter]! += amount
+  }
+
+  /** A batch of received packets. */
+  addReceived(worker: number, batch: Batch): void {
+    let bytes = 0
+    for (let i = 0; i < batch.count; i++) bytes += batch.length[i]!
+    this.add(worker, WorkerCounter.receivedPackets, batch.count)
+    this.add(worker, WorkerCounter.receivedBytes, bytes)
+  }
+
+  /** The same, when it is clear whose they are. */
+  addOpened(batch: Batch): void {
+    for (let i = 0; i < batch.count; i++) {
+      const peer = batch.peer[i]!
+      if (peer === 0) continue
+      if (batch.verdict[i] === Verdict.Forward) this.addPeer(peer, 1, batch.length[i]!, false)
+      else this.addPeerFailure(peer, false)
+    }
+  }
+
+  /** What sessions sent or get of a batch. */
+  addSessions(batch: Batch, out: boolean): void {
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] === Verdict.Forward) this.addSession(batch.session[i]!, 1, batch.length[i]!, out)
+    }
   }
 
   addDrop(worker: number, reason: number, packets = 1): void {

@@ -1,7 +1,7 @@
 /** The worker threads as control sees them: where to post, how to wake, and what comes up. */
 
 import { Worker } from 'node:worker_threads'
-import type { Ipv4 } from '../packet/ip.ts'
+import { type Endpoint, type Ipv4, readIpv4 } from '../packet/ip.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import type { Native, TunSteering } from './native.ts'
 import { Outbox } from './outbox.ts'
@@ -60,6 +60,11 @@ export class Workers implements DataPath {
 
   post(worker: number, message: ToWorker): void {
     this.threads[worker]?.outbox.add(message)
+  }
+
+  /** ESP that came to control goes to the worker that its SPI names. */
+  arrived(local: Endpoint, { address, port }: Endpoint, bytes: Uint8Array): void {
+    this.post(readIpv4(bytes, 0) % this.workers, { kind: 'arrived', local: local.address, address, port, bytes })
   }
 
   steer(address: Ipv4, worker: number | undefined): void {

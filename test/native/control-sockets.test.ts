@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import { ControlSockets, IKE_NAT_PORT, IKE_PORT, MAX_DATAGRAM } from '../../src/gateway/sockets.ts'
-import { Descriptors, freePort, ipv4, LOOPBACK, native } from './support.ts'
+import { attached, Descriptors, freePort, ipv4, LOOPBACK, native } from './support.ts'
 
 const fds = new Descriptors()
 afterEach(() => fds.closeAll())
@@ -75,6 +75,44 @@ it('who has begun is heard before who begins, and one who begins twice but once'
     for (const cookie of [3, 4]) native.sendTo(client, 0, LOOPBACK, ports[0]!, message(cookie, true))
     for (let i = 0; i < 100 && heard.length < 4; i++) await new Promise(resolve => setTimeout(resolve, 10))
     expect(heard).toEqual(['has begun 3', 'has begun 4', 'begins 1', 'begins 2'])
+  } finally {
+    sockets.close()
+  }
+})
+
+it('coalesced messages are told apart, and ESP behind one of IKE is handed on', async () => {
+  const ports = [freePort(), freePort()]
+  const [fd500, fd4500] = ports.map(port => native.udpSocket(LOOPBACK, port, false))
+  native.coalesceUdp(fd4500!)
+  const client = fds.keep(native.udpSocket(ipv4('127.0.0.2'), 0, false))
+  const sockets = new ControlSockets(native, fd500!, fd4500!)
+  const heard: Uint8Array[] = []
+  const esp: { from: number; bytes: Uint8Array }[] = []
+  const message = (first: number, last: number) => new Uint8Array(60).fill(first, 0, 4).fill(last, 4)
+  try {
+    sockets.esp = (_, remote, bytes) => esp.push({ from: remote.address, bytes })
+    sockets.listen((_, __, bytes) => heard.push(bytes), true)
+    // By one call: the kernel keeps neighbours of one size together, where it can.
+    const { batch, handle } = attached()
+    for (const [first, last] of [
+      [0, 1],
+      [7, 2],
+      [0, 3],
+      [8, 4],
+    ]) {
+      const row = batch.push(message(first!, last!))
+      batch.address[row] = LOOPBACK
+      batch.port[row] = ports[1]!
+    }
+    batch.length[3] = 20
+    expect(native.sendEsp(client, -1, handle, 4)).toBe(4)
+    for (let i = 0; i < 100 && heard.length + esp.length < 4; i++) await new Promise(resolve => setTimeout(resolve, 10))
+    expect(heard).toEqual([message(0, 1).slice(4), message(0, 3).slice(4)])
+    expect(esp).toEqual([
+      { from: ipv4('127.0.0.2'), bytes: message(7, 2) },
+      { from: ipv4('127.0.0.2'), bytes: message(8, 4).slice(0, 20) },
+    ])
+    expect(sockets.counters).toMatchObject({ oversized: 0, noMarker: 0, receiveFailed: 0 })
   } finally {
     sockets.close()
   }

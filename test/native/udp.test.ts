@@ -52,6 +52,7 @@ describe('single datagrams', () => {
       waitReadable(there.fd)
       expect(native.receiveOne(there.fd, bytes)).toEqual({
         length: size,
+        segment: 0,
         address: ipv4('127.0.0.2'),
         port: here.port,
         local: ipv4('127.0.0.3'),
