@@ -88,7 +88,8 @@ function portMatches(p: IpsecPolicyFilter, near: string, far: string): string[] 
   const named = [number(p.localPort, near), number(p.remotePort, far)].filter(text => text !== undefined)
   const withPorts = `meta l4proto { ${IpProtocol.Tcp}, ${IpProtocol.Udp} }`
   if (p.localPort !== 'opaque' && p.remotePort !== 'opaque') {
-    return [named.length === 0 ? '' : join(withPorts, 'ip frag-off & 0x1fff == 0', ...named)]
+    // What most packets fail at comes first.
+    return [named.length === 0 ? '' : join(...named, withPorts, 'ip frag-off & 0x1fff == 0')]
   }
   // A port that can be read beside one that cannot: no packet is so.
   if (named.length > 0) return []

@@ -46,7 +46,7 @@ export class Notes {
   pieces(outside: readonly Place[]): string[] {
     const lines = outside.flatMap(p => {
       const log = this.log({ what: 'piece', rule: 0, from: p.name, to: '' })
-      return log === undefined ? [] : [`  iifname ${device(p.device)} ip frag-off & 0x3fff != 0 ${log}`]
+      return log === undefined ? [] : [`  ip frag-off & 0x3fff != 0 iifname ${device(p.device)} ${log}`]
     })
     if (lines.length === 0) return []
     return ['chain pieces {', '  type filter hook prerouting priority -451; policy accept;', ...lines, '}']
@@ -87,21 +87,23 @@ export function spoofChain(input: NftablesInput, outside: readonly Place[], note
     const mask = a.mask & b.mask
     return (a.address & mask) === (b.address & mask)
   }
-  const lines = outside.flatMap(p => {
+  const jumps = outside.map((p, i) => `  iifname ${device(p.device)} meta nfproto ipv4 jump spoofs_${i}`)
+  const chains = outside.flatMap((p, i) => {
     const there = known.filter(i => i.name.toLowerCase() === p.name.toLowerCase())
     const networks = inside.filter(i => !there.some(t => meets(i, t)))
     const verdict = notes.drop(0, p.name, '', 'spoof')
-    const iif = `  iifname ${device(p.device)} meta nfproto ipv4`
-    const own = p.own.length > 0 ? ` ip daddr { ${p.own.map(formatIpv4).join(', ')} }` : ''
+    const own = p.own.length > 0 ? `ip daddr { ${p.own.map(formatIpv4).join(', ')} } ` : ''
     return [
+      `chain spoofs_${i} {`,
       // The many: IKE and ESP prove themselves whom they come from.
-      `${iif}${own} udp dport { ${input.ports.join(', ')} } accept`,
-      `${iif} ip protocol ${IpProtocol.Esp} accept`,
-      `${iif} ip saddr != 0.0.0.0 fib saddr type { local, broadcast, multicast } counter ${verdict}`,
+      `  ${own}udp dport { ${input.ports.join(', ')} } accept`,
+      `  ip protocol ${IpProtocol.Esp} accept`,
+      `  ip saddr != 0.0.0.0 fib saddr type { local, broadcast, multicast } counter ${verdict}`,
       ...networks.map(
-        i => `${iif} ip saddr & ${formatIpv4(i.mask)} == ${formatIpv4((i.address & i.mask) >>> 0)} counter ${verdict}`,
+        n => `  ip saddr & ${formatIpv4(n.mask)} == ${formatIpv4((n.address & n.mask) >>> 0)} counter ${verdict}`,
       ),
+      '}',
     ]
   })
-  return ['chain spoofs {', '  type filter hook prerouting priority -160; policy accept;', ...lines, '}']
+  return ['chain spoofs {', '  type filter hook prerouting priority -160; policy accept;', ...jumps, '}', ...chains]
 }

@@ -113,7 +113,7 @@ function notrack(input: NftablesInput, outside: readonly Place[]): string[] {
   const lines = (direction: 'i' | 'o', address: string, port: string) =>
     known.map(
       p =>
-        `  ${direction}ifname ${device(p.device)} ip ${address} ${set(p.own.map(formatIpv4))} udp ${port} ${set(input.ports)} notrack`,
+        `  ip ${address} ${set(p.own.map(formatIpv4))} udp ${port} ${set(input.ports)} ${direction}ifname ${device(p.device)} notrack`,
     )
   return [
     'chain untracked_in {',
@@ -144,6 +144,12 @@ function inputChains(input: NftablesInput, outside: readonly Place[], notes: Not
       `chain self_${i} {`,
       '  # L2TP is heard only through our own IPsec.',
       `  udp dport ${L2TP_PORT} ${notes.drop(0, p.name, '')}`,
+      ...(p.own.length > 0
+        ? [
+            '  # IKE and ESP to us are not tracked, so nothing before the rules says anything of them.',
+            `  ip daddr ${set(p.own.map(formatIpv4))} udp dport ${set(input.ports)} goto self_new_${i}`,
+          ]
+        : []),
       '  # What is up stays up, though this table may be younger; a bare SYN always asks the rules.',
       '  tcp flags & (fin | syn | rst | ack) == ack accept',
       `  tcp flags & (syn | ack) == syn goto self_new_${i}`,
@@ -251,20 +257,32 @@ function notForwarded(policies: readonly FirewallPolicy[], drop: string): string
 /** What the kernel forwards between two devices of ours. */
 function forwardChains(input: NftablesInput, notes: Notes): string[] {
   const all = places(input)
-  const jumps: string[] = []
+  /** By device of entry: several interfaces may be one device. */
+  const jumps = new Map<string, string[]>()
   const chains: string[] = []
+  let count = 0
   for (const from of all) {
     for (const to of [...all.map(p => ({ names: [p.name], device: p.device })), sessionsPlace(input)]) {
       if (to.names.length === 0 || to.device === from.device) continue
       const lines = betweenLines(input, from, to.names, notes)
       if (lines.length === 0) continue
-      const chain = `between_${jumps.length}`
-      jumps.push(`  iifname ${device(from.device)} oifname ${device(to.device)} jump ${chain}`)
+      const chain = `between_${count++}`
+      const ways = jumps.get(from.device) ?? []
+      jumps.set(from.device, [...ways, `  oifname ${device(to.device)} jump ${chain}`])
       chains.push(`chain ${chain} {`, ...lines, '}')
     }
   }
-  if (jumps.length === 0) return []
-  return ['chain forward {', '  type filter hook forward priority filter; policy accept;', ...jumps, '}', ...chains]
+  if (count === 0) return []
+  const entrances = [...jumps].map(([from, ways], i) => ({ from, name: `from_${i}`, ways }))
+  return [
+    'chain forward {',
+    '  type filter hook forward priority filter; policy accept;',
+    // To compare a name costs more than all else of a rule: what sessions send is looked up once, and is done.
+    `  iifname vmap ${set(entrances.map(e => `${device(e.from)} : goto ${e.name}`))}`,
+    '}',
+    ...entrances.flatMap(e => [`chain ${e.name} {`, ...e.ways, '}']),
+    ...chains,
+  ]
 }
 
 /** The sessions, whichever dynamic interfaces they belong to: the kernel cannot tell those apart. */

@@ -24,9 +24,10 @@ function chain(text: string | undefined, name: string): string[] {
   return at < 0 ? [] : lines.slice(at + 1, lines.indexOf('}', at))
 }
 
-/** The chain for what is forwarded from one device to another. */
+/** The chain for what is forwarded from one device to another, or ''. */
 function jump(text: string | undefined, from: string, to: string): string {
-  const line = chain(text, 'forward').find(l => l.startsWith(`iifname "${from}" oifname "${to}"`))
+  const entrance = new RegExp(`"${from}" : goto (from_\\d+)`).exec(chain(text, 'forward').join(' '))?.[1] ?? ''
+  const line = chain(text, entrance).find(l => l.startsWith(`oifname "${to}"`))
   return line?.split(' ').at(-1) ?? ''
 }
 
@@ -127,12 +128,36 @@ describe('the office of the note', () => {
   })
 
   test('lets nothing from outside to the LAN or the sessions but answers', () => {
-    expect(chain(text, 'forward')).toContain('iifname "wan" oifname "lan" jump between_0')
-    expect(chain(text, 'forward')).toContain('iifname "wan" oifname "fg0" jump between_1')
+    expect(chain(text, 'forward').at(-1)).toBe('iifname vmap { "wan" : goto from_0 }')
+    expect(jump(text, 'wan', 'lan')).toBe('between_0')
+    expect(jump(text, 'wan', 'fg0')).toBe('between_1')
     expect(chain(text, 'between_0')[0]).toBe('ct state established,related accept')
     expect(chain(text, 'between_0').at(-1)).toBe('counter drop comment "denied in eth0"')
     expect(chain(text, 'between_1').at(-1)).toBe('counter drop comment "denied in eth0"')
-    expect(chain(text, 'forward').some(l => l.startsWith('iifname "lan"'))).toBe(false)
+    expect(jump(text, 'lan', 'wan')).toBe('')
+  })
+
+  test('asks nothing of IKE and ESP to itself but the rules, and only where its address is known', () => {
+    const early = 'ip daddr { 203.0.113.1 } udp dport { 500, 4500 } goto self_new_0'
+    expect(chain(text, 'self_0')).toContain(early)
+    expect(chain(nftablesTable(input(firewall(), { interfaces: [] })), 'self_0')).not.toContain(early)
+  })
+
+  test('two interfaces on one device are asked about one after the other', () => {
+    const both = nftablesTable(
+      input(
+        firewall({
+          interfaces: [
+            { name: 'vlan1', type: 'private', method: 'dynamic' },
+            { name: 'eth0', type: 'public', method: 'dynamic' },
+            { name: 'eth0-1', type: 'public', method: 'dynamic' },
+          ],
+        }),
+        { devices: { eth0: 'wan', 'eth0-1': 'wan', vlan1: 'lan' } },
+      ),
+    )
+    expect(chain(both, 'forward').at(-1)).toBe('iifname vmap { "wan" : goto from_0 }')
+    expect(chain(both, 'from_0')).toEqual(['oifname "lan" jump between_0', 'oifname "lan" jump between_1'])
   })
 })
 
@@ -228,11 +253,14 @@ describe('where somebody listens', () => {
   test('a source that cannot be there is refused in either case', () => {
     expect(chain(nftablesTable(input(firewall())), 'spoofs')).toEqual([
       'type filter hook prerouting priority -160; policy accept;',
-      'iifname "wan" meta nfproto ipv4 ip daddr { 203.0.113.1 } udp dport { 500, 4500 } accept',
-      'iifname "wan" meta nfproto ipv4 ip protocol 50 accept',
-      'iifname "wan" meta nfproto ipv4 ip saddr != 0.0.0.0 fib saddr type { local, broadcast, multicast } counter drop',
-      'iifname "wan" meta nfproto ipv4 ip saddr & 255.255.255.0 == 192.168.8.0 counter drop',
+      'iifname "wan" meta nfproto ipv4 jump spoofs_0',
     ])
-    expect(note(chain(text, 'spoofs')[3])[0]).toContain('log prefix "spoof 0 eth0 -"')
+    expect(chain(nftablesTable(input(firewall())), 'spoofs_0')).toEqual([
+      'ip daddr { 203.0.113.1 } udp dport { 500, 4500 } accept',
+      'ip protocol 50 accept',
+      'ip saddr != 0.0.0.0 fib saddr type { local, broadcast, multicast } counter drop',
+      'ip saddr & 255.255.255.0 == 192.168.8.0 counter drop',
+    ])
+    expect(note(chain(text, 'spoofs_0')[2])[0]).toContain('log prefix "spoof 0 eth0 -"')
   })
 })
