@@ -300,20 +300,24 @@ bool Engine::BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing) {
   return true;
 }
 
-// CBC's IVs must be unpredictable (RFC 3602 section 3): fresh bytes from the process's generator. GCM's must never come
-// again under a key (RFC 4106 section 3.1): the sequence number, which stands before it in the packet.
+// CBC's IVs must be unpredictable (RFC 3602 section 3): bytes from the process's generator, each used once. They are drawn
+// by the many, since a call of the generator costs as much as a packet's encryption. GCM's must never come again under a key
+// (RFC 4106 section 3.1): the sequence number, which stands before it in the packet.
 bool Engine::FillIvs(Sealing* sealings, size_t count) {
-  uint8_t ivs[kBatchCapacity * kMaxIv];
   size_t random = 0;
   for (size_t i = 0; i < count; i++) random += IsGcm(sealings[i].job.keys->cipher) ? 0 : 1;
-  if (random > 0 && RAND_bytes(ivs, static_cast<int>(random * kMaxIv)) != 1) return false;
+  if (random > ivs_left_) {
+    ivs_left_ = 0;
+    if (RAND_bytes(ivs_, sizeof ivs_) != 1) return false;
+    ivs_left_ = kDrawnIvs;
+  }
   for (size_t i = 0; i < count; i++) {
     uint8_t* iv = sealings[i].iv;
     if (IsGcm(sealings[i].job.keys->cipher)) {
       std::memset(iv, 0, 4);
       std::memcpy(iv + 4, iv - 4, 4);
     } else {
-      std::memcpy(iv, ivs + --random * kMaxIv, sealings[i].iv_size);
+      std::memcpy(iv, ivs_ + --ivs_left_ * kMaxIv, sealings[i].iv_size);
     }
   }
   return true;

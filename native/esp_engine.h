@@ -177,7 +177,7 @@ class Engine {
   bool BeginOpen(const BatchView& batch, uint32_t row, Opening& opening);
   void FinishOpen(const BatchView& batch, const Opening& opening);
   bool BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing);
-  static bool FillIvs(Sealing* sealings, size_t count);
+  bool FillIvs(Sealing* sealings, size_t count);
   void Settle(InboundSa& sa, uint8_t icv_size);
   void Follow(uint32_t peer, const Path& path);
   void Account(Sa& sa, uint32_t bytes, bool inbound);
@@ -188,6 +188,10 @@ class Engine {
   SpiTable inbound_;
   std::vector<Peer> peers_;
   std::vector<Event> events_;
+  // Random bytes for IVs that are to come: the first `ivs_left_` of them.
+  static constexpr size_t kDrawnIvs = 4 * kBatchCapacity;
+  size_t ivs_left_ = 0;
+  uint8_t ivs_[kDrawnIvs * kMaxIv];
 };
 
 }  // namespace floatgate

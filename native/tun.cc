@@ -249,6 +249,26 @@ bool Write(int fd, const iovec* parts, int count) {
   return written >= 0;
 }
 
+// An ordinary packet. The header is put before it where there is room, as there is before all that came out of ESP: one
+// piece costs the kernel less than two.
+bool WriteBehindHeader(int fd, const BatchView& batch, uint32_t row) {
+  OffloadHeader none = {};
+  uint8_t* packet = batch.Packet(row);
+  if (batch.offset[row] < sizeof none) {
+    const iovec parts[] = {{&none, sizeof none}, {packet, batch.length[row]}};
+    return Write(fd, parts, 2);
+  }
+  uint8_t kept[sizeof none];
+  std::memcpy(kept, packet - sizeof none, sizeof none);
+  std::memcpy(packet - sizeof none, &none, sizeof none);
+  ssize_t written;
+  do {
+    written = write(fd, packet - sizeof none, sizeof none + batch.length[row]);
+  } while (written < 0 && errno == EINTR);
+  std::memcpy(packet - sizeof none, kept, sizeof none);
+  return written >= 0;
+}
+
 // A packet and those that go on where it ends, for one write.
 class Train {
  public:
@@ -348,7 +368,6 @@ napi_value WriteSuper(napi_env env, napi_callback_info info) {
 
   uint32_t sent = 0;
   bool gone[kBatchCapacity] = {};
-  OffloadHeader none = {};
   for (uint32_t row = 0; row < count; row++) {
     if (gone[row] || !batch->Forwards(row)) continue;
     if (!batch->InBounds(row)) {
@@ -364,8 +383,7 @@ napi_value WriteSuper(napi_env env, napi_callback_info info) {
         continue;
       }
     }
-    const iovec parts[] = {{&none, sizeof none}, {batch->Packet(row), batch->length[row]}};
-    if (Write(fd, parts, 2)) {
+    if (WriteBehindHeader(fd, *batch, row)) {
       sent++;
     } else {
       batch->Drop(row, DropReason::SendFailed);

@@ -109,7 +109,8 @@ int main(int argc, char** argv) {
   std::vector<uint8_t> bytes(64 * 1401);
   Roll(bytes.data(), bytes.size());
   volatile uint64_t sum = 0;
-  Count("checksum, packets of 1,400 bytes: 64", [&] {
+  const bool avx2 = __builtin_cpu_supports("avx2");
+  Count(avx2 ? "checksum by AVX2, packets of 1,400 bytes: 64" : "checksum, packets of 1,400 bytes: 64", [&] {
     for (size_t i = 0; i < 64; i++) sum = sum + SumBytes(bytes.data() + 1401 * i, 1400);
   });
 

@@ -10,7 +10,7 @@ import type { Batch } from '../packet/batch.ts'
 import type { SegmentArithmetic } from '../packet/cut.ts'
 import { Forwarder, type Wires } from './forwarder.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
-import { loadNative } from './native.ts'
+import { loadNative, type NativePoller } from './native.ts'
 import { NativeEngine } from './native-engine.ts'
 import { NativeSegments } from './native-segments.ts'
 import { raiseThisThread, Steps } from './priority.ts'
@@ -81,38 +81,66 @@ class KernelWires implements Wires {
   }
 }
 
-function run(start: WorkerStart, port: MessagePort): void {
-  raiseThisThread(Steps.worker)
-  const native = loadNative()
-  const engine = new NativeEngine(native)
-  const wires = new KernelWires(start, engine, port)
-  const { worker, seed, wakeFd, udpFd, tunFd, rawFd } = start
-  const forwarder = new Forwarder({ worker, engine, wires, stats: new Stats(start.stats), seed, fill })
-  const poller = native.poller(rawFd >= 0 ? [wakeFd, udpFd, tunFd, rawFd] : [wakeFd, udpFd, tunFd])
-  const resting = new Int32Array(new SharedArrayBuffer(4))
-  let more = false
-  for (let running = true; running; ) {
-    const ready = native.wait(poller, more ? 0 : -1)
+/**
+ * The thread's loop, a turn of it as a function of its own: V8 compiles what is called again and again, and a loop that never
+ * ends only as far as it must.
+ */
+class Loop {
+  private readonly native = loadNative()
+  private readonly wires: KernelWires
+  private readonly forwarder: Forwarder
+  private readonly poller: NativePoller
+  private readonly wakeFd: number
+  private readonly port: MessagePort
+  private readonly resting = new Int32Array(new SharedArrayBuffer(4))
+  /** Whether datagrams may wait that no poller tells of. */
+  private more = false
+
+  constructor(start: WorkerStart, port: MessagePort) {
+    const { worker, seed, wakeFd, udpFd, tunFd, rawFd } = start
+    const engine = new NativeEngine(this.native)
+    this.wires = new KernelWires(start, engine, port)
+    this.forwarder = new Forwarder({ worker, engine, wires: this.wires, stats: new Stats(start.stats), seed, fill })
+    this.poller = this.native.poller(rawFd >= 0 ? [wakeFd, udpFd, tunFd, rawFd] : [wakeFd, udpFd, tunFd])
+    this.wakeFd = wakeFd
+    this.port = port
+  }
+
+  /** Waits for something and deals with it; answers false when control said to stop. */
+  turn(): boolean {
+    const { native, forwarder, wires } = this
+    const ready = native.wait(this.poller, this.more ? 0 : -1)
+    let running = true
     try {
       if (ready & Ready.Wake) {
-        native.clearEvent(wakeFd)
-        running = drain(forwarder, port)
+        native.clearEvent(this.wakeFd)
+        running = drain(forwarder, this.port)
       }
-      if (ready & Ready.Udp || more) {
-        more = false
-        more = forwarder.fromPublic(false, clock) && wires.coalesces
+      if (ready & Ready.Udp || this.more) {
+        this.more = false
+        this.more = forwarder.fromPublic(false, clock) && wires.coalesces
       }
       if (ready & Ready.Raw) forwarder.fromPublic(true, clock)
       if (ready & Ready.Tun) forwarder.fromTun(clock)
       wires.flush()
     } catch (e) {
-      wires.tell({ kind: 'bug', text: e instanceof Error ? (e.stack ?? e.message) : String(e) })
-      wires.flush()
-      Atomics.wait(resting, 0, 0, REST_MILLIS)
+      this.tell({ kind: 'bug', text: e instanceof Error ? (e.stack ?? e.message) : String(e) })
+      Atomics.wait(this.resting, 0, 0, REST_MILLIS)
     }
+    return running
   }
-  wires.tell({ kind: 'stopped' })
-  wires.flush()
+
+  tell(message: FromWorker): void {
+    this.wires.tell(message)
+    this.wires.flush()
+  }
+}
+
+function run(start: WorkerStart, port: MessagePort): void {
+  raiseThisThread(Steps.worker)
+  const loop = new Loop(start, port)
+  while (loop.turn());
+  loop.tell({ kind: 'stopped' })
 }
 
 /** Carries out everything control has sent, in order; answers false when it said to stop. */
