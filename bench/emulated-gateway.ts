@@ -27,10 +27,10 @@ export interface Parts {
 }
 
 /** Fetches and builds what is missing. Throws `Unavailable` where it cannot be had. */
-export async function requireParts(say: (line: string) => void): Promise<Parts> {
+export async function requireParts(say: (line: string) => void, backports: boolean): Promise<Parts> {
   requireHost()
   await requireProgram(QEMU, 'qemu-system-x86', say)
-  const kernel = await requireKernel(say)
+  const kernel = await requireKernel(say, backports)
   const rootfs = await requireRootfs(strongSwan, say)
   const { output } = await run([QEMU, '--version'])
   return { kernel, rootfs, qemuVersion: /version (\S+)/.exec(output)?.[1] ?? 'unknown' }

@@ -110,6 +110,16 @@ export function baseOf(maps: string, file: string): bigint {
   return BigInt(`0x${line?.split('-')[0] ?? '0'}`)
 }
 
+/** What V8 compiled, by the map that `--perf-basic-prof` writes; of two at one place the later is there. */
+export function compiledRanges(map: string): Range[] {
+  const byPlace = new Map<string, Range>()
+  for (const [, at, size, name] of map.matchAll(/^([0-9a-f]+) ([0-9a-f]+) (.*)$/gm)) {
+    const from = BigInt(`0x${at}`)
+    byPlace.set(at!, { from, to: from + BigInt(`0x${size}`), name: name!.replace(/file:\/\/\S*\//, '') })
+  }
+  return [...byPlace.values()]
+}
+
 /** The executable pieces of a process by its /proc/PID/maps; what belongs to no file was compiled as it ran. */
 export function processRanges(maps: string, compiled: string): Range[] {
   return maps

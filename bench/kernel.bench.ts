@@ -2,7 +2,8 @@
  * The Linux kernel's own stack (strongSwan, xl2tpd, pppd, and ESP, L2TP and PPP in Debian's kernel) and Floatgate, each as the
  * gateway in an emulated machine of its own: the instructions that the machine executes for each packet and byte.
  *
- * `--only=kernel|floatgate`; `--suites=aes,3des`; `--sizes=1400,64`; `--bursts=64,1`; `--symbols` profiles by function.
+ * `--only=kernel|floatgate`; `--kernel=backports` takes the newer kernel of the release's backports; `--suites=aes,3des`;
+ * `--sizes=1400,64`; `--bursts=64,1`; `--symbols` profiles by function.
  * Packets come in bursts, the next one when the last has arrived, and find the machine all at once, so that the speeds of
  * emulator and host change nothing.
  */
@@ -14,7 +15,7 @@ import { project, whyNoNetwork } from '../test/support/netns.ts'
 import { Office } from '../test/support/office.ts'
 import { accounts, gatewayLan, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
 import { EmulatedGateway, type Parts, requireParts } from './emulated-gateway.ts'
-import { baseOf, functionRanges, processRanges, profile, type Range } from './guest-instructions.ts'
+import { baseOf, compiledRanges, functionRanges, processRanges, profile, type Range } from './guest-instructions.ts'
 import { note, skipped } from './rows.ts'
 import { Station } from './station.ts'
 
@@ -33,16 +34,16 @@ const say = (line: string) => process.stderr.write(`bench: ${line}\n`)
 const packetsOf = (burst: number) => Math.min(1024, 100 + 16 * burst)
 const WHOLE_BURST = 64
 /** What comes before a measurement is repeated until it costs nearly the same: compilers of JavaScript have to be done. */
-const WARM_PACKETS = 2000
+const warmPacketsOf = (burst: number) => (burst === 1 ? 400 : 2000)
 const SETTLED = 0.04
-const WARM_ROUNDS = 8
-const ROUNDS = 2
+const WARM_ROUNDS = 20
+const ROUNDS = 3
 const IDLE_MILLIS = 2000
 const TCP_BYTES = 3_000_000
 const ARRIVAL_MILLIS = 8000
 const ADDON = 'floatgate.node'
 /** Shares of a profile below this are added up. */
-const LEAST_SHARE = 0.01
+const LEAST_SHARE = process.argv.includes('--symbols') ? 0.002 : 0.01
 
 const costs = new Map<string, Partial<Record<Kind, number>>>()
 
@@ -127,7 +128,7 @@ class Bench {
     writeFileSync(`${work}/site.json`, JSON.stringify(site))
     const words = [`--config ${work}/router.cfg --site ${work}/site.json`, '--state /run/state --socket /run/ctl.sock']
     await machine.must(
-      `mkdir -p /run/state; export PATH=${work}:$PATH LD_LIBRARY_PATH=${work}/lib
+      `mkdir -p /run/state; export ${process.argv.includes('--symbols') ? 'NODE_OPTIONS=--perf-basic-prof ' : ''}PATH=${work}:$PATH LD_LIBRARY_PATH=${work}/lib
 setsid ${copy}/bin/floatgated ${words.join(' ')} >/run/floatgated.log 2>&1 &
 echo $! >/run/floatgated.pid
 for _ in {1..360}; do grep -q 'floatgate: ready' /run/floatgated.log && exit 0; sleep 0.5; done
@@ -166,8 +167,8 @@ cat /run/floatgated.log; exit 1`,
     await this.idle(suiteName)
     for (const size of list('sizes', '1400,64').map(Number)) {
       for (const direction of ['up', 'down'] as const) {
-        await this.warm(() => this.bursts(size, direction, WHOLE_BURST, WARM_PACKETS))
         for (const burst of list('bursts', '64,1').map(Number)) {
+          await this.warm(() => this.bursts(size, direction, burst, warmPacketsOf(burst)))
           const name = `${suiteName}, UDP ${size} ${direction}, bursts of ${burst}`
           const profiled = size === 1400 && (burst === 1 || burst === WHOLE_BURST)
           await this.measure(name, profiled, async () => {
@@ -234,23 +235,22 @@ cat /run/floatgated.log; exit 1`,
     await must(this.office.network.inside('load', ...what), { timeoutMillis: 120_000 })
   }
 
-  /** Repeats a load until it has cost the same twice. */
+  /** Repeats a load until three in a row have cost the same: a compiler may be at work in two of them. */
   private async warm(load: () => Promise<unknown>): Promise<void> {
     const { instructions } = this.machine!
-    let last = Number.POSITIVE_INFINITY
-    for (let round = 0; round < WARM_ROUNDS; round++) {
+    const costs: number[] = []
+    while (costs.length < WARM_ROUNDS) {
       const before = instructions.total()
       await load()
-      const executed = instructions.total() - before
-      if (Math.abs(last - executed) < SETTLED * executed) return
-      last = executed
+      costs.push(instructions.total() - before)
+      const last = costs.slice(-3)
+      if (last.length === 3 && Math.max(...last) < (1 + SETTLED) * Math.min(...last)) return
     }
   }
 
   /** Runs a load, more than once, and tells the least that the machine executed meanwhile for each packet and byte. */
   private async measure(name: string, profiled: boolean, load: () => Promise<Load>): Promise<void> {
     const { instructions } = this.machine!
-    const ranges = profiled ? await this.ranges() : []
     let least: { readonly executed: number; readonly done: Load; readonly shares: Shares } | undefined
     for (let round = 0; round < ROUNDS; round++) {
       const counts = profiled ? instructions.counts() : new Map<bigint, number>()
@@ -264,7 +264,8 @@ cat /run/floatgated.log; exit 1`,
       const executed = instructions.total() - before
       const each = executed / done.bytes
       if (least !== undefined && each >= least.executed / least.done.bytes) continue
-      least = { executed, done, shares: profiled ? profile(counts, instructions.counts(), ranges) : [] }
+      const after = profiled ? instructions.counts() : new Map<bigint, number>()
+      least = { executed, done, shares: profiled ? profile(counts, after, await this.ranges()) : [] }
     }
     const { executed, done, shares } = least!
     if (done.packets !== undefined) this.tell(`${name}, a packet`, executed / done.packets, 'instructions/packet')
@@ -300,7 +301,9 @@ cat /run/floatgated.log; exit 1`,
     if (this.functions.length === 0) {
       await this.machine!.must(`cat /proc/kallsyms >${work}/kallsyms; sync ${work}/kallsyms`)
       const symbols = readFileSync(`${work}/kallsyms`, 'utf8')
-      this.functions.push(...functionRanges(symbols, bySymbol ? symbol => symbol : part))
+      this.functions.push(
+        ...functionRanges(symbols, bySymbol ? (symbol, module) => (module ? `${module}/${symbol}` : symbol) : part),
+      )
     }
     if (this.kind === 'kernel') return this.functions
     // Node is linked to fixed addresses, and keeps its symbols.
@@ -313,7 +316,10 @@ cat /run/floatgated.log; exit 1`,
     const pieces = processRanges(maps, 'JavaScript, compiled')
       .filter(r => !known.includes(r.name))
       .map(r => ({ ...r, name: r.name.startsWith('libIPSec_MB') ? 'cryptography: libipsec-mb' : r.name }))
-    return [...this.functions, ...ours, ...own, ...pieces]
+    const compiled = bySymbol
+      ? compiledRanges(await this.machine!.must('cat /tmp/perf-$(cat /run/floatgated.pid).map'))
+      : []
+    return [...this.functions, ...ours, ...own, ...pieces, ...compiled]
   }
 
   private tell(name: string, value: number, unit: string): void {
@@ -390,7 +396,7 @@ const obstacle = await whyNoNetwork()
 if (obstacle !== undefined) skipped("the kernel's own stack", obstacle)
 else {
   try {
-    const parts = await requireParts(say)
+    const parts = await requireParts(say, option('kernel') === 'backports')
     await requireProgram('curl', 'curl', say)
     const { kernel, qemuVersion } = parts
     process.stdout.write(

@@ -189,7 +189,7 @@ class Engine {
   std::vector<Peer> peers_;
   std::vector<Event> events_;
   // Random bytes for IVs that are to come: the first `ivs_left_` of them.
-  static constexpr size_t kDrawnIvs = 4 * kBatchCapacity;
+  static constexpr size_t kDrawnIvs = kBatchCapacity;
   size_t ivs_left_ = 0;
   uint8_t ivs_[kDrawnIvs * kMaxIv];
 };

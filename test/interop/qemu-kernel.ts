@@ -1,8 +1,8 @@
 /** Debian's kernel for machines, which QEMU starts: the package unpacked once, and first file systems with its modules. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { must } from '../support/command.ts'
-import { cache, requireProgram, Unavailable } from './rootfs.ts'
+import { cache, debianSource, requireProgram, Unavailable } from './rootfs.ts'
 
 export interface Kernel {
   /** Of the package's files: boot and lib. */
@@ -10,12 +10,16 @@ export interface Kernel {
   readonly release: string
 }
 
-/** Throws `Unavailable` where it cannot be had. */
-export async function requireKernel(say: (line: string) => void): Promise<Kernel> {
+/** The keys that Debian signs its lists with, which name each package's checksum. */
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+/** This host's release's kernel, or the newer one that its backports have. Throws `Unavailable` where it cannot be had. */
+export async function requireKernel(say: (line: string) => void, backports = false): Promise<Kernel> {
   await requireProgram('busybox', 'busybox-static', say)
   await requireProgram('cpio', 'cpio', say)
   await requireProgram('depmod', 'kmod', say)
-  const depends = await must(['apt-cache', 'depends', 'linux-image-amd64'])
+  const options = backports ? await backportsLists(say) : []
+  const depends = await must(['apt-cache', ...options, 'depends', 'linux-image-amd64'])
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1]
   if (name === undefined) throw new Unavailable('apt knows no linux-image-amd64')
   const release = name.replace('linux-image-', '')
@@ -25,7 +29,8 @@ export async function requireKernel(say: (line: string) => void): Promise<Kernel
   mkdirSync(`${unfinished}/package`, { recursive: true })
   try {
     say(`fetching ${name} (once)`)
-    await must(['sh', '-c', 'cd "$0" && exec apt-get download -q "$1"', unfinished, name], { timeoutMillis: 300_000 })
+    const download = 'cd "$0" && name=$1 && shift && exec apt-get "$@" download -q "$name"'
+    await must(['sh', '-c', download, unfinished, name, ...options], { timeoutMillis: 300_000 })
     const file = readdirSync(unfinished).find(entry => entry.endsWith('.deb'))
     await must(['dpkg-deb', '-x', `${unfinished}/${file}`, `${unfinished}/package`])
     await must(['depmod', '-b', `${unfinished}/package`, release])
@@ -34,6 +39,25 @@ export async function requireKernel(say: (line: string) => void): Promise<Kernel
     rmSync(unfinished, { recursive: true, force: true })
   }
   return { directory, release }
+}
+
+/** Options that have apt work with the backports' lists alone, kept apart from the host's. */
+async function backportsLists(say: (line: string) => void): Promise<string[]> {
+  if (!existsSync(KEYRING)) throw new Unavailable(`${KEYRING} is missing (package debian-archive-keyring)`)
+  const { mirror, suite } = await debianSource()
+  const folder = `${cache}/apt-${suite}-backports`
+  for (const name of ['lists/partial', 'cache/archives/partial']) mkdirSync(`${folder}/${name}`, { recursive: true })
+  writeFileSync(`${folder}/sources.list`, `deb [signed-by=${KEYRING}] ${mirror} ${suite}-backports main\n`)
+  const settings = {
+    'Dir::Etc::sourcelist': `${folder}/sources.list`,
+    'Dir::Etc::sourceparts': '-',
+    'Dir::State::lists': `${folder}/lists`,
+    'Dir::Cache': `${folder}/cache`,
+  }
+  const options = Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`])
+  say(`asking ${mirror} for ${suite}-backports`)
+  await must(['apt-get', ...options, 'update', '-q'], { timeoutMillis: 120_000 })
+  return options
 }
 
 /** Puts busybox, these modules and what they need into a folder that becomes a first file system. */

@@ -48,7 +48,7 @@ export async function requireProgram(program: string, debianPackage: string, say
 }
 
 /** The mirror and suite this host's own packages come from: a host that can upgrade itself can build guests. */
-async function debianSource(): Promise<{ mirror: string; suite: string }> {
+export async function debianSource(): Promise<{ mirror: string; suite: string }> {
   const format = '$(REPO_URI) $(CODENAME) $(COMPONENT) $(ARCHITECTURE) $(LABEL)'
   const { output } = await run(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages'])
   const targets = output.split('\n').map(line => line.split(' '))
