@@ -179,7 +179,7 @@ function receive(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
   inward.to = other !== 0 ? sessions.zone[other]! : zoneOfAddress(ruleset, h.destination)
   const reason = admit(batch.bytes, tables, h, inward, now)
   if (reason !== DropReason.None) return reason
-  clamp(batch.bytes, h, sessions.maximumSegment[session]!)
+  clamp(batch.bytes, h, sessions.maximumSegment(session))
   // A command of FTP may have another length now.
   batch.length[i] = h.totalLength
   return reason
@@ -221,7 +221,7 @@ function deliver(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
   outward.to = sessions.zone[session]!
   const reason = admit(batch.bytes, tables, h, outward, now)
   if (reason !== DropReason.None) return reason
-  clamp(batch.bytes, h, sessions.maximumSegment[session]!)
+  clamp(batch.bytes, h, sessions.maximumSegment(session))
   const length = segment === 0 ? h.totalLength : headersOf(batch, i) + segment
   return length > sessions.mtu[session]! ? oversize(batch, i, tables, h, session, now) : DropReason.None
 }

@@ -24,21 +24,18 @@ const INDEX_SHIFT = 32 - Math.log2(INDEX_SIZE)
 const INDEX_MASK = INDEX_SIZE - 1
 
 export class SessionTable {
-  readonly peer = new Uint32Array(MAX_SESSIONS)
+  readonly peer = new Uint16Array(MAX_SESSIONS)
   /** The assigned address; 0 in a free row. */
   readonly address = new Uint32Array(MAX_SESSIONS)
   /** Largest inner IP packet. */
-  readonly mtu = new Uint32Array(MAX_SESSIONS)
-  /** Largest TCP segment that fits: mtu - 40. */
-  readonly maximumSegment = new Uint32Array(MAX_SESSIONS)
+  readonly mtu = new Uint16Array(MAX_SESSIONS)
   /** The zone of the ruleset in force. */
   readonly zone = new Uint16Array(MAX_SESSIONS)
   /** When the next ICMP error about a packet for this session may be sent. */
   readonly nextReply = new Float64Array(MAX_SESSIONS)
   private readonly users: (string | undefined)[] = new Array(MAX_SESSIONS)
-  private readonly indexAddress = new Int32Array(INDEX_SIZE)
-  /** 0 where the index has nothing. */
-  private readonly indexSession = new Uint32Array(INDEX_SIZE)
+  /** Sessions where their addresses hash to, or behind; 0 is free. */
+  private readonly index = new Uint16Array(INDEX_SIZE)
   /** How many rows are installed. */
   count = 0
 
@@ -51,7 +48,6 @@ export class SessionTable {
     this.peer[s] = row.peer
     this.address[s] = row.address
     this.mtu[s] = row.mtu
-    this.maximumSegment[s] = Math.max(0, row.mtu - IP_TCP_HEADERS)
     this.zone[s] = zone
     this.nextReply[s] = Number.NEGATIVE_INFINITY
     this.users[s] = row.user
@@ -63,11 +59,10 @@ export class SessionTable {
   remove(session: number): void {
     const address = this.address[session]
     if (!address) return
-    if (this.ofAddress(address) === session) this.leave(address | 0)
+    if (this.ofAddress(address) === session) this.leave(session)
     this.address[session] = 0
     this.peer[session] = 0
     this.mtu[session] = 0
-    this.maximumSegment[session] = 0
     this.zone[session] = 0
     this.users[session] = undefined
     this.count--
@@ -76,12 +71,15 @@ export class SessionTable {
   /** The session that holds an inner address, signed or not, or 0. */
   ofAddress(address: number): number {
     const key = address | 0
-    let i = home(key)
-    while (this.indexSession[i] !== 0) {
-      if (this.indexAddress[i] === key) return this.indexSession[i]!
-      i = (i + 1) & INDEX_MASK
+    for (let i = home(key); ; i = (i + 1) & INDEX_MASK) {
+      const session = this.index[i]!
+      if (session === 0 || (this.address[session]! | 0) === key) return session
     }
-    return 0
+  }
+
+  /** Largest TCP segment that fits. */
+  maximumSegment(session: number): number {
+    return Math.max(0, this.mtu[session]! - IP_TCP_HEADERS)
   }
 
   /** Whether an ICMP error may be sent about a packet for this session now: at most one every `interval`. */
@@ -108,24 +106,22 @@ export class SessionTable {
 
   private enter(address: number, session: number): void {
     let i = home(address)
-    while (this.indexSession[i] !== 0 && this.indexAddress[i] !== address) i = (i + 1) & INDEX_MASK
-    this.indexAddress[i] = address
-    this.indexSession[i] = session
+    while (this.index[i] !== 0 && (this.address[this.index[i]!]! | 0) !== address) i = (i + 1) & INDEX_MASK
+    this.index[i] = session
   }
 
   /** Deletes by moving later entries of the same run into the gap, so that no tombstones gather. */
-  private leave(address: number): void {
-    let gap = home(address)
-    while (this.indexAddress[gap] !== address || this.indexSession[gap] === 0) gap = (gap + 1) & INDEX_MASK
-    for (let i = (gap + 1) & INDEX_MASK; this.indexSession[i] !== 0; i = (i + 1) & INDEX_MASK) {
-      const distance = (i - home(this.indexAddress[i]!)) & INDEX_MASK
+  private leave(session: number): void {
+    const { index } = this
+    let gap = home(this.address[session]! | 0)
+    while (index[gap] !== session) gap = (gap + 1) & INDEX_MASK
+    for (let i = (gap + 1) & INDEX_MASK; index[i] !== 0; i = (i + 1) & INDEX_MASK) {
+      const distance = (i - home(this.address[index[i]!]! | 0)) & INDEX_MASK
       if (distance < ((i - gap) & INDEX_MASK)) continue
-      this.indexAddress[gap] = this.indexAddress[i]!
-      this.indexSession[gap] = this.indexSession[i]!
+      index[gap] = index[i]!
       gap = i
     }
-    this.indexSession[gap] = 0
-    this.indexAddress[gap] = 0
+    index[gap] = 0
   }
 }
 

@@ -1,6 +1,6 @@
 /** The data path's L2TP sessions: found by (peer, tunnel, session) on the way in, by row on the way out. */
 
-import { MAX_SESSIONS } from '../packet/table.ts'
+import { MAX_PEERS, MAX_SESSIONS } from '../packet/table.ts'
 import type { L2tpSessionIds } from './effects.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { L2tpSessionIds } from './effects.ts'
  * of the key, so that equal IDs of two peers never meet. Peer 0 marks a free row.
  */
 export class L2tpTable {
-  readonly peer: Uint32Array
+  readonly peer: Uint16Array
   readonly localTunnelId: Uint16Array
   readonly localSessionId: Uint16Array
   readonly remoteTunnelId: Uint16Array
@@ -20,12 +20,14 @@ export class L2tpTable {
   /** Sequence number of the next such message. */
   readonly ns: Uint16Array
   /** Session rows where their key hashes to, or behind it; 0 is free. At most half full. */
-  private readonly index: Uint32Array
+  private readonly index: Uint16Array
   private readonly mask: number
+  /** The session that was found last for a peer: most have but one. */
+  private readonly latest = new Uint16Array(MAX_PEERS)
 
   /** `size` is one more than the highest session row. */
   constructor(size: number = MAX_SESSIONS) {
-    this.peer = new Uint32Array(size)
+    this.peer = new Uint16Array(size)
     this.localTunnelId = new Uint16Array(size)
     this.localSessionId = new Uint16Array(size)
     this.remoteTunnelId = new Uint16Array(size)
@@ -35,7 +37,7 @@ export class L2tpTable {
     this.sequencing = new Uint8Array(size)
     this.ns = new Uint16Array(size)
     const slots = 2 ** Math.ceil(Math.log2(Math.max(2, size * 2)))
-    this.index = new Uint32Array(slots)
+    this.index = new Uint16Array(slots)
     this.mask = slots - 1
   }
 
@@ -45,7 +47,8 @@ export class L2tpTable {
    */
   install(ids: L2tpSessionIds): void {
     const row = ids.session
-    if (row < 1 || row >= this.peer.length || ids.peer < 1) throw new RangeError(`no such row: session ${row}`)
+    if (row < 1 || row >= this.peer.length || ids.peer < 1 || ids.peer >= MAX_PEERS)
+      throw new RangeError(`no such row: session ${row} of peer ${ids.peer}`)
     const there = this.find(ids.peer, ids.localTunnelId, ids.localSessionId)
     if (there !== row) {
       this.remove(there)
@@ -93,20 +96,24 @@ export class L2tpTable {
 
   /** The session's row, or 0. */
   find(peer: number, localTunnelId: number, localSessionId: number): number {
+    const latest = this.latest[peer]!
+    if (this.matches(latest, peer, localTunnelId, localSessionId)) return latest
     const { index, mask } = this
-    let slot = this.home(peer, localTunnelId, localSessionId)
-    for (;;) {
+    for (let slot = this.home(peer, localTunnelId, localSessionId); ; slot = (slot + 1) & mask) {
       const row = index[slot]!
-      if (row === 0) return 0
-      if (
-        this.localSessionId[row] === localSessionId &&
-        this.localTunnelId[row] === localTunnelId &&
-        this.peer[row] === peer
-      ) {
+      if (row === 0 || this.matches(row, peer, localTunnelId, localSessionId)) {
+        this.latest[peer] = row
         return row
       }
-      slot = (slot + 1) & mask
     }
+  }
+
+  private matches(row: number, peer: number, localTunnelId: number, localSessionId: number): boolean {
+    return (
+      this.localSessionId[row] === localSessionId &&
+      this.localTunnelId[row] === localTunnelId &&
+      this.peer[row] === peer
+    )
   }
 
   private homeOf(row: number): number {

@@ -121,7 +121,7 @@ function deadlines({ control }: MemoryGateway): void {
 }
 
 /** How many rows are in use, of those that were ever handed out. */
-function taken(column: Uint32Array | Uint8Array, end: number): number {
+function taken(column: Uint16Array | Uint8Array, end: number): number {
   let count = 0
   for (let row = 1; row < end; row++) if (column[row] !== 0) count++
   return count
