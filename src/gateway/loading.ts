@@ -6,6 +6,7 @@ import type { FileReader } from '../alliedware/grammar.ts'
 import { maskSecrets } from '../alliedware/parse.ts'
 import { readScript } from '../alliedware/script.ts'
 import { readSite, type Site } from './site.ts'
+import { unreadable } from './unreadable.ts'
 
 export interface Places {
   readonly script: string
@@ -47,7 +48,7 @@ export function load(places: Places, { keys, users, file }: Stored, text?: strin
       mode = statSync(path).mode
     }
   } catch (e) {
-    faults.push({ text: `${path}: cannot be read: ${(e as NodeJS.ErrnoException).code ?? ''}`, error: true })
+    faults.push({ text: `${path}: ${unreadable(e)}`, error: true })
   }
   const { configuration: own, faults: found } = readScript(script, {
     values: site.values,

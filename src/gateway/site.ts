@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv, type ErrorObject } from 'ajv'
 import { type Ipv4, ipv4, parseIpv4, prefixMask } from '../packet/ip.ts'
 import type { DhcpRoute } from '../ppp/dhcp.ts'
+import { unreadable } from './unreadable.ts'
 
 export interface Site {
   /** AlliedWare interface name to Linux device. */
@@ -111,9 +112,8 @@ export function readSite(path: string, required: boolean): { site: Site; faults:
   try {
     text = readFileSync(path, 'utf8')
   } catch (e) {
-    const code = (e as NodeJS.ErrnoException).code
-    if (code === 'ENOENT' && !required) return { site: EMPTY_SITE, faults: [] }
-    return { site: EMPTY_SITE, faults: [`cannot be read: ${code ?? (e as Error).message}`] }
+    const missing = (e as NodeJS.ErrnoException).code === 'ENOENT'
+    return { site: EMPTY_SITE, faults: missing && !required ? [] : [unreadable(e)] }
   }
   return parseSite(text)
 }
@@ -126,6 +126,8 @@ function describe(e: ErrorObject): string {
   }
   if (e.keyword === 'format' && (e.params as { format: string }).format === 'ipv4-network')
     return `${where}: expected a network such as 192.168.8.0/24, without bits behind its prefix`
+  if (e.keyword === 'pattern' && where.startsWith('interfaces.'))
+    return `${where}: expected the name of a Linux device, such as eth0`
   if (e.keyword === 'format') return `${where}: expected an IPv4 address`
   return `${where}: ${e.message ?? e.keyword}`
 }

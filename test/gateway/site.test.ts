@@ -71,7 +71,9 @@ describe('a site file', () => {
   })
 
   it('refuses devices that cannot be, and names no interface has', () => {
-    expect(faults({ interfaces: { eth0: '../etc' } })[0]).toContain('interfaces.eth0')
+    expect(faults({ interfaces: { eth0: '../etc' } })).toEqual([
+      'interfaces.eth0: expected the name of a Linux device, such as eth0',
+    ])
     expect(faults({ interfaces: { eth0: 'a-name-beyond-15-bytes' } }).length).toBe(1)
     expect(faults({ interfaces: { 'no number': 'ens3' } }).length).toBeGreaterThan(0)
     expect(faults({ interfaces: ['ens3'] })).toEqual(['interfaces: must be object'])
@@ -102,7 +104,7 @@ describe('reading it', () => {
   it('needs no file where nobody named one', () => {
     const path = join(temporaryDirectory(), 'site.json')
     expect(readSite(path, false)).toEqual({ site: EMPTY_SITE, faults: [] })
-    expect(readSite(path, true).faults).toEqual(['cannot be read: ENOENT'])
+    expect(readSite(path, true).faults).toEqual(['cannot be read: there is no such file'])
     writeFileSync(path, '{"workers": 3}')
     expect(readSite(path, true).site.workers).toBe(3)
   })
@@ -110,6 +112,6 @@ describe('reading it', () => {
   it('says what stands in the way', () => {
     const path = join(temporaryDirectory(), 'site.json')
     mkdirSync(path)
-    expect(readSite(path, false).faults).toEqual(['cannot be read: EISDIR'])
+    expect(readSite(path, false).faults).toEqual(['cannot be read: it is a directory'])
   })
 })
