@@ -342,6 +342,7 @@ async function bringUp(
     await late.daemon.takeDown()
     throw new Error(unprotected(refusal))
   }
+  hostFirewall.guard(native, control.changes)
   // Nobody comes in before the rules do.
   sockets.esp = (local, remote, bytes) => workers.arrived(local, remote, bytes)
   sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), steered)

@@ -9,9 +9,12 @@ import {
 } from '../firewall/nftables.ts'
 import type { AddressRange } from '../firewall/policy.ts'
 import type { Ipv4 } from '../packet/ip.ts'
+import type { CommandQueue } from './command-queue.ts'
 import type { HostLog } from './host-log.ts'
 import { type Log, Severity } from './log.ts'
+import type { Native } from './native.ts'
 import type { Network } from './network.ts'
+import { TableWatch } from './table-watch.ts'
 
 export type HostFirewallInput = Omit<NftablesInput, 'tableName' | 'tunDevice' | 'sessions' | 'logGroup'>
 
@@ -44,6 +47,7 @@ export class HostFirewall {
   /** Whom the table tells of packets, where this host's nft can. */
   private logGroup: number | undefined
   private readonly hostLog: Pick<HostLog, 'group' | 'close'> | undefined
+  private watch: TableWatch | undefined
 
   constructor(network: Network, log: Log, tun: string, tunMtu: number, hostLog?: Pick<HostLog, 'group' | 'close'>) {
     this.network = network
@@ -84,8 +88,32 @@ export class HostFirewall {
     return undefined
   }
 
+  /** From now on a table that somebody else removes comes back. `changes`: where calls to apply wait for their turn. */
+  guard(native: Native, changes: CommandQueue): void {
+    let asked = false
+    this.watch = new TableWatch(native, () => {
+      if (asked) return
+      asked = true
+      void changes.add(async () => {
+        asked = false
+        await this.restore()
+      })
+    })
+  }
+
+  private async restore(): Promise<void> {
+    const { input } = this
+    if (input === undefined || !this.inForce || (await this.network.isTableThere())) return
+    const refusal = await this.load(input)
+    if (refusal !== undefined) this.inForce = false
+    const now = refusal === undefined ? 'it is in force again' : `nft refuses it now: ${refusal}`
+    const text = `Somebody removed the firewall's nftables table (nft flush ruleset?); ${now}`
+    this.log.add({ severity: Severity.Critical, module: 'FIRE', text })
+  }
+
   /** At the end of it all. */
   close(): void {
+    this.watch?.close()
     this.hostLog?.close()
   }
 

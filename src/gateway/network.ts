@@ -116,6 +116,14 @@ export class Network {
     return result.status === 127 ? 'nft is not installed: run "apt-get install nftables"' : result.output
   }
 
+  /** Whether the table that we loaded is still in the kernel; or there is none to be. */
+  isTableThere(): Promise<boolean> {
+    return this.queue.add(async () => {
+      const { table } = this
+      return table === undefined || (await this.run('nft', ['-t', 'list', 'table', 'inet', table])).status === 0
+    })
+  }
+
   /** Brings `counters` up to date. */
   readCounters(): Promise<void> {
     return this.queue.add(() => this.readNow())

@@ -72,6 +72,25 @@ describe.skipIf(lacking !== undefined)('a start', () => {
     expect(log.ended).toBe('status 0')
   })
 
+  it('puts its table back when somebody removes it, and says so', async () => {
+    const gateway = await office.startGateway()
+    const table = async () => (await office.inside('gw', 'nft', 'list', 'tables')).output
+    expect(await table()).toContain('floatgate_')
+    const rules = async () => (await office.inside('gw', 'nft', '-s', 'list', 'ruleset')).output
+    const before = await rules()
+    await office.inside('gw', 'nft', 'flush', 'ruleset')
+    await expect.poll(table, { timeout: 10_000 }).toContain('floatgate_')
+    expect(await rules()).toBe(before)
+    const told = async () => (await office.vpnctl('show', 'log')).output
+    await expect.poll(told, { timeout: 10_000 }).toContain("Somebody removed the firewall's nftables table")
+    // A table of somebody else's is none of ours.
+    await office.inside('gw', 'nft', 'add', 'table', 'ip', 'strange')
+    await office.inside('gw', 'nft', 'delete', 'table', 'ip', 'strange')
+    expect((await told()).split('Somebody removed').length).toBe(2)
+    await gateway.stop(5000)
+    expect(await office.traces()).toEqual([])
+  })
+
   it('takes a device without cable for one that is there, only down', async () => {
     await office.network.ip('lan', 'link set eth0 down')
     const propose = `
