@@ -15,7 +15,7 @@ const GLOBAL = '203.0.113.8'
 const far = places.c3.address
 const CLIENTS = 8
 const FLOWS = 12
-const PAGE = 40_000
+const PAGE = 20_000
 
 const ECHO = `require('dgram').createSocket('udp4').on('message', function (m, from) {
   this.send(from.address + ':' + from.port + ' ' + m.length, from.port, from.address)
@@ -33,7 +33,7 @@ const ASK = `const [host, flows] = process.argv.slice(1)
 const seen = []
 const done = () => { console.log(JSON.stringify(seen)); process.exit() }
 const note = text => { seen.push(text); if (seen.length === flows * 2) done() }
-setTimeout(done, 20000)
+setTimeout(done, 45000)
 for (let i = 0; i < flows; i++) {
   const s = require('dgram').createSocket('udp4')
   const size = i % 4 === 0 ? 3000 : 10

@@ -70,12 +70,13 @@ export class Network {
 
   /**
    * A switch. It leaves IP alone: kernels with br_netfilter would put fragments together in passing and send the whole
-   * on, larger than any cable.
+   * on, larger than any cable. It keeps its address, which else becomes that of whatever cable is plugged in with a lower one:
+   * who knew the old one would speak to nobody.
    */
   async bridge(namespace: string, name: string): Promise<void> {
     const meddling = '/proc/sys/net/bridge/bridge-nf-call-iptables'
     await must(this.inside(namespace, 'sh', '-c', `[ ! -e ${meddling} ] || echo 0 >${meddling}`))
-    await this.ip(namespace, `link add ${name} type bridge forward_delay 0 mcast_snooping 0`)
+    await this.ip(namespace, `link add ${name} address 02:00:00:00:00:01 type bridge forward_delay 0 mcast_snooping 0`)
     await this.ip(namespace, `link set ${name} up`)
   }
 
