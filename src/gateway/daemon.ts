@@ -308,7 +308,7 @@ async function bringUp(
         udpFd: udpFds[w]!,
         rawFd: rawFds[w]!,
         tunFd: tun.fds[w]!,
-        tunOffloads: tun.tso,
+        tunOffloads: tun.uso ? 'all' : tun.tso ? 'tcp' : 'none',
         coalesced: udp.gro,
         stats: stats.memory,
         seed: randomBytes(4).readUInt32BE(0),

@@ -34,6 +34,8 @@ import { type Stats, WorkerCounter } from './stats.ts'
 export interface Wires {
   /** Where the TUN device gives and takes super-segments: who copies and sums them. */
   readonly segments?: SegmentArithmetic
+  /** It takes none of UDP; absent: it does. */
+  readonly segmentsTcpOnly?: boolean
   /** Whether datagrams come coalesced: then a full batch may have more behind it that no poller tells of. */
   readonly coalesces?: boolean
   /** Fills the empty batch from the UDP socket or the raw one; answers how many packets came. */
@@ -100,7 +102,7 @@ export class Forwarder {
     this.inbound = coalesces ? new Batch(COALESCED_ROOM) : new Batch()
     this.outbound = segments ? new Batch(READING_ROOM) : new Batch()
     this.cutter = segments && new Cutter(segments)
-    this.merger = segments && new Merger()
+    this.merger = segments && new Merger(!o.wires.segmentsTcpOnly)
   }
 
   /**

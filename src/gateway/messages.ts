@@ -93,8 +93,8 @@ export interface WorkerStart {
   readonly udpFd: number
   readonly rawFd: number
   readonly tunFd: number
-  /** Whether the TUN device gives and takes super-segments. */
-  readonly tunOffloads: boolean
+  /** Which super-segments the TUN device gives and takes: kernels before 6.2 none of UDP. */
+  readonly tunOffloads: 'none' | 'tcp' | 'all'
   /** Whether datagrams may come coalesced. */
   readonly coalesced: boolean
   readonly wakeFd: number

@@ -23,6 +23,7 @@ const Ready = { Wake: 1, Udp: 2, Tun: 4, Raw: 8 } as const
 
 class KernelWires implements Wires {
   readonly segments?: SegmentArithmetic
+  readonly segmentsTcpOnly: boolean
   readonly coalesces: boolean
   private readonly native = loadNative()
   private readonly engine: NativeEngine
@@ -35,7 +36,8 @@ class KernelWires implements Wires {
     this.engine = engine
     this.port = port
     this.coalesces = start.coalesced
-    if (start.tunOffloads) this.segments = new NativeSegments(this.native, engine)
+    this.segmentsTcpOnly = start.tunOffloads === 'tcp'
+    if (start.tunOffloads !== 'none') this.segments = new NativeSegments(this.native, engine)
   }
 
   receive(batch: Batch, raw: boolean): number {
@@ -50,15 +52,17 @@ class KernelWires implements Wires {
   }
 
   readTun(batch: Batch, most: number): number {
-    const { tunFd, tunOffloads } = this.start
+    const { tunFd } = this.start
     const attached = this.engine.attach(batch)
-    return tunOffloads ? this.native.readSuper(tunFd, attached, 0, most) : this.native.readTun(tunFd, attached, 0, most)
+    return this.segments
+      ? this.native.readSuper(tunFd, attached, 0, most)
+      : this.native.readTun(tunFd, attached, 0, most)
   }
 
   writeTun(batch: Batch): number {
-    const { tunFd, tunOffloads } = this.start
+    const { tunFd } = this.start
     const attached = this.engine.attach(batch)
-    return tunOffloads
+    return this.segments
       ? this.native.writeSuper(tunFd, attached, batch.count)
       : this.native.writeTun(tunFd, attached, batch.count)
   }

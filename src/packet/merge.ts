@@ -18,6 +18,7 @@ const DONT_FRAGMENT = 0x40
  * What `merge` remembers from packet to packet: for each open train its head, its last row, and what the next packet must be.
  */
 export class Merger {
+  private readonly udp: boolean
   private readonly head = new Uint8Array(OPEN)
   private readonly last = new Uint8Array(OPEN)
   /** Where the sequence number of the next one must be. */
@@ -25,6 +26,11 @@ export class Merger {
   private readonly total = new Int32Array(OPEN)
   private readonly cars = new Int32Array(OPEN)
   private count = 0
+
+  /** `udp`: whether datagrams are merged, too. */
+  constructor(udp = true) {
+    this.udp = udp
+  }
 
   /**
    * Chains rows by `next`: a chain is one super-segment. The order within a flow stays, since a packet that cannot join ends
@@ -40,7 +46,7 @@ export class Merger {
 
   /**
    * Steps:
-   * 1. anything but TCP or UDP in a whole packet without IP options joins nothing; a fragment may belong to any flow;
+   * 1. anything but TCP or UDP, where that is merged, in a whole packet without IP options joins nothing; a fragment may belong to any flow;
    * 2. the flow's open train, if there is one: either the packet goes on where it ends, or it ends;
    * 3. what may have a successor opens a train.
    */
@@ -55,7 +61,7 @@ export class Merger {
       return
     }
     const tcp = bytes[ip + 9] === IpProtocol.Tcp
-    if (!tcp && bytes[ip + 9] !== IpProtocol.Udp) return
+    if (!tcp && !(this.udp && bytes[ip + 9] === IpProtocol.Udp)) return
     const transport = ip + (bytes[ip]! & 15) * 4
     if (length < transport - ip + (tcp ? 20 : 8)) return
     const open = this.find(bytes, batch, ip, transport)

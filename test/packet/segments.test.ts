@@ -327,6 +327,21 @@ describe('merging', () => {
     expect([...batch.next.subarray(0, 3)]).toEqual([0, 0, 0])
   })
 
+  it('leaves UDP alone where the device takes none of it together', () => {
+    const batch = new Batch()
+    const payload = emitUdp(9, 443, bytes(100), { source: A, destination: B })
+    for (const identification of [1, 2])
+      batch.push(emitIpv4({ source: A, destination: B, protocol: IpProtocol.Udp, identification, payload }))
+    for (let i = 0; i < 2; i++) batch.push(tcpPacket({ ...ends, sequence: i * 100, payload: bytes(100) }))
+    new Merger(false).merge(batch)
+    expect(chains(batch)).toEqual([[0], [1], [2, 3]])
+    new Merger().merge(batch)
+    expect(chains(batch)).toEqual([
+      [0, 1],
+      [2, 3],
+    ])
+  })
+
   it('leaves what is no TCP or UDP alone', () => {
     const batch = new Batch()
     for (let i = 0; i < 2; i++)
