@@ -76,7 +76,7 @@ function nativeCost(suite: Suite, count: number, crypto?: 'openssl' | 'ipsec-mb'
   // Opening changes the bytes, so each run gets the sealed ones back first; the copy is in the figure.
   const sealed = new Uint8Array(batch.buffer).slice()
   const whole = new Uint8Array(batch.buffer)
-  const used = batch.offset[count - 1]! + batch.length[count - 1]! + 4096
+  const used = batch.bytes.byteOffset + batch.offset[count - 1]! + batch.length[count - 1]!
   const open = measure('open', count, () => {
     whole.set(sealed.subarray(0, used))
     engine.open(batch)
