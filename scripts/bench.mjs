@@ -19,7 +19,7 @@ const GRACE_SECONDS = 20
 const CHECK = { name: 'crypto', options: ['--short', '--bytes=1400', '--chosen'] }
 const EXPECTED = join(root, 'bench', 'expected.json')
 // Whole machines come last, so that all else is told by then.
-const LAST = ['gateway', 'kernel']
+const LAST = ['workers', 'gateway', 'kernel']
 const UNITS = ['avx512f', 'avx2', 'vaes', 'sha_ni']
 
 const args = process.argv.slice(2)
