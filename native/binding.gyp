@@ -17,6 +17,8 @@
         "datagram.cc",
         "files.cc",
         "ike.cc",
+        "modp.cc",
+        "modp_ifma.cc",
         "napi.cc",
         "p384.cc",
         "netlink.cc",

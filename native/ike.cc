@@ -12,8 +12,8 @@
 
 #include <cstring>
 #include <memory>
-#include <vector>
 
+#include "modp.h"
 #include "napi.h"
 #include "p384.h"
 #include "suites.h"
@@ -30,122 +30,6 @@ struct Freer {
 };
 using Number = std::unique_ptr<BIGNUM, Freer<BN_clear_free>>;
 using Scratch = std::unique_ptr<BN_CTX, Freer<BN_CTX_free>>;
-
-// ------------------------------------------------------------------------------------------------ MODP
-// groups
-
-// 2^(digit * 16^place) for every digit and place of an exponent, in Montgomery's representation: what the
-// generator is multiplied by without a squaring.
-constexpr size_t kDigits = 16;
-
-class Modp {
- public:
-  Modp(BIGNUM* prime, size_t exponent_bytes)
-      : prime_(prime), size_(static_cast<size_t>(BN_num_bytes(prime))), places_(2 * exponent_bytes) {
-    Scratch scratch(BN_CTX_new());
-    montgomery_ = BN_MONT_CTX_new();
-    BN_MONT_CTX_set(montgomery_, prime, scratch.get());
-    powers_.resize(places_ * kDigits * size_);
-    Number base(BN_new()), power(BN_new());
-    BN_set_word(base.get(), 2);
-    BN_to_montgomery(base.get(), base.get(), montgomery_, scratch.get());
-    for (size_t place = 0; place < places_; place++) {
-      BN_one(power.get());
-      BN_to_montgomery(power.get(), power.get(), montgomery_, scratch.get());
-      for (size_t digit = 0; digit < kDigits; digit++) {
-        BN_bn2lebinpad(power.get(), Power(place, digit), static_cast<int>(size_));
-        BN_mod_mul_montgomery(power.get(), power.get(), base.get(), montgomery_, scratch.get());
-      }
-      // Sixteen times the last.
-      BN_copy(base.get(), power.get());
-    }
-  }
-
-  size_t size() const { return size_; }
-  size_t exponent_bytes() const { return places_ / 2; }
-
-  // `into` gets 2^exponent. No address depends on the exponent.
-  bool Public(ByteSpan exponent, uint8_t* into) {
-    Scratch scratch(BN_CTX_new());
-    Number product(BN_new()), factor(BN_new());
-    std::vector<uint8_t> chosen(size_);
-    bool ok = scratch != nullptr && BN_one(product.get()) == 1 &&
-              BN_to_montgomery(product.get(), product.get(), montgomery_, scratch.get()) == 1;
-    for (size_t place = 0; ok && place < places_; place++) {
-      const unsigned digit = exponent.data[exponent.size - 1 - place / 2] >> (place % 2 * 4) & 15;
-      Select(place, digit, chosen.data());
-      ok = BN_lebin2bn(chosen.data(), static_cast<int>(size_), factor.get()) != nullptr &&
-           BN_mod_mul_montgomery(product.get(), product.get(), factor.get(), montgomery_, scratch.get()) == 1;
-    }
-    ok = ok && BN_from_montgomery(product.get(), product.get(), montgomery_, scratch.get()) == 1 &&
-         BN_bn2binpad(product.get(), into, static_cast<int>(size_)) >= 0;
-    OPENSSL_cleanse(chosen.data(), chosen.size());
-    return ok;
-  }
-
-  bool Shared(ByteSpan exponent, ByteSpan peer, uint8_t* into) {
-    Scratch scratch(BN_CTX_new());
-    Number x(BN_bin2bn(exponent.data, static_cast<int>(exponent.size), nullptr));
-    Number y(BN_bin2bn(peer.data, static_cast<int>(peer.size), nullptr));
-    Number secret(BN_new()), last(BN_dup(prime_));
-    // 1 < y < p - 1.
-    if (BN_sub_word(last.get(), 1) != 1 || BN_is_zero(y.get()) || BN_is_one(y.get()) ||
-        BN_cmp(y.get(), last.get()) >= 0)
-      return false;
-    return BN_mod_exp_mont_consttime(secret.get(), y.get(), x.get(), prime_, scratch.get(), montgomery_) ==
-               1 &&
-           BN_bn2binpad(secret.get(), into, static_cast<int>(size_)) >= 0;
-  }
-
- private:
-  uint8_t* Power(size_t place, size_t digit) { return powers_.data() + (place * kDigits + digit) * size_; }
-
-  // Reads every power of the place.
-  void Select(size_t place, unsigned digit, uint8_t* into) {
-    std::memset(into, 0, size_);
-    for (unsigned i = 0; i < kDigits; i++) {
-      // All ones where they are the same.
-      const uint64_t mask = 0 - ((static_cast<uint64_t>(i ^ digit) - 1) >> 63);
-      const uint8_t* from = Power(place, i);
-      for (size_t at = 0; at < size_; at += 8) {
-        uint64_t word, sum;
-        std::memcpy(&word, from + at, 8);
-        std::memcpy(&sum, into + at, 8);
-        sum |= word & mask;
-        std::memcpy(into + at, &sum, 8);
-      }
-    }
-  }
-
-  BIGNUM* prime_;
-  BN_MONT_CTX* montgomery_;
-  size_t size_;
-  size_t places_;
-  std::vector<uint8_t> powers_;
-};
-
-// Made when it is first asked for, and for good.
-Modp* ModpOf(uint32_t group) {
-  switch (group) {
-    case 1: {
-      static Modp modp(BN_get_rfc2409_prime_768(nullptr), 32);
-      return &modp;
-    }
-    case 2: {
-      static Modp modp(BN_get_rfc2409_prime_1024(nullptr), 32);
-      return &modp;
-    }
-    case 5: {
-      static Modp modp(BN_get_rfc3526_prime_1536(nullptr), 32);
-      return &modp;
-    }
-    case 14: {
-      static Modp modp(BN_get_rfc3526_prime_2048(nullptr), 40);
-      return &modp;
-    }
-  }
-  return nullptr;
-}
 
 // ------------------------------------------------------------------------------------------------------
 // P-256
@@ -190,10 +74,10 @@ struct GroupSizes {
   size_t exponent = 0, value = 0, secret = 0;
 };
 
-GroupSizes SizesOf(uint32_t group) {
+GroupSizes SizesOf(uint32_t group, bool vectors) {
   if (group == kP256Group) return {kP256Bytes, 2 * kP256Bytes, kP256Bytes};
   if (group == kP384Group) return {kP384Bytes, 2 * kP384Bytes, kP384Bytes};
-  const Modp* modp = ModpOf(group);
+  const Modp* modp = Modp::Of(group, vectors);
   if (modp == nullptr) return {};
   return {modp->exponent_bytes(), modp->size(), modp->size()};
 }
@@ -202,13 +86,15 @@ GroupSizes SizesOf(uint32_t group) {
 // other and its result takes their place: to hand over small arrays one by one costs more than to hash what
 // is in them. Secrets are wiped.
 
-// dhPublic(group, room): a private key becomes our public value, as a KE payload holds it.
+// dhPublic(group, room, vectors): a private key becomes our public value, as a KE payload holds it. MODP groups use
+// vector instructions only where that is said and the processor has them.
 napi_value DhPublic(napi_env env, napi_callback_info info) {
   Args args(env, info);
   const uint32_t group = args.U32(0);
   const ByteSpan room = args.Bytes(1);
+  const bool vectors = args.Bool(2);
   if (!args.ok()) return nullptr;
-  const GroupSizes sizes = SizesOf(group);
+  const GroupSizes sizes = SizesOf(group, vectors);
   if (sizes.exponent == 0 || room.size < sizes.exponent + sizes.value) return ThrowType(env, "no such group");
   const ByteSpan key = {room.data, sizes.exponent};
   uint8_t* into = room.data + sizes.exponent;
@@ -217,21 +103,22 @@ napi_value DhPublic(napi_env env, napi_callback_info info) {
     P384Public(key.data, into);
   } else {
     ok = group == kP256Group ? P256Multiply(key, nullptr, into, sizes.value)
-                             : ModpOf(group)->Public(key, into);
+                             : Modp::Of(group, vectors)->Public(key, into);
   }
   std::memmove(room.data, into, sizes.value);
   OPENSSL_cleanse(room.data + sizes.value, sizes.exponent);
   return ok ? Undefined(env) : ThrowType(env, "OpenSSL refuses");
 }
 
-// dhShared(group, room): a private key and the peer's value become the secret; whether the peer's value is a
+// dhShared(group, room, vectors): a private key and the peer's value become the secret; whether the peer's value is a
 // fair one.
 napi_value DhShared(napi_env env, napi_callback_info info) {
   Args args(env, info);
   const uint32_t group = args.U32(0);
   const ByteSpan room = args.Bytes(1);
+  const bool vectors = args.Bool(2);
   if (!args.ok()) return nullptr;
-  const GroupSizes sizes = SizesOf(group);
+  const GroupSizes sizes = SizesOf(group, vectors);
   const size_t given = sizes.exponent + sizes.value;
   if (sizes.exponent == 0 || room.size < given + sizes.secret) return ThrowType(env, "no such group");
   const ByteSpan key = {room.data, sizes.exponent};
@@ -242,7 +129,7 @@ napi_value DhShared(napi_env env, napi_callback_info info) {
     ok = P384Shared(key.data, peer.data, into);
   } else {
     ok = group == kP256Group ? P256Multiply(key, peer.data, into, sizes.secret)
-                             : ModpOf(group)->Shared(key, peer, into);
+                             : Modp::Of(group, vectors)->Shared(key, peer, into);
   }
   std::memmove(room.data, into, sizes.secret);
   OPENSSL_cleanse(room.data + sizes.secret, given);

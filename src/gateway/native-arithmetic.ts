@@ -1,4 +1,4 @@
-/** IKE's arithmetic in the native addon: on OpenSSL without its objects, P-384 and DES decryption by code of our own. */
+/** IKE's arithmetic in the native addon: on OpenSSL without its objects; P-384, MODP groups and DES decryption by code of our own. */
 
 import type { Arithmetic } from '../ike/arithmetic.ts'
 import { nodeArithmetic } from '../ike/node-arithmetic.ts'
@@ -29,20 +29,24 @@ export class NativeArithmetic implements Arithmetic {
   /** Handed over with every call: small arrays, each by itself, would cost more than what is computed of them. */
   private readonly room = new Uint8Array(ROOM)
 
-  constructor(native: Native) {
+  private readonly vectors: boolean
+
+  /** Without `vectors` MODP groups are computed as on processors that have no such instructions. */
+  constructor(native: Native, vectors = true) {
     this.native = native
+    this.vectors = vectors
   }
 
   publicValue(group: Group, privateKey: Uint8Array): Uint8Array {
     this.room.set(privateKey)
-    this.native.dhPublic(group, this.room)
+    this.native.dhPublic(group, this.room, this.vectors)
     return this.room.slice(0, lengths[group][0])
   }
 
   sharedSecret(group: Group, privateKey: Uint8Array, peer: Uint8Array): Uint8Array | undefined {
     this.room.set(privateKey)
     this.room.set(peer, privateKey.length)
-    return this.native.dhShared(group, this.room) ? this.taken(lengths[group][1]) : undefined
+    return this.native.dhShared(group, this.room, this.vectors) ? this.taken(lengths[group][1]) : undefined
   }
 
   hash(algorithm: Phase1Hash, parts: readonly Uint8Array[]): Uint8Array {

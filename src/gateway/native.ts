@@ -183,11 +183,11 @@ export interface Native {
 
   /**
    * IKE's arithmetic. Arguments lie in `room` one behind the other, and the result takes their place from its start on:
-   * a private key becomes our public value;
+   * a private key becomes our public value, by vector instructions only where those are wanted and to be had;
    */
-  dhPublic(group: number, room: Uint8Array): void
+  dhPublic(group: number, room: Uint8Array, vectors: boolean): void
   /** a private key and the peer's value become the secret, true where that value is a fair one; */
-  dhShared(group: number, room: Uint8Array): boolean
+  dhShared(group: number, room: Uint8Array, vectors: boolean): boolean
   /** a message becomes its hash (MD5, SHA-1, SHA-256 are 0, 1, 2); */
   digest(algorithm: number, room: Uint8Array, length: number): void
   /** a key and a message become its HMAC; */

@@ -12,7 +12,7 @@ import type { Millis } from '../machine.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import type { Group } from './policy.ts'
 
-/** Processor time of one exchange, both of our multiplications together, in milliseconds on a core of ours. */
+/** Processor time of one exchange, both of our multiplications together, in milliseconds on a core of ours without vectors. */
 const COST: Readonly<Record<Group, number>> = { 1: 0.1, 2: 0.12, 5: 0.23, 14: 0.46, 19: 0.06, 20: 0.76 }
 /** Half of control's time goes into phase 1's at most, in the long run: milliseconds in a millisecond. */
 const PHASE1_SHARE = 0.5

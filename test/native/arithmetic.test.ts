@@ -1,3 +1,4 @@
+import { getDiffieHellman } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { loadNative } from '../../src/gateway/native.ts'
@@ -8,6 +9,10 @@ import { fromHex, toHex } from '../../src/packet/bytes.ts'
 import { seededDice } from '../support/dice.ts'
 
 const native = new NativeArithmetic(loadNative())
+const ways = [
+  ['as fast as it can', native],
+  ['without vectors', new NativeArithmetic(loadNative(), false)],
+] as const
 const dice = seededDice('arithmetic')
 
 /** Bytes of a private key, a public value and a secret. */
@@ -28,7 +33,9 @@ function privateKey(group: Group): Uint8Array {
   return key
 }
 
-describe.each(numbers)('Diffie-Hellman group %i', group => {
+const cases = numbers.flatMap(group => ways.map(([way, native]) => ({ group, way, native })))
+
+describe.each(cases)('Diffie-Hellman group $group, $way', ({ group, native }) => {
   it('is what node:crypto computes', () => {
     for (let i = 0; i < (group === 20 ? 200 : 60); i++) {
       const [ours, theirs] = [privateKey(group), privateKey(group)]
@@ -71,6 +78,24 @@ describe.each(numbers)('Diffie-Hellman group %i', group => {
   })
 })
 
+const isModp = ({ group }: { group: Group }) => group < 19
+
+describe.each(cases.filter(isModp))('MODP group $group, $way', ({ group, native }) => {
+  it('is what node:crypto computes for the smallest and greatest values there are', () => {
+    const [length, valueLength] = groups[group]
+    const p = fromHex(getDiffieHellman(`modp${group}`).getPrime('hex'))
+    const values = [number(2n, valueLength), number(3n, valueLength), number(1n << 52n, valueLength), above(p, -2)]
+    const keys = [number(1n, length), number(2n, length), new Uint8Array(length).fill(0xff), privateKey(group)]
+    for (const key of keys) {
+      expect(native.publicValue(group, key)).toEqual(nodeArithmetic.publicValue(group, key))
+      for (const value of values)
+        expect(native.sharedSecret(group, key, value)).toEqual(nodeArithmetic.sharedSecret(group, key, value))
+    }
+    for (const unfair of [above(p, -1), p, above(p, 1)])
+      expect(native.sharedSecret(group, privateKey(group), unfair)).toBeUndefined()
+  })
+})
+
 describe('P-384', () => {
   it('has the multiples of the generator that are published', () => {
     // 2G, from the list of point multiples that NIST gave out with the curves.
@@ -99,6 +124,15 @@ function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   for (let square = base, e = exponent; e > 0n; e >>= 1n, square = (square * square) % modulus)
     if (e & 1n) result = (result * square) % modulus
   return result
+}
+
+/** Big-endian. */
+function number(value: bigint, length: number): Uint8Array {
+  return fromHex(value.toString(16).padStart(2 * length, '0'))
+}
+
+function above(value: Uint8Array, by: number): Uint8Array {
+  return number(BigInt(`0x${toHex(value)}`) + BigInt(by), value.length)
 }
 
 function one(length: number): Uint8Array {
