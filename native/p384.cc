@@ -1,12 +1,16 @@
 // P-384 in Montgomery's representation, with the complete formulas of Renes, Costello and Batina ("Complete
-// addition formulas for prime order elliptic curves", 2016, algorithms 4 and 6), which know no special case:
-// so none tells anything about the scalar.
+// addition formulas for prime order elliptic curves", 2016, algorithm 4), which know no special case: so none tells
+// anything about the scalar.
 
 #include "p384.h"
 
 #include <openssl/crypto.h>
 
 #include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace floatgate {
 namespace {
@@ -27,107 +31,164 @@ constexpr uint64_t kPrime[kLimbs] = {0x00000000ffffffff, 0xffffffff00000000, 0xf
 const bool kHasAdx = __builtin_cpu_supports("adx") && __builtin_cpu_supports("bmi2");
 #endif
 
+// a + b + carry, where the next carry takes the place of this one.
+inline uint64_t AddCarry(uint64_t a, uint64_t b, unsigned char& carry) {
+#if defined(__x86_64__)
+  unsigned long long sum;
+  carry = _addcarry_u64(carry, a, b, &sum);
+  return sum;
+#else
+  const Wide sum = static_cast<Wide>(a) + b + carry;
+  carry = static_cast<unsigned char>(sum >> 64);
+  return static_cast<uint64_t>(sum);
+#endif
+}
+
+inline uint64_t SubtractBorrow(uint64_t a, uint64_t b, unsigned char& borrow) {
+#if defined(__x86_64__)
+  unsigned long long difference;
+  borrow = _subborrow_u64(borrow, a, b, &difference);
+  return difference;
+#else
+  const Wide difference = static_cast<Wide>(a) - b - borrow;
+  borrow = static_cast<unsigned char>(difference >> 64) & 1;
+  return static_cast<uint64_t>(difference);
+#endif
+}
+
 // `high` * 2^384 + `a`, which is below 2p, brought below p.
 inline Field Reduce(const uint64_t a[kLimbs], uint64_t high) {
   uint64_t less[kLimbs];
-  uint64_t borrow = 0;
-  for (int i = 0; i < kLimbs; i++) {
-    const Wide d = static_cast<Wide>(a[i]) - kPrime[i] - borrow;
-    less[i] = static_cast<uint64_t>(d);
-    borrow = static_cast<uint64_t>(d >> 64) & 1;
-  }
+  unsigned char borrow = 0;
+#pragma GCC unroll 6
+  for (int i = 0; i < kLimbs; i++) less[i] = SubtractBorrow(a[i], kPrime[i], borrow);
   // All ones where the subtraction went below zero.
-  const uint64_t keep = 0 - (borrow & ~high & 1);
+  const uint64_t keep = SubtractBorrow(high, 0, borrow);
   Field r;
-  for (int i = 0; i < kLimbs; i++) r.limb[i] = (a[i] & keep) | (less[i] & ~keep);
+#pragma GCC unroll 6
+  for (int i = 0; i < kLimbs; i++) r.limb[i] = less[i] ^ ((a[i] ^ less[i]) & keep);
   return r;
 }
 
 inline Field Add(const Field& a, const Field& b) {
   uint64_t sum[kLimbs];
-  uint64_t carry = 0;
-  for (int i = 0; i < kLimbs; i++) {
-    const Wide s = static_cast<Wide>(a.limb[i]) + b.limb[i] + carry;
-    sum[i] = static_cast<uint64_t>(s);
-    carry = static_cast<uint64_t>(s >> 64);
-  }
+  unsigned char carry = 0;
+#pragma GCC unroll 6
+  for (int i = 0; i < kLimbs; i++) sum[i] = AddCarry(a.limb[i], b.limb[i], carry);
   return Reduce(sum, carry);
 }
 
 inline Field Subtract(const Field& a, const Field& b) {
   Field r;
-  uint64_t borrow = 0;
-  for (int i = 0; i < kLimbs; i++) {
-    const Wide d = static_cast<Wide>(a.limb[i]) - b.limb[i] - borrow;
-    r.limb[i] = static_cast<uint64_t>(d);
-    borrow = static_cast<uint64_t>(d >> 64) & 1;
-  }
-  const uint64_t mask = 0 - borrow;
-  uint64_t carry = 0;
-  for (int i = 0; i < kLimbs; i++) {
-    const Wide s = static_cast<Wide>(r.limb[i]) + (kPrime[i] & mask) + carry;
-    r.limb[i] = static_cast<uint64_t>(s);
-    carry = static_cast<uint64_t>(s >> 64);
-  }
+  unsigned char borrow = 0;
+#pragma GCC unroll 6
+  for (int i = 0; i < kLimbs; i++) r.limb[i] = SubtractBorrow(a.limb[i], b.limb[i], borrow);
+  const uint64_t mask = 0 - static_cast<uint64_t>(borrow);
+  unsigned char carry = 0;
+#pragma GCC unroll 6
+  for (int i = 0; i < kLimbs; i++) r.limb[i] = AddCarry(r.limb[i], kPrime[i] & mask, carry);
   return r;
 }
 
-// t += a * b, where t has a limb more than a; answers what that does not hold.
-inline uint64_t AddProduct(uint64_t t[kLimbs + 1], const uint64_t a[kLimbs], uint64_t b) {
 #if defined(__x86_64__)
-  if (kHasAdx) {
-    uint64_t low, high, over = 0;
-    __asm__(
-        "xorl %k[low], %k[low]\n\t"  // both carries are clear from here on
-        "mulx (%[a]), %[low], %[high]\n\t"
-        "adcx %[low], %[t0]\n\t"
-        "adox %[high], %[t1]\n\t"
-        "mulx 8(%[a]), %[low], %[high]\n\t"
-        "adcx %[low], %[t1]\n\t"
-        "adox %[high], %[t2]\n\t"
-        "mulx 16(%[a]), %[low], %[high]\n\t"
-        "adcx %[low], %[t2]\n\t"
-        "adox %[high], %[t3]\n\t"
-        "mulx 24(%[a]), %[low], %[high]\n\t"
-        "adcx %[low], %[t3]\n\t"
-        "adox %[high], %[t4]\n\t"
-        "mulx 32(%[a]), %[low], %[high]\n\t"
-        "adcx %[low], %[t4]\n\t"
-        "adox %[high], %[t5]\n\t"
-        "mulx 40(%[a]), %[low], %[high]\n\t"
-        "adcx %[low], %[t5]\n\t"
-        "adox %[high], %[t6]\n\t"
-        "movl $0, %k[low]\n\t"
-        "adcx %[low], %[t6]\n\t"
-        "adox %[low], %[over]\n\t"
-        "adcx %[low], %[over]"
-        : [t0] "+&r"(t[0]), [t1] "+&r"(t[1]), [t2] "+&r"(t[2]), [t3] "+&r"(t[3]), [t4] "+&r"(t[4]),
-          [t5] "+&r"(t[5]), [t6] "+&r"(t[6]), [over] "+&r"(over), [low] "=&r"(low), [high] "=&r"(high)
-        : [a] "r"(a), "d"(b), "m"(*reinterpret_cast<const uint64_t(*)[kLimbs]>(a))
-        : "cc");
-    return over;
-  }
-#endif
-  uint64_t carry = 0;
-  for (int j = 0; j < kLimbs; j++) {
-    const Wide s = static_cast<Wide>(a[j]) * b + t[j] + carry;
-    t[j] = static_cast<uint64_t>(s);
-    carry = static_cast<uint64_t>(s >> 64);
-  }
-  const Wide top = static_cast<Wide>(t[kLimbs]) + carry;
-  t[kLimbs] = static_cast<uint64_t>(top);
-  return static_cast<uint64_t>(top >> 64);
+
+// t += a * b, where t has a limb more than a, which takes the carry.
+inline __attribute__((always_inline)) void AddProduct(uint64_t t[kLimbs + 1], const uint64_t a[kLimbs], uint64_t b) {
+  uint64_t low, high;
+  __asm__(
+      "xorl %k[low], %k[low]\n\t"  // both carries are clear from here on
+      "mulx (%[a]), %[low], %[high]\n\t"
+      "adcx %[low], %[t0]\n\t"
+      "adox %[high], %[t1]\n\t"
+      "mulx 8(%[a]), %[low], %[high]\n\t"
+      "adcx %[low], %[t1]\n\t"
+      "adox %[high], %[t2]\n\t"
+      "mulx 16(%[a]), %[low], %[high]\n\t"
+      "adcx %[low], %[t2]\n\t"
+      "adox %[high], %[t3]\n\t"
+      "mulx 24(%[a]), %[low], %[high]\n\t"
+      "adcx %[low], %[t3]\n\t"
+      "adox %[high], %[t4]\n\t"
+      "mulx 32(%[a]), %[low], %[high]\n\t"
+      "adcx %[low], %[t4]\n\t"
+      "adox %[high], %[t5]\n\t"
+      "mulx 40(%[a]), %[low], %[high]\n\t"
+      "adcx %[low], %[t5]\n\t"
+      "adox %[high], %[t6]\n\t"
+      "movl $0, %k[low]\n\t"
+      "adcx %[low], %[t6]"
+      : [t0] "+&r"(t[0]), [t1] "+&r"(t[1]), [t2] "+&r"(t[2]), [t3] "+&r"(t[3]), [t4] "+&r"(t[4]),
+        [t5] "+&r"(t[5]), [t6] "+&r"(t[6]), [low] "=&r"(low), [high] "=&r"(high)
+      : [a] "r"(a), "d"(b), "m"(*reinterpret_cast<const uint64_t(*)[kLimbs]>(a))
+      : "cc");
 }
+
+// Adds the multiple m of p to `lowest` and the five limbs above it that makes the lowest zero, and puts what becomes of
+// it 384 bits higher in its place. 1/p is -(2^32 + 1) modulo 2^64; and m * (2^384 - p) = m * (2^128 + 2^96 - 2^32 + 1), of
+// which the lowest limb is `lowest` itself, is taken from what is there, as m is put on top of it.
+inline __attribute__((always_inline)) void FoldLowest(uint64_t& lowest, uint64_t& t1, uint64_t& t2, uint64_t& t3,
+                                                      uint64_t& t4, uint64_t& t5) {
+  uint64_t m = lowest + (lowest << 32);
+  uint64_t low, high, middle, top;
+  __asm__(
+      "mulx %[ends], %[low], %[high]\n\t"
+      "mulx %[ones], %[middle], %[top]\n\t"
+      "addq %[high], %[middle]\n\t"
+      "adcq %[m], %[top]\n\t"
+      "movl $0, %k[low]\n\t"
+      "adcq $0, %[low]\n\t"
+      "subq %[middle], %[t1]\n\t"
+      "sbbq %[top], %[t2]\n\t"
+      "sbbq %[low], %[t3]\n\t"
+      "sbbq $0, %[t4]\n\t"
+      "sbbq $0, %[t5]\n\t"
+      "sbbq $0, %[m]"
+      : [m] "+&d"(m), [low] "=&r"(low), [high] "=&r"(high), [middle] "=&r"(middle), [top] "=&r"(top), [t1] "+&r"(t1),
+        [t2] "+&r"(t2), [t3] "+&r"(t3), [t4] "+&r"(t4), [t5] "+&r"(t5)
+      : [ends] "r"(uint64_t{0xffffffff00000001}), [ones] "r"(uint64_t{0xffffffff})
+      : "cc");
+  lowest = m;
+}
+
+// As Multiply, for processors with ADX.
+Field MultiplyAdx(const Field& a, const Field& b) {
+  uint64_t t[2 * kLimbs] = {};
+#pragma GCC unroll 6
+  for (int i = 0; i < kLimbs; i++) AddProduct(t + i, a.limb, b.limb[i]);
+  FoldLowest(t[0], t[1], t[2], t[3], t[4], t[5]);
+  FoldLowest(t[1], t[2], t[3], t[4], t[5], t[0]);
+  FoldLowest(t[2], t[3], t[4], t[5], t[0], t[1]);
+  FoldLowest(t[3], t[4], t[5], t[0], t[1], t[2]);
+  FoldLowest(t[4], t[5], t[0], t[1], t[2], t[3]);
+  FoldLowest(t[5], t[0], t[1], t[2], t[3], t[4]);
+  unsigned char carry = 0;
+#pragma GCC unroll 6
+  for (int i = 0; i < kLimbs; i++) t[i] = AddCarry(t[i], t[kLimbs + i], carry);
+  return Reduce(t, carry);
+}
+
+#endif
 
 // a * b / 2^384 modulo p. After each limb of b, the multiple m of p is added that makes the lowest limb zero,
 // and that limb falls away. 1/p is -(2^32 + 1) modulo 2^64 and p has few bits, so that takes no
 // multiplication: m * p = m * 2^384 - m * 2^128 - m * 2^96 + m * 2^32 - m.
 Field Multiply(const Field& a, const Field& b) {
+#if defined(__x86_64__)
+  if (kHasAdx) return MultiplyAdx(a, b);
+#endif
   using Signed = __int128;
   uint64_t t[kLimbs + 2] = {};
 #pragma GCC unroll 6
   for (int i = 0; i < kLimbs; i++) {
-    const uint64_t over = AddProduct(t, a.limb, b.limb[i]) + t[kLimbs + 1];
+    uint64_t over = 0;
+    for (int j = 0; j < kLimbs; j++) {
+      const Wide s = static_cast<Wide>(a.limb[j]) * b.limb[i] + t[j] + over;
+      t[j] = static_cast<uint64_t>(s);
+      over = static_cast<uint64_t>(s >> 64);
+    }
+    const Wide top = static_cast<Wide>(t[kLimbs]) + over;
+    t[kLimbs] = static_cast<uint64_t>(top);
+    over = static_cast<uint64_t>(top >> 64) + t[kLimbs + 1];
     const uint64_t low = t[0];
     const uint64_t m = low + (low << 32);
     // m * 2^32 - m is -low in its lowest limb: that becomes zero, and carries unless it was.
@@ -235,32 +296,40 @@ Point AddPoints(const Point& p, const Point& q, const Field& b) {
   return {t3 * x - t4 * y, x * z + t0 * y, t4 * z + t3 * t0};
 }
 
-Point Double(const Point& p, const Field& b) {
-  Field t0 = p.x * p.x;
-  const Field t1 = p.y * p.y;
-  Field t2 = p.z * p.z;
-  Field t3 = p.x * p.y;
-  t3 = t3 + t3;
-  Field z = p.x * p.z;
-  z = z + z;
-  Field y = b * t2 - z;
-  y = y + (y + y);
-  Field x = t1 - y;
-  y = t1 + y;
-  y = x * y;
-  x = x * t3;
-  t2 = t2 + (t2 + t2);
-  z = b * z - t2 - t0;
-  z = z + (z + z);
-  t0 = t0 + (t0 + t0) - t2;
-  y = y + t0 * z;
-  t0 = p.y * p.z;
-  t0 = t0 + t0;
-  x = x - t0 * z;
-  z = t0 * t1;
-  z = z + z;
-  z = z + z;
-  return {x, y, z};
+// All ones where a is 0.
+inline uint64_t MaskIfZero(const Field& a) {
+  uint64_t bits = 0;
+  for (uint64_t limb : a.limb) bits |= limb;
+  return ((bits | (0 - bits)) >> 63) - 1;
+}
+
+// 16p. In Jacobian coordinates, x/z^2 and y/z^3, a doubling takes 8 multiplications and no constant ("dbl-2001-b" of
+// Bernstein and Lange's Explicit-Formulas Database); the curve has no point whose double is a special case but the
+// neutral one, which stays itself as long as its y is not 0.
+Point SixteenTimes(const Point& p, const Field& one) {
+  Field x = p.x * p.z;
+  Field y = p.y * (p.z * p.z);
+  Field z = p.z;
+  const uint64_t neutral = MaskIfZero(z);
+  for (int i = 0; i < kLimbs; i++) y.limb[i] |= one.limb[i] & neutral;
+  for (int i = 0; i < 4; i++) {
+    const Field delta = z * z;
+    const Field gamma = y * y;
+    Field beta = x * gamma;
+    Field alpha = (x - delta) * (x + delta);
+    alpha = alpha + (alpha + alpha);
+    z = y * z;
+    z = z + z;
+    beta = beta + beta;
+    beta = beta + beta;
+    x = alpha * alpha - (beta + beta);
+    Field eight = gamma * gamma;
+    eight = eight + eight;
+    eight = eight + eight;
+    eight = eight + eight;
+    y = alpha * (beta - x) - eight;
+  }
+  return {x * z, y, z * (z * z)};
 }
 
 // a to the power of p - 2, which is 1/a, and 0 for 0.
@@ -373,7 +442,7 @@ bool P384Shared(const uint8_t scalar[kP384Bytes], const uint8_t point[2 * kP384B
   Point sum = Select(table, Digit(k, kDigits - 1));
   Point part;
   for (int digit = kDigits - 2; digit >= 0; digit--) {
-    for (int i = 0; i < 4; i++) sum = Double(sum, c.b);
+    sum = SixteenTimes(sum, c.one);
     part = Select(table, Digit(k, digit));
     sum = AddPoints(sum, part, c.b);
   }
