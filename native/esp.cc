@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -240,8 +241,8 @@ napi_value TakeEvents(napi_env env, napi_callback_info info) {
   return taken;
 }
 
-napi_value MakeUsage(napi_env env, const Usage* usage) {
-  if (usage == nullptr) return Undefined(env);
+napi_value MakeUsage(napi_env env, const std::optional<Usage>& usage) {
+  if (!usage.has_value()) return Undefined(env);
   napi_value object = MakeObject(env);
   Set(env, object, "packets", MakeDouble(env, static_cast<double>(usage->packets)));
   Set(env, object, "bytes", MakeDouble(env, static_cast<double>(usage->bytes)));

@@ -53,7 +53,8 @@ Sa::Sa(const SaRequest& request)
       block(kCipherSizes[Index(request.keys.cipher)].block),
       iv(kCipherSizes[Index(request.keys.cipher)].iv),
       icv(kIntegritySizes[Index(request.keys.integrity)].icv),
-      sha256(request.keys.integrity == Integrity::Sha256) {}
+      sha256(request.keys.integrity == Integrity::Sha256),
+      settled(!sha256) {}
 
 // 1. Find each packet's SA and measure the packet.
 // 2. Compute all ICVs and compare each in constant time.
@@ -106,7 +107,7 @@ void Engine::FetchInbound(const BatchView& batch, uint32_t count) const {
     if (found[i] != nullptr) found[i]->Fetch();
   }
   for (uint32_t i = 0; i < spi_count; i++) {
-    if (found[i] != nullptr && found[i]->peer < peers_.size()) __builtin_prefetch(&peers_[found[i]->peer].seen);
+    if (found[i] != nullptr && found[i]->peer < peers_.size()) FetchLine<kSecondCache>(&peers_[found[i]->peer].seen);
   }
 }
 
@@ -117,7 +118,7 @@ void Engine::FetchOutbound(const BatchView& batch, uint32_t count) const {
       if (batch.Forwards(row) && batch.peer[row] < peers_.size()) fetch(peers_[batch.peer[row]]);
     }
   };
-  each([](const Peer& peer) { __builtin_prefetch(&peer); });
+  each([](const Peer& peer) { FetchLine<kFirstCache>(&peer); });
   each([](const Peer& peer) {
     if (peer.newest != nullptr) peer.newest->Fetch();
   });
@@ -145,7 +146,7 @@ bool Engine::BeginOpen(const BatchView& batch, uint32_t row, Opening& opening) {
   DropReason fault = LengthFault(*sa, length, icv);
   if (fault != DropReason::None) return drop(fault);
 
-  sa->keys.Fetch();
+  sa->keys.FetchRest();
   opening.row = row;
   opening.sequence = ReadWord(packet + 4);
   opening.sa = sa;
@@ -170,11 +171,11 @@ void Engine::FinishOpen(const BatchView& batch, const Opening& opening) {
   }
   if (sa.Spent()) return batch.Drop(row, DropReason::LifetimeExpired);
   if (!sa.window.Check(opening.sequence)) {
-    sa.usage.replayed++;
+    sa.replayed++;
     return batch.Drop(row, DropReason::Replayed);
   }
   if (!opening.authentic || !opening.job.done) {
-    sa.usage.bad_icv++;
+    sa.bad_icv++;
     return batch.Drop(row, DropReason::BadIcv);
   }
   const uint8_t* text = opening.job.text;
@@ -193,7 +194,7 @@ void Engine::FinishOpen(const BatchView& batch, const Opening& opening) {
   batch.peer[row] = sa.peer;
   batch.sa[row] = sa.spi;
   batch.protocol[row] = text[padded + 1];
-  if (sa.usage.packets == 0) {
+  if (sa.packets == 0) {
     events_.push_back(
         {.kind = Event::Kind::First, .inbound = true, .peer = sa.peer, .spi = sa.spi, .path = {}});
   }
@@ -276,7 +277,7 @@ bool Engine::BeginSeal(const BatchView& batch, uint32_t row, Sealing& sealing) {
   text[text_length - 2] = static_cast<uint8_t>(pad_length);
   text[text_length - 1] = batch.protocol[row];
 
-  sa.keys.Fetch();
+  sa.keys.FetchRest();
   sealing.row = row;
   sealing.iv = packet + kHeader;
   sealing.iv_size = sa.iv;
@@ -333,10 +334,10 @@ void Engine::Follow(uint32_t peer_row, const Path& path) {
 }
 
 void Engine::Account(Sa& sa, uint32_t bytes, bool inbound) {
-  sa.usage.packets++;
-  sa.usage.bytes += bytes;
-  if (sa.soft_bytes > 0 && sa.usage.bytes >= sa.soft_bytes) TellSoft(sa, inbound);
-  if (sa.hard_bytes > 0 && sa.usage.bytes >= sa.hard_bytes) TellHard(sa, inbound);
+  sa.packets++;
+  sa.bytes += bytes;
+  if (sa.soft_bytes > 0 && sa.bytes >= sa.soft_bytes) TellSoft(sa, inbound);
+  if (sa.hard_bytes > 0 && sa.bytes >= sa.hard_bytes) TellHard(sa, inbound);
 }
 
 void Engine::TellSoft(Sa& sa, bool inbound) {
@@ -409,17 +410,18 @@ void Engine::RemoveOutbound(uint32_t peer, uint32_t spi) {
   peers_[peer].newest = outbound.empty() ? nullptr : outbound.back().get();
 }
 
-const Usage* Engine::InboundUsage(uint32_t spi) const {
+std::optional<Usage> Engine::InboundUsage(uint32_t spi) const {
   const InboundSa* sa = inbound_.Find(spi);
-  return sa == nullptr ? nullptr : &sa->usage;
+  if (sa == nullptr) return std::nullopt;
+  return Usage{.packets = sa->packets, .bytes = sa->bytes, .bad_icv = sa->bad_icv, .replayed = sa->replayed};
 }
 
-const Usage* Engine::OutboundUsage(uint32_t peer, uint32_t spi) const {
-  if (peer >= peers_.size()) return nullptr;
+std::optional<Usage> Engine::OutboundUsage(uint32_t peer, uint32_t spi) const {
+  if (peer >= peers_.size()) return std::nullopt;
   for (const auto& sa : peers_[peer].outbound) {
-    if (sa->spi == spi) return &sa->usage;
+    if (sa->spi == spi) return Usage{.packets = sa->packets, .bytes = sa->bytes};
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 // The slot of the SPI, or the free one where it would go.

@@ -260,7 +260,7 @@ bool SlicedDecrypt(Cipher cipher, ByteSpan key, ByteSpan iv, ByteSpan text) {
   Keys keys;
   keys.cipher = cipher;
   keys.direction = Direction::Decrypt;
-  keys.des.Expand({cipher, Integrity::Md5, Direction::Decrypt, key.data, nullptr});
+  keys.des->Expand({cipher, Integrity::Md5, Direction::Decrypt, key.data, nullptr});
   Job job = {&keys, nullptr, 0, nullptr, iv.data, text.data, static_cast<uint32_t>(text.size), false};
   Job* jobs[] = {&job};
   bitslice->Decrypt(jobs, 1);

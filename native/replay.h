@@ -2,12 +2,14 @@
 // oracle.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 namespace floatgate {
 
 // Checking is apart from advancing: a number counts as seen only once its packet has proved to be authentic.
+// The usual window of 64 has its bits in here, so that an SA is small; a wider one has them elsewhere.
 class ReplayWindow {
  public:
   static constexpr bool Allows(uint32_t size) {
@@ -15,7 +17,14 @@ class ReplayWindow {
   }
 
   // `size` is one that Allows() takes: packets, or 0 for no check.
-  explicit ReplayWindow(uint32_t size) : size_(size) {}
+  explicit ReplayWindow(uint32_t size) : size_(size) {
+    if (IsWide()) elsewhere_ = new uint64_t[size / 64]();
+  }
+  ReplayWindow(const ReplayWindow&) = delete;
+  ReplayWindow& operator=(const ReplayWindow&) = delete;
+  ~ReplayWindow() {
+    if (IsWide()) delete[] elsewhere_;
+  }
 
   uint32_t highest() const { return highest_; }
 
@@ -32,7 +41,7 @@ class ReplayWindow {
     if (sequence > highest_) {
       // Numbers skipped are not seen, and their places still hold what stood there a window ago.
       if (sequence - highest_ >= size_) {
-        std::memset(seen_, 0, sizeof seen_);
+        std::fill_n(Words(), (size_ + 63) / 64, 0);
       } else {
         for (uint32_t s = highest_ + 1; s != sequence; s++) Word(s) &= ~Bit(s);
       }
@@ -44,12 +53,19 @@ class ReplayWindow {
  private:
   // One bit for each of the `size_` numbers up to `highest_`, at its number modulo `size_`.
   static uint64_t Bit(uint32_t sequence) { return uint64_t{1} << (sequence & 63); }
-  uint64_t& Word(uint32_t sequence) { return seen_[(sequence & (size_ - 1)) >> 6]; }
-  bool Seen(uint32_t sequence) const { return (seen_[(sequence & (size_ - 1)) >> 6] & Bit(sequence)) != 0; }
+  bool IsWide() const { return size_ > 64; }
+  uint64_t* Words() { return IsWide() ? elsewhere_ : &seen_; }
+  const uint64_t* Words() const { return IsWide() ? elsewhere_ : &seen_; }
+  size_t At(uint32_t sequence) const { return (sequence & (size_ - 1)) >> 6; }
+  uint64_t& Word(uint32_t sequence) { return Words()[At(sequence)]; }
+  bool Seen(uint32_t sequence) const { return (Words()[At(sequence)] & Bit(sequence)) != 0; }
 
-  uint32_t size_;
+  union {
+    uint64_t seen_ = 0;
+    uint64_t* elsewhere_;
+  };
   uint32_t highest_ = 0;
-  uint64_t seen_[4] = {};
+  uint32_t size_;
 };
 
 }  // namespace floatgate

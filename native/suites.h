@@ -45,6 +45,7 @@ inline constexpr IntegritySizes kIntegritySizes[kIntegrityCount] = {{16, 12}, {2
 inline constexpr size_t kMaxKey = 36;
 inline constexpr size_t kMaxIv = 16;
 inline constexpr size_t kMaxIcv = 16;
+inline constexpr size_t kMaxAesSchedule = 15 * 16;
 
 constexpr size_t Index(Cipher cipher) { return static_cast<size_t>(cipher); }
 constexpr size_t Index(Integrity integrity) { return static_cast<size_t>(integrity); }
@@ -61,6 +62,23 @@ struct SuiteKeys {
   const uint8_t* cipher_key;
   const uint8_t* integrity_key;
 };
+
+// Has the line of memory come that something lies in, as near as the first cache, or as the second, which can wait for more
+// lines at a time. The compiler takes a function that does nothing else for one without effect, and calls to it away: the
+// empty statement is one that it has to keep.
+inline constexpr int kFirstCache = 3;
+inline constexpr int kSecondCache = 2;
+template <int kCache>
+inline void FetchLine(const void* at) {
+  __builtin_prefetch(at, 0, kCache);
+  __asm__ volatile("");
+}
+template <int kCache>
+inline void FetchLines(const void* from, const void* end) {
+  for (uintptr_t at = reinterpret_cast<uintptr_t>(from) & ~uintptr_t{63}; at < reinterpret_cast<uintptr_t>(end); at += 64) {
+    FetchLine<kCache>(reinterpret_cast<const void*>(at));
+  }
+}
 
 struct Keys;
 
@@ -114,17 +132,20 @@ struct IpsecMbKeys {
   IpsecMbKeys& operator=(const IpsecMbKeys&) = delete;
   ~IpsecMbKeys();
 
-  // The HMAC's two hash states after their key block.
+  // What every packet of AES-CBC touches comes first. The HMAC's two hash states after their key block:
   alignas(16) uint8_t inner[32];
-  alignas(16) uint8_t outer[32];
-  const void* des_schedules[3];
-  // AES: the round keys of the SA's direction. DES and 3DES: the key schedules of one or three keys.
-  alignas(64) uint8_t schedule[3 * IMB_DES_KEY_SCHED_SIZE];
-  // GCM's round keys and powers of its hash key: large, and only where the SA has them.
+  uint8_t outer[32];
+  // The round keys of the SA's direction.
+  alignas(16) uint8_t aes[kMaxAesSchedule];
+  // GCM's round keys and powers of its hash key, and DES's key schedules: large, and only where the SA has them.
   std::unique_ptr<gcm_key_data> gcm;
   uint8_t salt[kGcmSalt];
+  struct DesSchedules {
+    const void* of[3];
+    alignas(64) uint8_t bytes[3 * IMB_DES_KEY_SCHED_SIZE];
+  };
+  std::unique_ptr<DesSchedules> des;
 };
-
 // Multi-buffer managers: one thread's.
 class IpsecMb {
  public:
@@ -218,19 +239,25 @@ class Shuffle {
   DesShuffleState state_{};
 };
 
-// All that one SA's keys become; wiped when it goes.
+// All that one SA's keys become; wiped when it goes. What most packets touch comes first, and is dense: of thousands of SAs
+// the processor has to have in its caches, and their pages to know, what is used of them.
 struct Keys {
   Cipher cipher;
   Integrity integrity;
   Direction direction;
-  DesKeys des;
 #ifdef HAVE_IPSEC_MB
   IpsecMbKeys ipsec_mb;
 #endif
-  OpensslKeys openssl;
+  std::unique_ptr<DesKeys> des = std::make_unique<DesKeys>();
+  std::unique_ptr<OpensslKeys> openssl = std::make_unique<OpensslKeys>();
 
-  // Has the memory come that lanes will ask for.
-  void Fetch() const;
+  // Has the memory come that lanes will ask for, in two steps: what tells the rest has to be there first. What is sealed is
+  // encrypted at once, what was received is signed before it is decrypted, and so its keys need not come as near.
+  template <int kCache>
+  void Fetch() const {
+    FetchLine<kCache>(this);
+  }
+  void FetchRest() const;
 };
 
 // Chooses, step by step and algorithm by algorithm, who does the work.

@@ -79,12 +79,12 @@ void Bitslice::Decrypt(Job* const* jobs, size_t count) {
         const Piece& piece = pieces[i];
         for (size_t stage = 0; stage < stages; stage++) {
           std::fill_n(lane_keys_ + stage * lanes.lanes + piece.lane, piece.count,
-                      piece.keys->des.words[stage]);
+                      piece.keys->des->words[stage]);
         }
       }
       lanes.set_keys(lane_keys_, stages, keys_);
     } else if (const Keys* keys = pieces[0].keys; keys != shared || &lanes != shared_by) {
-      lanes.share_key(keys->des.words, stages, keys_);
+      lanes.share_key(keys->des->words, stages, keys_);
       shared = keys;
       shared_by = &lanes;
     }
@@ -122,7 +122,7 @@ void Bitslice::Encrypt(const DesEncryptor& lanes, Job* const* longest_first, siz
   for (size_t i = 0; i < count; i++) {
     const Job& job = *longest_first[i];
     for (size_t stage = 0; stage < stages; stage++) {
-      lane_keys_[stage * lanes.lanes + i] = job.keys->des.words[stage];
+      lane_keys_[stage * lanes.lanes + i] = job.keys->des->words[stage];
     }
     std::memcpy(before_ + i, job.iv, kBlock);
   }

@@ -79,12 +79,11 @@ uint32_t ShuffleCost(const ShuffleCosts& costs, Job* const* longest_first, size_
 }
 
 void OneByOne(Job* const* jobs, size_t count) {
-  for (size_t i = 0; i < count; i++) jobs[i]->keys->openssl.Crypt(*jobs[i]);
+  for (size_t i = 0; i < count; i++) jobs[i]->keys->openssl->Crypt(*jobs[i]);
 }
 
 #ifdef HAVE_IPSEC_MB
 
-constexpr size_t kMaxAesSchedule = 15 * 16;
 constexpr size_t kNever = kBatchCapacity + 1;
 // Packets that the vector unit takes at once with AVX-512; with fewer registers half as many.
 constexpr size_t kLanes = 16;
@@ -134,14 +133,18 @@ bool Crypto::usable() const {
   return bitslice_ != nullptr || shuffle_ != nullptr;
 }
 
-void Keys::Fetch() const {
-  auto lines = [](const void* from, size_t size) {
-    for (size_t at = 0; at < size; at += 64) __builtin_prefetch(static_cast<const uint8_t*>(from) + at);
-  };
-  if (IsDes(cipher)) lines(&des, direction == Direction::Encrypt ? sizeof des : sizeof des.words);
+void Keys::FetchRest() const {
+  if (IsDes(cipher)) {
+    FetchLines<kFirstCache>(des->words, direction == Direction::Encrypt ? std::end(des->schedule) : des->schedule);
+  }
 #ifdef HAVE_IPSEC_MB
-  lines(ipsec_mb.inner, sizeof ipsec_mb.inner + sizeof ipsec_mb.outer);
-  if (!IsDes(cipher)) lines(ipsec_mb.schedule, kMaxAesSchedule);
+  const void* often = &ipsec_mb.gcm;
+  if (direction == Direction::Encrypt) {
+    FetchLines<kFirstCache>(this, often);
+  } else {
+    FetchLines<kSecondCache>(this, often);
+  }
+  if (IsGcm(cipher)) FetchLines<kFirstCache>(ipsec_mb.gcm.get(), ipsec_mb.gcm.get() + 1);
 #endif
 }
 
@@ -149,11 +152,11 @@ bool Crypto::Expand(const SuiteKeys& keys, Keys& expanded) {
   expanded.cipher = keys.cipher;
   expanded.integrity = keys.integrity;
   expanded.direction = keys.direction;
-  if (IsDes(keys.cipher)) expanded.des.Expand(keys);
+  if (IsDes(keys.cipher)) expanded.des->Expand(keys);
 #ifdef HAVE_IPSEC_MB
   if (ipsec_mb_ != nullptr) ipsec_mb_->Expand(keys, expanded.ipsec_mb);
 #endif
-  return expanded.openssl.Expand(keys);
+  return expanded.openssl->Expand(keys);
 }
 
 // Jobs of one cipher share lanes, whatever SAs they belong to.
@@ -193,7 +196,7 @@ void Crypto::Gcm(Job* const* jobs, size_t count) {
 #ifdef HAVE_IPSEC_MB
   if (ipsec_mb_ != nullptr) return ipsec_mb_->Gcm(jobs, count);
 #endif
-  for (size_t i = 0; i < count; i++) jobs[i]->keys->openssl.Gcm(*jobs[i]);
+  for (size_t i = 0; i < count; i++) jobs[i]->keys->openssl->Gcm(*jobs[i]);
 }
 
 // All of one cipher and direction.
@@ -269,7 +272,7 @@ void Crypto::Sign(Job* const* jobs, size_t count) {
       lanes = counts[a];
     }
 #endif
-    for (size_t i = lanes; i < counts[a]; i++) of[a][i]->keys->openssl.Sign(*of[a][i]);
+    for (size_t i = lanes; i < counts[a]; i++) of[a][i]->keys->openssl->Sign(*of[a][i]);
   }
 }
 

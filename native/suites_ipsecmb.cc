@@ -36,11 +36,12 @@ void Complete(const IMB_JOB* finished) {
 }  // namespace
 
 IpsecMbKeys::~IpsecMbKeys() {
-  OPENSSL_cleanse(schedule, sizeof schedule);
+  OPENSSL_cleanse(aes, sizeof aes);
   OPENSSL_cleanse(inner, sizeof inner);
   OPENSSL_cleanse(outer, sizeof outer);
   OPENSSL_cleanse(salt, sizeof salt);
   if (gcm != nullptr) OPENSSL_cleanse(gcm.get(), sizeof *gcm);
+  if (des != nullptr) OPENSSL_cleanse(des->bytes, sizeof des->bytes);
 }
 
 std::unique_ptr<IpsecMb> IpsecMb::Create() {
@@ -74,10 +75,10 @@ void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
     return;
   }
   // The library answers both directions' AES round keys; one of them is wanted.
-  alignas(64) uint8_t other[16 * 15];
+  alignas(64) uint8_t other[kMaxAesSchedule];
   bool encrypts = keys.direction == Direction::Encrypt;
-  uint8_t* encryption = encrypts ? expanded.schedule : other;
-  uint8_t* decryption = encrypts ? other : expanded.schedule;
+  uint8_t* encryption = encrypts ? expanded.aes : other;
+  uint8_t* decryption = encrypts ? other : expanded.aes;
   switch (keys.cipher) {
     case Cipher::Aes128:
       IMB_AES_KEYEXP_128(manager_, keys.cipher_key, encryption, decryption);
@@ -90,9 +91,10 @@ void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
       break;
     case Cipher::Des:
     case Cipher::TripleDes:
+      if (expanded.des == nullptr) expanded.des = std::make_unique<IpsecMbKeys::DesSchedules>();
       for (size_t i = 0; i < kCipherSizes[Index(keys.cipher)].key / 8u; i++) {
-        uint8_t* schedule = expanded.schedule + i * IMB_DES_KEY_SCHED_SIZE;
-        expanded.des_schedules[i] = schedule;
+        uint8_t* schedule = expanded.des->bytes + i * IMB_DES_KEY_SCHED_SIZE;
+        expanded.des->of[i] = schedule;
         des_key_schedule(reinterpret_cast<uint64_t*>(schedule), keys.cipher_key + i * 8);
       }
       break;
@@ -139,7 +141,8 @@ void IpsecMb::Crypt(Job* const* jobs, size_t count) {
     next->cipher_direction = encrypts ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
     next->chain_order = encrypts ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
     next->hash_alg = IMB_AUTH_NULL;
-    next->enc_keys = next->dec_keys = triple ? static_cast<const void*>(keys.des_schedules) : keys.schedule;
+    const void* schedule = cipher >= Cipher::Aes128 ? keys.aes : keys.des->bytes;
+    next->enc_keys = next->dec_keys = triple ? static_cast<const void*>(keys.des->of) : schedule;
     next->key_len_in_bytes = sizes.key;
     next->iv = job.iv;
     next->iv_len_in_bytes = sizes.iv;

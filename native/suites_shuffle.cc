@@ -44,7 +44,7 @@ void Shuffle::Encrypt(Job* const* longest_first, size_t count) {
     const uint64_t* schedules[kDesShuffleLanes];
     for (size_t i = 0; i < kDesShuffleLanes; i++) {
       const Job& job = *longest_first[i < active ? i : 0];
-      schedules[i] = job.keys->des.schedule;
+      schedules[i] = job.keys->des->schedule;
       std::memcpy(blocks_ + i, job.iv, kBlock);
     }
     size_t stages = longest_first[0]->keys->cipher == Cipher::Des ? 1 : 3;

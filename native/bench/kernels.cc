@@ -54,7 +54,7 @@ struct Packets {
       of.cipher = cipher;
       of.integrity = Integrity::Sha1;
       of.direction = direction;
-      of.des.Expand({cipher, Integrity::Sha1, direction, key, integrity});
+      of.des->Expand({cipher, Integrity::Sha1, direction, key, integrity});
       auto& text = texts.emplace_back(8 + kLength);
       Roll(text.data(), text.size());
       jobs[i] = {.keys = &of,
@@ -118,7 +118,9 @@ int main(int argc, char** argv) {
     ReplayWindow window(128);
     for (uint32_t i = 1; i <= 6400; i++) {
       uint32_t sequence = i ^ (i & 8 ? 3 : 0);
-      if (window.Check(sequence)) window.Advance(sequence);
+      if (!window.Check(sequence)) continue;
+      window.Advance(sequence);
+      sum = sum + sequence;
     }
   });
   return 0;

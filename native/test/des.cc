@@ -123,8 +123,8 @@ void Expand(Cipher cipher, Direction direction, const uint8_t* key, Keys& keys) 
   keys.cipher = cipher;
   keys.integrity = Integrity::Sha1;
   keys.direction = direction;
-  keys.des.Expand(suite);
-  if (!keys.openssl.Expand(suite)) Fail("no DES", "OpenSSL");
+  keys.des->Expand(suite);
+  if (!keys.openssl->Expand(suite)) Fail("no DES", "OpenSSL");
 }
 
 // Bit slices in one unit, or shuffles, which only encrypt.
@@ -224,7 +224,7 @@ uint64_t Differential(uint64_t packets) {
     batch.resize(count);
     for (Packet& packet : batch) packet.Roll(sas[Below(static_cast<uint32_t>(sas.size()))], 8 * (1 + Below(longest)));
     std::vector<Packet> before = batch;
-    for (Packet& packet : batch) packet.keys->openssl.Crypt(*packet.Begin());
+    for (Packet& packet : batch) packet.keys->openssl->Crypt(*packet.Begin());
     bool sealed = batches++ % 16 == 0;  // they are slow
     for (Way& way : ways) {
       if (!way.Can(direction) || (!sealed && std::string_view(way.name).starts_with("sealed"))) continue;
@@ -251,10 +251,10 @@ void InSecret(Work work) {
         uint8_t key[24];
         for (uint8_t& byte : key) byte = static_cast<uint8_t>(dice());
         Expand(cipher, direction, key, of);
-        SECRET(of.des.words, sizeof of.des.words);
+        SECRET(of.des->words, sizeof of.des->words);
         // Round keys are made from the secret key, and so are secret themselves.
         if (const DesShuffle* way = DesShuffleAvx2()) {
-          way->schedule(of.des.words, cipher == Cipher::Des ? 1 : 3, of.des.schedule);
+          way->schedule(of.des->words, cipher == Cipher::Des ? 1 : 3, of.des->schedule);
         }
       }
       for (size_t of : {1, 2}) {
@@ -269,7 +269,7 @@ void InSecret(Work work) {
         work(direction, jobs);
         for (Packet& packet : packets) TOLD(packet.memory.data(), packet.memory.size());
       }
-      for (Keys& of : keys) TOLD(&of.des, sizeof of.des);
+      for (Keys& of : keys) TOLD(of.des.get(), sizeof *of.des);
     }
   }
 }
@@ -300,7 +300,7 @@ int main(int argc, char** argv) {
   }
   if (what == "leak") {
     InSecret([](Direction, std::vector<Job*>& jobs) {
-      for (Job* job : jobs) job->keys->openssl.Crypt(*job);
+      for (Job* job : jobs) job->keys->openssl->Crypt(*job);
     });
     return 0;
   }
