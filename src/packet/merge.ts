@@ -7,25 +7,35 @@ import { BATCH_CAPACITY, type Batch } from './batch.ts'
 import { IpProtocol, TcpFlag } from './ip.ts'
 import { Verdict } from './verdict.ts'
 
-/** Flows that can be open at a time; a batch has rarely more. */
-const OPEN = 8
+/** Places for flows that are open at a time, which a hash chooses; of two in one place the later ends the earlier one's train. */
+const PLACES_LOG2 = 8
+const PLACES = 1 << PLACES_LOG2
+/** An odd number whose multiples spread over all bits. */
+const SPREAD = 0x9e3779b1
+const MOST_ROUNDS = 0x7fffffff
 const MAX_TOTAL = 0xffff
 /** The bits of a TCP segment that may be merged: data under an acknowledgement, and PSH, which ends it. */
 const PLAIN = TcpFlag.Ack
 const DONT_FRAGMENT = 0x40
 
 /**
- * What `merge` remembers from packet to packet: for each open train its head, its last row, and what the next packet must be.
+ * What `merge` remembers from packet to packet: for each open train its flow, its head, its last row, and what the next packet
+ * must be.
  */
 export class Merger {
   private readonly udp: boolean
-  private readonly head = new Uint8Array(OPEN)
-  private readonly last = new Uint8Array(OPEN)
+  /** The round in which the place's train was opened: it is open in that one only. */
+  private readonly opened = new Int32Array(PLACES)
+  private readonly source = new Int32Array(PLACES)
+  private readonly destination = new Int32Array(PLACES)
+  private readonly ports = new Int32Array(PLACES)
+  private readonly head = new Uint8Array(PLACES)
+  private readonly last = new Uint8Array(PLACES)
   /** Where the sequence number of the next one must be. */
-  private readonly sequence = new Int32Array(OPEN)
-  private readonly total = new Int32Array(OPEN)
-  private readonly cars = new Int32Array(OPEN)
-  private count = 0
+  private readonly sequence = new Int32Array(PLACES)
+  private readonly total = new Int32Array(PLACES)
+  private readonly cars = new Int32Array(PLACES)
+  private round = 0
 
   /** `udp`: whether datagrams are merged, too. */
   constructor(udp = true) {
@@ -37,7 +47,7 @@ export class Merger {
    * its flow's train. Checksums are looked at by who writes, who breaks the chain where one is wrong.
    */
   merge(batch: Batch): void {
-    this.count = 0
+    this.closeAll()
     for (let i = 0; i < batch.count; i++) {
       batch.next[i] = 0
       if (batch.verdict[i] === Verdict.Forward) this.take(batch, i)
@@ -57,14 +67,13 @@ export class Merger {
     if (length < 28) return
     // More fragments, or not the first one.
     if (((bytes[ip + 6]! & 0x3f) | bytes[ip + 7]!) !== 0) {
-      this.count = 0
+      this.closeAll()
       return
     }
     const tcp = bytes[ip + 9] === IpProtocol.Tcp
     if (!tcp && !(this.udp && bytes[ip + 9] === IpProtocol.Udp)) return
     const transport = ip + (bytes[ip]! & 15) * 4
     if (length < transport - ip + (tcp ? 20 : 8)) return
-    const open = this.find(bytes, batch, ip, transport)
     const plain = transport === ip + 20 && length === ((bytes[ip + 2]! << 8) | bytes[ip + 3]!)
     const header = 20 + (tcp ? (bytes[transport + 12]! >>> 4) * 4 : 8)
     const data = plain ? length - header : 0
@@ -74,47 +83,38 @@ export class Merger {
         ? header >= 40 && (bytes[transport + 13]! & ~(TcpFlag.Psh | TcpFlag.Fin)) === PLAIN
         : (bytes[transport + 4]! << 8) + bytes[transport + 5]! === length - 20 &&
           (bytes[transport + 6]! | bytes[transport + 7]!) !== 0)
-    if (open >= 0) {
-      if (mergeable && this.joins(batch, i, open, header, data, tcp)) return
-      this.close(open)
+    const source = read32(bytes, ip + 12)
+    const destination = read32(bytes, ip + 16)
+    const ports = read32(bytes, transport)
+    const place = Math.imul(source ^ Math.imul(destination, SPREAD) ^ ports, SPREAD) >>> (32 - PLACES_LOG2)
+    if (this.opened[place] === this.round) {
+      const same =
+        this.source[place] === source &&
+        this.destination[place] === destination &&
+        this.ports[place] === ports &&
+        bytes[batch.offset[this.head[place]!]! + 9] === bytes[ip + 9]
+      if (same && mergeable && this.joins(batch, i, place, header, data, tcp)) return
+      this.opened[place] = 0
     }
-    const ends = tcp && bytes[transport + 13] !== PLAIN
-    if (mergeable && !ends) this.open(batch, i, data, tcp)
+    if (!mergeable || (tcp && bytes[transport + 13] !== PLAIN)) return
+    this.opened[place] = this.round
+    this.source[place] = source
+    this.destination[place] = destination
+    this.ports[place] = ports
+    this.head[place] = i
+    this.last[place] = i
+    this.total[place] = length
+    this.cars[place] = 1
+    this.sequence[place] = tcp ? (read32(bytes, ip + 24) + data) | 0 : 0
   }
 
-  /** The train whose flow the packet is of, or -1. */
-  private find(bytes: Uint8Array, batch: Batch, ip: number, transport: number): number {
-    for (let t = 0; t < this.count; t++) {
-      const other = batch.offset[this.head[t]!]!
-      // Addresses and ports, and the protocol.
-      if (bytes[other + 9] === bytes[ip + 9] && same(bytes, other + 12, ip + 12, 8)) {
-        if (same(bytes, other + 20, transport, 4)) return t
-      }
+  /** Ends all trains. */
+  private closeAll(): void {
+    if (this.round === MOST_ROUNDS) {
+      this.opened.fill(0)
+      this.round = 0
     }
-    return -1
-  }
-
-  private open(batch: Batch, i: number, data: number, tcp: boolean): void {
-    // The oldest makes room.
-    if (this.count === OPEN) this.close(0)
-    const t = this.count++
-    this.head[t] = i
-    this.last[t] = i
-    this.total[t] = batch.length[i]!
-    this.cars[t] = 1
-    this.sequence[t] = tcp ? (read32(batch.bytes, batch.offset[i]! + 24) + data) | 0 : 0
-  }
-
-  /** Ends a train; those that were opened later keep their order. */
-  private close(t: number): void {
-    this.count--
-    for (let k = t; k < this.count; k++) {
-      this.head[k] = this.head[k + 1]!
-      this.last[k] = this.last[k + 1]!
-      this.total[k] = this.total[k + 1]!
-      this.cars[k] = this.cars[k + 1]!
-      this.sequence[k] = this.sequence[k + 1]!
-    }
+    this.round++
   }
 
   /** Puts the packet behind its train where it goes on there and everything else is as in the head; answers whether. */
@@ -133,9 +133,11 @@ export class Merger {
     let ends = data < size
     if (tcp) {
       if (read32(bytes, b + 24) !== this.sequence[t]) return false
-      // Acknowledgement, data offset, window, and the options with their timestamps.
-      if (!same(bytes, a + 28, b + 28, 5) || !same(bytes, a + 34, b + 34, 2)) return false
-      if (!same(bytes, a + 38, b + 38, header - 38)) return false
+      // Acknowledgement, data offset, window and urgent pointer, and the options with their timestamps.
+      if (read32(bytes, a + 28) !== read32(bytes, b + 28) || bytes[a + 32] !== bytes[b + 32]) return false
+      if (bytes[a + 34] !== bytes[b + 34] || bytes[a + 35] !== bytes[b + 35]) return false
+      if (bytes[a + 38] !== bytes[b + 38] || bytes[a + 39] !== bytes[b + 39]) return false
+      for (let k = 40; k < header; k += 4) if (read32(bytes, a + k) !== read32(bytes, b + k)) return false
       ends ||= bytes[b + 33] !== PLAIN
       this.sequence[t] = (this.sequence[t]! + data) | 0
     }
@@ -143,14 +145,9 @@ export class Merger {
     this.last[t] = i
     this.total[t]! += data
     this.cars[t]!++
-    if (ends || this.cars[t] === BATCH_CAPACITY) this.close(t)
+    if (ends || this.cars[t] === BATCH_CAPACITY) this.opened[t] = 0
     return true
   }
-}
-
-function same(bytes: Uint8Array, a: number, b: number, length: number): boolean {
-  for (let k = 0; k < length; k++) if (bytes[a + k] !== bytes[b + k]) return false
-  return true
 }
 
 function read32(bytes: Uint8Array, at: number): number {
