@@ -9,7 +9,7 @@
  * 4. any other line continues the comment before it;
  * 5. and it continues the command before it where a page's width explains the break: its first word would have made the
  *    line before too long. Otherwise it stands alone, so that a mistyped verb is told by its own line.
- * A blank line, or a document's fence, ends the run.
+ * A blank line, or a fence or rule of the document, ends the run.
  */
 
 import { tokenize } from './token.ts'
@@ -18,7 +18,10 @@ export interface LogicalLine {
   /** Where it began, from 1. */
   readonly line: number
   readonly text: string
-  /** Where by rule 5 another line was joined, in case the whole makes no sense: the text up to there, and the rest. */
+  /**
+   * Where by rule 5, or by rule 2 against rule 1, another line was joined, in case the whole makes no sense: the text up to
+   * there, and the rest.
+   */
   readonly doubts: readonly { readonly before: string; readonly line: number; readonly rest: string }[]
 }
 
@@ -75,8 +78,10 @@ export class LineJoiner {
       this.inComment = true
       return ended
     }
-    if (open && closes(open.text, text)) open.text = join(open.text, text)
-    else if (this.startsCommand(firstWord(text))) return this.begin(line, text)
+    if (open && closes(open.text, text)) {
+      if (this.startsCommand(firstWord(text))) open.doubts.push({ length: open.text.length, line })
+      open.text = join(open.text, text)
+    } else if (this.startsCommand(firstWord(text))) return this.begin(line, text)
     else if (this.inComment) {
       if (!wrapped || /^[a-z]+\s+([a-z]+\s+)?[a-z]+=\S/i.test(text)) this.suspects.push(line)
     } else if (open && /^[a-z]+=/i.test(text)) open.text = join(open.text, text)
@@ -129,7 +134,7 @@ export function firstWord(text: string): string {
 }
 
 function isFence(text: string): boolean {
-  return /^(```|~~~)/.test(text)
+  return /^(```|~~~|-{3,}$)/.test(text)
 }
 
 /** Whether `next` holds the end of what `text` left open. */

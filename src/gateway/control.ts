@@ -218,6 +218,10 @@ export class Control {
     return this.sessions.close(session, reason)
   }
 
+  closeTunnel(peer: number, localTunnelId: number, reason: string): void {
+    this.l2tpDriver.handle({ kind: 'closeTunnel', peer, localTunnelId, reason })
+  }
+
   closePeer(peer: number, reason: string): boolean {
     const known = this.peers.all.has(peer)
     if (known) this.ikeDriver.handle({ kind: 'closePeer', peer, reason })

@@ -18,7 +18,7 @@ import { type Log, Severity } from './log.ts'
 import { loadNative, type Native, type TunSteering } from './native.ts'
 import { NativeArithmetic } from './native-arithmetic.ts'
 import { Network } from './network.ts'
-import { bind, coalesce, offloadsText, openHostLog, openRaw, openTun } from './openings.ts'
+import { bind, coalesce, cryptoText, offloadsText, openHostLog, openRaw, openTun } from './openings.ts'
 import type { Pki } from './pki.ts'
 import { raiseThisThread, Steps } from './priority.ts'
 import type { SecretStore } from './secret-store.ts'
@@ -59,6 +59,8 @@ interface Parts {
   readonly hostFirewall: HostFirewall
   readonly tun: string
   readonly offloads: string
+  /** There is no raw socket for bare ESP. */
+  readonly onlyUdp: boolean
   readonly warnings: string[]
 }
 
@@ -83,11 +85,8 @@ export class Daemon {
     this.tun = parts.tun
     this.offloads = parts.offloads
     this.warnings = parts.warnings
-    this.listening = [`UDP ${IKE_PORT}`, `UDP ${IKE_NAT_PORT}`, 'IP protocol 50']
-    const versions = parts.native.versions()
-    this.crypto = [versions.ipsecMb && `libipsec-mb ${versions.ipsecMb}`, `OpenSSL ${versions.openssl}`]
-      .filter(Boolean)
-      .join(', ')
+    this.listening = [`UDP ${IKE_PORT}`, `UDP ${IKE_NAT_PORT}`, ...(parts.onlyUdp ? [] : ['IP protocol 50'])]
+    this.crypto = cryptoText(parts.native)
   }
 
   /** Brings a gateway up. Throws an Error with a plain message where the host does not allow it; nothing stays behind. */
@@ -334,6 +333,7 @@ async function bringUp(
     hostFirewall,
     tun: tun.name,
     offloads: offloadsText({ ...tun, ...udp }),
+    onlyUdp,
     warnings,
   })
   const refusal = await late.daemon.applyFirewall()
@@ -342,7 +342,7 @@ async function bringUp(
     await late.daemon.takeDown()
     throw new Error(unprotected(refusal))
   }
-  hostFirewall.guard(native, control.changes)
+  warnings.push(...hostFirewall.guard(native, control.changes))
   // Nobody comes in before the rules do.
   sockets.esp = (local, remote, bytes) => workers.arrived(local, remote, bytes)
   sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), steered)

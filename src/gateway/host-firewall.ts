@@ -88,17 +88,27 @@ export class HostFirewall {
     return undefined
   }
 
-  /** From now on a table that somebody else removes comes back. `changes`: where calls to apply wait for their turn. */
-  guard(native: Native, changes: CommandQueue): void {
+  /**
+   * From now on a table that somebody else removes comes back. `changes`: where calls to apply wait for their turn. Answers
+   * warnings: that this kernel tells nobody of tables, as one without nftables does.
+   */
+  guard(native: Native, changes: CommandQueue): string[] {
     let asked = false
-    this.watch = new TableWatch(native, () => {
-      if (asked) return
-      asked = true
-      void changes.add(async () => {
-        asked = false
-        await this.restore()
+    try {
+      this.watch = new TableWatch(native, () => {
+        if (asked) return
+        asked = true
+        void changes.add(async () => {
+          asked = false
+          await this.restore()
+        })
       })
-    })
+      return []
+    } catch (e) {
+      if (!this.told) return []
+      const text = `this kernel tells of no tables (${(e as Error).message}): if somebody removes the firewall's (nft flush ruleset), it is back with the gateway's next start only`
+      return [text]
+    }
   }
 
   private async restore(): Promise<void> {

@@ -10,12 +10,20 @@ export function bind(native: Native, port: number, shared: boolean): number {
     return native.udpSocket(0, port, shared)
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code
+    if (code === 'EACCES' || code === 'EPERM')
+      throw new Error(`UDP port ${port} cannot be opened: this process lacks CAP_NET_BIND_SERVICE`)
     if (code !== 'EADDRINUSE') throw new Error(`UDP port ${port} cannot be opened: ${(e as Error).message}`)
-    const holder = udpPortHolder(port) ?? 'another process'
-    throw new Error(
-      `UDP port ${port} is taken by ${holder}: stop that first (for example "systemctl stop strongswan-starter")`,
-    )
+    throw new Error(portTaken(port, udpPortHolder(port)))
   }
+}
+
+/** What to say of a port that `holder`, a program's name and process number, has; undefined: it cannot be told who. */
+export function portTaken(port: number, holder: string | undefined): string {
+  if (holder?.startsWith('floatgated ')) {
+    return `UDP port ${port} is taken by ${holder}: another gateway serves this host, and two cannot share it ("vpnctl show system", with that one's --socket, tells of it)`
+  }
+  const example = 'for example "systemctl stop strongswan-starter"'
+  return `UDP port ${port} is taken by ${holder ?? 'another process'}: stop that first (${example})`
 }
 
 /** The TUN device, with offloads where the kernel has them. */
@@ -29,6 +37,10 @@ export function openTun(native: Native, queues: number): ReturnType<Native['tunO
         '/dev/net/tun is missing: run "modprobe tun", or in a container "mkdir -p /dev/net && mknod /dev/net/tun c 10 200"',
       )
     }
+    if (code === 'EPERM')
+      throw new Error(
+        'the TUN device cannot be made: this process lacks CAP_NET_ADMIN (in a container: --cap-add NET_ADMIN)',
+      )
     throw new Error(`the TUN device cannot be made: ${(e as Error).message}`)
   }
 }
@@ -67,6 +79,12 @@ export function openHostLog(native: Native, warnings: string[]): HostLog | undef
 export function coalesce(native: Native, fds: readonly number[]): { gro: boolean; gso: boolean } {
   const able = fds.map(fd => native.coalesceUdp(fd))
   return { gro: able.every(a => a.gro), gso: able.every(a => a.gso) }
+}
+
+/** The libraries that encrypt, for the operator. */
+export function cryptoText(native: Native): string {
+  const { ipsecMb, openssl } = native.versions()
+  return [ipsecMb && `libipsec-mb ${ipsecMb}`, `OpenSSL ${openssl}`].filter(Boolean).join(', ')
 }
 
 export interface Offloads {

@@ -53,12 +53,12 @@ function ended(c: Control, command: Command, reason: string): AdminAnswer | unde
         'session ppp',
       )
     case 'l2tp tunnel': {
-      const tunnel = c.l2tp.snapshot().tunnels.find(t => t.localTunnelId === Number(value))
-      const calls = new Set(tunnel?.sessions.map(s => s.session))
-      return hit(
-        endSessions(c, (_, id) => calls.has(id), reason),
-        'tunnel ',
-      )
+      const tunnels = c.l2tp.snapshot().tunnels.filter(t => t.localTunnelId === Number(value) && t.state !== 'closed')
+      const calls = new Set(tunnels.flatMap(t => t.sessions.map(s => s.session)))
+      endSessions(c, (_, id) => calls.has(id), reason)
+      // With its last call a tunnel has ended by now; one that had none has not.
+      for (const { peer, localTunnelId } of tunnels) c.closeTunnel(peer, localTunnelId, reason)
+      return hit(tunnels.length, 'tunnel ')
     }
     case 'isakmp':
       return hit(

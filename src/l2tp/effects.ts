@@ -25,6 +25,8 @@ export type L2tpInput =
   | { readonly kind: 'heard'; readonly session: number; readonly sa?: number | undefined }
   /** End one session with a CDN (RFC 2661 section 4.4.2 result code), and its tunnel when it was the last. */
   | { readonly kind: 'closeSession'; readonly session: number; readonly resultCode: number; readonly reason: string }
+  /** End one tunnel and its calls with a StopCCN; nothing where there is none, or it has ended. */
+  | { readonly kind: 'closeTunnel'; readonly peer: number; readonly localTunnelId: number; readonly reason: string }
   /** End every tunnel with a StopCCN. */
   | { readonly kind: 'shutdown' }
 

@@ -78,6 +78,12 @@ export class L2tpEndpoint implements Machine<L2tpInput, L2tpEffect> {
         if (t) this.settle(t)
         break
       }
+      case 'closeTunnel': {
+        const t = this.peers.get(input.peer)?.get(input.localTunnelId)
+        t?.stop({ resultCode: StopResult.General }, input.reason, now, effects)
+        if (t) this.settle(t)
+        break
+      }
       case 'heard':
         this.bySession.get(input.session)?.presence.heardData(now, input.sa)
         break

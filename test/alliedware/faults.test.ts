@@ -102,6 +102,13 @@ describe('faults', () => {
     expect(more).toEqual([])
   })
 
+  it('of a quote that another command seems to close are told by the line that left it open', () => {
+    expect(faults('set system name="office\ncreate ipsec policy="a" int=eth0 action=permit\nenable ip')).toEqual([
+      'line 1: SET: a quote is not closed',
+    ])
+    expect(faults('set system name="the\nset of offices"\nenable ip')).toEqual([])
+  })
+
   it('are collected, in the order of their lines', () => {
     expect(
       faults('enable ip\n\nfoo\n\ncreate ip pool=p ip=x colour=y\nenable bar\n').map(f => f.replace(/:.*/, '')),

@@ -13,9 +13,10 @@ describe('joining lines', () => {
     expect(commands('# one\n\nadd user=x\n  login=no\nenable ip\n')).toEqual(['3: add user=x login=no', '5: enable ip'])
   })
 
-  it('lets a blank line end a command, and so does a fence', () => {
+  it('lets a blank line end a command, and so does a fence or a rule', () => {
     expect(commands('enable ip\n\nlogin=no')).toEqual(['1: enable ip', '3: login=no'])
     expect(commands('enable ip\n```\nlogin=no')).toEqual(['1: enable ip', '3: login=no'])
+    expect(commands('enable ip\n---\nlogin=no')).toEqual(['1: enable ip', '3: login=no'])
   })
 
   it('lets a comment go on until a verb', () => {

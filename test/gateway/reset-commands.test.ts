@@ -61,6 +61,16 @@ describe('RESET', () => {
     expect(g.up()).toEqual([false, true])
   })
 
+  it('of a tunnel that is over is an error', async () => {
+    const g = await two()
+    const { control } = g.world
+    const { peer, localTunnelId } = control.l2tp.snapshot().tunnels[0]!
+    control.closeTunnel(peer, localTunnelId, 'a test')
+    g.world.advance(2000)
+    expect(g.up()).toEqual([false, true])
+    expect((await g.type(`reset l2tp tunnel=${localTunnelId}`)).exit).toBe(1)
+  })
+
   it.each([
     'reset user=nobody',
     'reset ppp=9',

@@ -2,7 +2,15 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { CommandQueue } from '../../src/gateway/command-queue.ts'
+import { HostFirewall } from '../../src/gateway/host-firewall.ts'
+import { Leavings } from '../../src/gateway/leavings.ts'
+import { Log } from '../../src/gateway/log.ts'
+import type { Native } from '../../src/gateway/native.ts'
+import { Network } from '../../src/gateway/network.ts'
 import { tellsOfTableGone } from '../../src/gateway/table-watch.ts'
+import { firewall } from '../firewall/office.ts'
+import { temporaryDirectory } from './fakes.ts'
 
 /** A message of this type with so many bytes behind its header, filled up to four. */
 function message(type: number, size: number): Uint8Array {
@@ -31,5 +39,28 @@ describe('what the kernel tells of tables', () => {
     expect(tellsOfTableGone(joined(broken, message(GONE, 20)))).toBe(false)
     expect(tellsOfTableGone(message(GONE, 20).subarray(0, 12))).toBe(false)
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), bytes => typeof tellsOfTableGone(bytes) === 'boolean'))
+  })
+})
+
+describe('a kernel that tells of no tables', () => {
+  const deaf = {
+    netfilterSocket: () => {
+      throw new Error('EPROTONOSUPPORT: Protocol not supported, socket')
+    },
+  } as unknown as Native
+
+  it.each([
+    [true, [expect.stringMatching(/^this kernel tells of no tables \(EPROTONOSUPPORT/)]],
+    // As with "hostFirewall": false, on a kernel without nftables at all.
+    [false, []],
+  ])('does not keep the gateway from starting: a table of ours there: %s', async (enabled, warning) => {
+    const log = new Log(() => undefined)
+    const network = new Network(new Leavings(temporaryDirectory()), log, async () => ({ status: 0, output: '' }))
+    const host = new HostFirewall(network, log, 'fg0', 1400)
+    const rules = { ...firewall({}), enabled }
+    const devices = { eth0: 'pub0', vlan1: 'lan0' }
+    await host.apply({ firewall: rules, devices, interfaces: [], ports: [500] }, () => undefined, true)
+    expect(host.guard(deaf, new CommandQueue())).toEqual(warning)
+    host.close()
   })
 })

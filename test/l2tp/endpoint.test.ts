@@ -294,6 +294,26 @@ describe('IDs that clients get wrong', () => {
   })
 })
 
+describe('a tunnel that is closed from here', () => {
+  it('ends with its calls and a StopCCN, though it has none; one that is over stays as it is', () => {
+    const close = (localTunnelId: number) => {
+      const effects: L2tpEffect[] = []
+      endpoint.handle({ kind: 'closeTunnel', peer: 1, localTunnelId, reason: 'reset' }, now, effects)
+      return effects.map(effectLine)
+    }
+    say(MessageType.Sccrq, request(), { tunnelId: 0 })
+    say(MessageType.Scccn)
+    const { localTunnelId } = endpoint.snapshot().tunnels[0]!
+    expect(close(localTunnelId + 1)).toEqual([])
+    expect(close(localTunnelId)).toEqual([
+      expect.stringMatching(/^tunnelDown .*reset/),
+      expect.stringMatching(/^send StopCCN/),
+    ])
+    expect(close(localTunnelId)).toEqual([])
+    expect(endpoint.snapshot().tunnels[0]?.state).toBe('closed')
+  })
+})
+
 describe('ports', () => {
   it('the answer goes where the last message came from', () => {
     const ports = (effects: L2tpEffect[]) => effects.flatMap(e => (e.kind === 'send' ? [e.remotePort] : []))
@@ -368,7 +388,12 @@ describe('bounds', () => {
       {
         weight: 1,
         arbitrary: fc.record({
-          kind: fc.constantFrom('peerGone' as const, 'closeSession' as const, 'shutdown' as const),
+          kind: fc.constantFrom(
+            'peerGone' as const,
+            'closeSession' as const,
+            'closeTunnel' as const,
+            'shutdown' as const,
+          ),
           at: fc.integer({ min: 1, max: 4 }),
         }),
       },
@@ -430,7 +455,10 @@ describe('bounds', () => {
           } else if (s.kind === 'peerGone') handle({ kind: 'peerGone', peer: s.at, reason: 'gone' })
           else if (s.kind === 'closeSession')
             handle({ kind: 'closeSession', session: s.at, resultCode: 3, reason: 'x' })
-          else handle({ kind: 'shutdown' })
+          else if (s.kind === 'closeTunnel') {
+            const { peer, localTunnelId } = endpoint.snapshot().tunnels[s.at - 1] ?? { peer: s.at, localTunnelId: 9 }
+            handle({ kind: 'closeTunnel', peer, localTunnelId, reason: 'x' })
+          } else handle({ kind: 'shutdown' })
           const snapshot = endpoint.snapshot().tunnels
           const sessions = snapshot.flatMap(t => t.sessions.map(x => `s${x.session}`))
           const tunnels = snapshot.filter(t => t.state === 'established').map(t => `t${t.peer}/${t.localTunnelId}`)
