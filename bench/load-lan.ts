@@ -78,8 +78,10 @@ async function serve(address: string): Promise<void> {
         for (let i = 0; i < count; i++) {
           batch.push(payload)
           batch.address[i] = to[next++ % to.length]!
-          // Neighbours with different ports never share a message: single packets arrive.
-          batch.port[i] = SINK_PORT + (next & 1)
+          batch.port[i] = SINK_PORT
+          // Neighbours of one flow that name their own address or leave it to the kernel never share a message: single
+          // packets arrive, which only the receiver's device can merge.
+          batch.local[i] = next & 1 ? ipv4(address) : 0
         }
         return native.sendEsp(source, -1, handle, batch.count)
       }
