@@ -6,6 +6,7 @@
 #include "addresses.h"
 #include "batch.h"
 #include "esp.h"
+#include "features.h"
 #include "files.h"
 #include "ike.h"
 #include "netlink.h"
@@ -24,7 +25,7 @@ using Register = napi_status (*)(napi_env, napi_value);
 constexpr Register kRooms[] = {RegisterBatch,    RegisterFiles, RegisterUdp,      RegisterRawEsp,
                                RegisterSegments, RegisterTun,   RegisterSteering, RegisterTunSteering,
                                RegisterPoll,     RegisterEsp,   RegisterIke,      RegisterNetlink,
-                               RegisterAddresses};
+                               RegisterAddresses, RegisterFeatures};
 
 }  // namespace
 }  // namespace floatgate

@@ -15,6 +15,7 @@
         "batch.cc",
         "checksum.cc",
         "datagram.cc",
+        "features.cc",
         "files.cc",
         "ike.cc",
         "modp.cc",

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import type { Configuration } from '../alliedware/config.ts'
 import type { Ruleset } from '../firewall/ruleset.ts'
 import { computeBy } from '../ike/arithmetic.ts'
+import { cryptoText, type Offloads, offloadsText } from './abilities.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
 import { systemDice } from './dice.ts'
@@ -15,10 +16,10 @@ import { HostFirewall, unprotected } from './host-firewall.ts'
 import { type HostTables, readHostTables } from './host-tables.ts'
 import { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
-import { loadNative, type Native, type TunSteering } from './native.ts'
+import { loadNative, type Native } from './native.ts'
 import { NativeArithmetic } from './native-arithmetic.ts'
 import { Network } from './network.ts'
-import { bind, coalesce, cryptoText, offloadsText, openHostLog, openRaw, openTun } from './openings.ts'
+import { bind, coalesce, openHostLog, openRaw, openTun, steer } from './openings.ts'
 import type { Pki } from './pki.ts'
 import { raiseThisThread, Steps } from './priority.ts'
 import type { SecretStore } from './secret-store.ts'
@@ -29,8 +30,6 @@ import { Stats } from './stats.ts'
 import { ipsecLists } from './translate.ts'
 import { Workers } from './workers.ts'
 
-/** How many addresses the TUN steering map holds. */
-const STEERING_CAPACITY = 65_536
 /** The TUN device carries what the largest session takes; each session's route says how much that is. */
 const TUN_MTU = 1400
 /** How long good-byes may take to leave before the sockets close. */
@@ -58,7 +57,7 @@ interface Parts {
   readonly devices: Devices
   readonly hostFirewall: HostFirewall
   readonly tun: string
-  readonly offloads: string
+  readonly offloads: Omit<Offloads, 'lan'>
   /** There is no raw socket for bare ESP. */
   readonly onlyUdp: boolean
   readonly warnings: string[]
@@ -71,7 +70,6 @@ export class Daemon {
   readonly listening: readonly string[]
   readonly tun: string
   readonly crypto: string
-  readonly offloads: string
   private readonly parts: Parts
   private site: Site
   private devices: Devices
@@ -83,10 +81,10 @@ export class Daemon {
     this.site = parts.site
     this.devices = parts.devices
     this.tun = parts.tun
-    this.offloads = parts.offloads
     this.warnings = parts.warnings
     this.listening = [`UDP ${IKE_PORT}`, `UDP ${IKE_NAT_PORT}`, ...(parts.onlyUdp ? [] : ['IP protocol 50'])]
     this.crypto = cryptoText(parts.native)
+    this.mergeLan()
   }
 
   /** Brings a gateway up. Throws an Error with a plain message where the host does not allow it; nothing stays behind. */
@@ -153,7 +151,17 @@ export class Daemon {
     this.site = site
     this.devices = findDevices(configuration, this.site)
     this.control.configure(configuration)
+    this.mergeLan()
     return [...restart, ...this.devices.warnings, ...(this.hostTrouble === undefined ? [] : [this.hostTrouble])]
+  }
+
+  /** Trains of UDP from the LAN are for a TUN device that takes them whole. */
+  private mergeLan(): void {
+    this.parts.network.lan.use(this.site.lanOffloads && this.parts.offloads.uso ? this.devices.privateDevices : [])
+  }
+
+  get offloads(): string {
+    return offloadsText({ ...this.parts.offloads, lan: this.parts.network.lan.merges })
   }
 
   /** What the kernel counted in our table up to now. */
@@ -210,9 +218,8 @@ async function bringUp(
   undo: (() => void)[],
   make: (parts: Parts) => Daemon,
 ): Promise<Daemon> {
-  const warnings: string[] = []
   const devices = findDevices(o.configuration, o.site)
-  warnings.push(...devices.warnings)
+  const warnings = [...devices.warnings]
   const opened = (fd: number) => {
     undo.push(() => native.close(fd))
     return fd
@@ -236,16 +243,9 @@ async function bringUp(
 
   const tun = openTun(native, steered ? workerCount : 1)
   for (const fd of tun.fds) opened(fd)
-  let steering: TunSteering | undefined
-  if (steered && workerCount > 1) {
-    try {
-      steering = native.steerTun(tun.fds[0]!, workerCount, STEERING_CAPACITY)
-      for (const fd of Object.values(steering)) opened(fd)
-    } catch (e) {
-      steered = false
-      warnings.push(`this host refuses TUN steering (${(e as Error).message}): one data worker serves`)
-    }
-  }
+  const steering = steered && workerCount > 1 ? steer(native, tun.fds[0]!, workerCount, warnings) : undefined
+  for (const fd of Object.values(steering ?? {})) opened(fd)
+  if (workerCount > 1 && steering === undefined) steered = false
   if (!steered) workerCount = 1
   // Without steering one socket must be alone on its port: then the worker hands IKE up, and control only writes there.
   const sharedFd = steered ? control4500 : udpFds[0]!
@@ -332,7 +332,7 @@ async function bringUp(
     devices,
     hostFirewall,
     tun: tun.name,
-    offloads: offloadsText({ ...tun, ...udp }),
+    offloads: { ...tun, ...udp },
     onlyUdp,
     warnings,
   })

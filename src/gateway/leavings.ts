@@ -1,7 +1,7 @@
 /**
  * What this gateway made in the host that would outlive a kill -9: its nftables table, its proxy ARP entries and the delays
- * it set for them (the TUN device and its routes go with the process). Written down before it is made, so that the next
- * start can undo it.
+ * it set for them, and which devices it made merge UDP (the TUN device and its routes go with the process). Written down
+ * before it is made, so that the next start can undo it.
  */
 
 import { appendFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,6 +17,7 @@ interface LeavingsFile {
   table?: string
   proxies: ProxyEntry[]
   delays?: Record<string, string>
+  merging?: string[]
 }
 
 export interface Left {
@@ -24,6 +25,8 @@ export interface Left {
   readonly proxies: readonly ProxyEntry[]
   /** The proxy_delay that each device had before it was set to 0. */
   readonly delays: ReadonlyMap<string, string>
+  /** Devices that did not merge UDP before. */
+  readonly merging: readonly string[]
 }
 
 type Change = { readonly made: ProxyEntry } | { readonly gone: ProxyEntry }
@@ -36,6 +39,7 @@ export class Leavings {
   private table: string | undefined
   private readonly proxies = new Map<string, ProxyEntry>()
   private readonly delays = new Map<string, string>()
+  private readonly merging = new Set<string>()
   private changes = 0
 
   constructor(directory: string) {
@@ -54,7 +58,12 @@ export class Leavings {
         if ('made' in change) proxies.set(keyOf(change.made), change.made)
         else proxies.delete(keyOf(change.gone))
       }
-      return { table: file.table, proxies: [...proxies.values()], delays: new Map(Object.entries(file.delays ?? {})) }
+      return {
+        table: file.table,
+        proxies: [...proxies.values()],
+        delays: new Map(Object.entries(file.delays ?? {})),
+        merging: file.merging ?? [],
+      }
     } catch {
       return undefined
     }
@@ -76,6 +85,17 @@ export class Leavings {
     return this.delays.get(device)
   }
 
+  /** Whether a device merges UDP because of us. */
+  setMerging(device: string, merges: boolean): void {
+    if (merges) this.merging.add(device)
+    else this.merging.delete(device)
+    this.save()
+  }
+
+  merges(device: string): boolean {
+    return this.merging.has(device)
+  }
+
   addProxy(entry: ProxyEntry): void {
     this.proxies.set(keyOf(entry), entry)
     this.note({ made: entry })
@@ -91,6 +111,7 @@ export class Leavings {
     this.table = undefined
     this.proxies.clear()
     this.delays.clear()
+    this.merging.clear()
     this.changes = 0
     rmSync(this.path, { force: true })
   }
@@ -105,6 +126,7 @@ export class Leavings {
     const file: LeavingsFile = { proxies: [...this.proxies.values()] }
     if (this.table !== undefined) file.table = this.table
     if (this.delays.size > 0) file.delays = Object.fromEntries(this.delays)
+    if (this.merging.size > 0) file.merging = [...this.merging]
     // As a whole: half a note would tell the next start nothing.
     writeFileSync(`${this.path}.new`, `${JSON.stringify(file)}\n`, { mode: 0o600 })
     renameSync(`${this.path}.new`, this.path)

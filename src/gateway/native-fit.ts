@@ -62,6 +62,8 @@ const FUNCTIONS: Record<keyof Native, true> = {
   netlinkSend: true,
   netlinkReceive: true,
   addresses: true,
+  deviceFeature: true,
+  setDeviceFeature: true,
   peerCredentials: true,
 }
 

@@ -204,6 +204,11 @@ export interface Native {
   /** The IPv4 addresses of the host's devices, those that are down among them. */
   addresses(): { device: string; address: number; mask: number }[]
 
+  /** Whether a device has a feature on, by ethtool's name for it; undefined where the kernel knows none of that name. */
+  deviceFeature(device: string, feature: string): boolean | undefined
+  /** Turns one on or off; answers whether it is so now. */
+  setDeviceFeature(device: string, feature: string, on: boolean): boolean
+
   /** SO_PEERCRED of a connected unix socket. */
   peerCredentials(fd: number): { pid: number; uid: number; gid: number }
 }

@@ -7,6 +7,7 @@ import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
 import { CommandQueue } from './command-queue.ts'
 import { HostCounters } from './host-counters.ts'
 import { IpCommands } from './ip-commands.ts'
+import { LanOffload } from './lan-offload.ts'
 import type { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { ProxyDelay } from './proxy-delay.ts'
@@ -23,6 +24,7 @@ export class Network {
   private readonly log: Log
   private readonly proxies = new Map<Ipv4, string>()
   readonly counters = new HostCounters()
+  readonly lan: LanOffload
   private tun = ''
   private table: string | undefined
   /** Changes that wait for nft, which takes them together. */
@@ -34,6 +36,7 @@ export class Network {
     this.run = runProgram
     this.leavings = leavings
     this.proxyDelay = new ProxyDelay(leavings, log)
+    this.lan = new LanOffload(leavings, log)
     this.log = log
     this.commands = new IpCommands((command, said) =>
       log.add({ severity: Severity.Important, module: 'IPG', text: `ip ${command} failed: ${said}` }),
@@ -49,6 +52,7 @@ export class Network {
     for (const p of earlier.proxies) commands.give(`neigh del proxy ${p.address} dev ${p.device}`)
     await commands.end()
     for (const [device, found] of earlier.delays) this.proxyDelay.putBack(device, found)
+    for (const device of earlier.merging) this.lan.putBack(device)
     if (earlier.table !== undefined) await run('nft', ['-f', '-'], nftablesDelete(earlier.table))
     this.leavings.clear()
     this.log.add({
@@ -177,6 +181,7 @@ export class Network {
   /** Undoes everything that is left; the TUN device goes when its descriptors are closed. */
   async tearDown(): Promise<void> {
     for (const address of [...this.proxies.keys()]) this.removeSession(address)
+    this.lan.end()
     await this.removeTable()
     await this.queue.idle()
     await this.commands.end()

@@ -2,7 +2,10 @@
 
 import { udpPortHolder } from './host.ts'
 import { HostLog } from './host-log.ts'
-import type { Native } from './native.ts'
+import type { Native, TunSteering } from './native.ts'
+
+/** How many addresses the TUN steering map holds. */
+const STEERING_CAPACITY = 65_536
 
 /** A UDP socket on a port of ours; `shared` with the sockets of others that say so. */
 export function bind(native: Native, port: number, shared: boolean): number {
@@ -45,6 +48,16 @@ export function openTun(native: Native, queues: number): ReturnType<Native['tunO
   }
 }
 
+/** Has the TUN device choose each packet's worker; undefined where the host refuses that. */
+export function steer(native: Native, tunFd: number, workers: number, warnings: string[]): TunSteering | undefined {
+  try {
+    return native.steerTun(tunFd, workers, STEERING_CAPACITY)
+  } catch (e) {
+    warnings.push(`this host refuses TUN steering (${(e as Error).message}): one data worker serves`)
+    return undefined
+  }
+}
+
 /** A worker's raw socket for bare ESP, or -1 where there can be none. */
 export function openRaw(native: Native, worker: number, workers: number, warnings: string[]): number {
   try {
@@ -79,24 +92,4 @@ export function openHostLog(native: Native, warnings: string[]): HostLog | undef
 export function coalesce(native: Native, fds: readonly number[]): { gro: boolean; gso: boolean } {
   const able = fds.map(fd => native.coalesceUdp(fd))
   return { gro: able.every(a => a.gro), gso: able.every(a => a.gso) }
-}
-
-/** The libraries that encrypt, for the operator. */
-export function cryptoText(native: Native): string {
-  const { ipsecMb, openssl } = native.versions()
-  return [ipsecMb && `libipsec-mb ${ipsecMb}`, `OpenSSL ${openssl}`].filter(Boolean).join(', ')
-}
-
-export interface Offloads {
-  /** TUN: TCP super-segments and checksums; UDP datagrams by the many. */
-  readonly tso: boolean
-  readonly uso: boolean
-  /** Sockets: datagrams received and sent by the many. */
-  readonly gro: boolean
-  readonly gso: boolean
-}
-
-export function offloadsText(o: Offloads): string {
-  const list = (names: readonly (string | false)[]) => names.filter(Boolean).join(' ') || 'none'
-  return `TUN ${list([o.tso && 'TSO', o.uso && 'USO'])}, UDP ${list([o.gro && 'GRO', o.gso && 'GSO'])}`
 }

@@ -13,6 +13,8 @@ export interface Site {
   readonly values: Readonly<Record<string, string>>
   /** Whether the host's own devices have the firewall, too: an nftables table, without which there is no start. */
   readonly hostFirewall: boolean
+  /** Whether devices of the LAN are made to merge UDP that they receive, where they do not yet. */
+  readonly lanOffloads: boolean
   /** Our address as clients see it, where a NAT in front of us hides it. */
   readonly publicAddress: Ipv4 | undefined
   /** Whether every client is made to put ESP into UDP, as though a NAT were in front of it. */
@@ -31,6 +33,7 @@ export const EMPTY_SITE: Site = {
   interfaces: {},
   values: {},
   hostFirewall: true,
+  lanOffloads: true,
   publicAddress: undefined,
   forceEncapsulation: false,
   dnsSuffix: undefined,
@@ -51,6 +54,7 @@ export const siteSchema = {
     },
     values: { type: 'object', additionalProperties: { type: 'string' } },
     hostFirewall: { type: 'boolean' },
+    lanOffloads: { type: 'boolean' },
     publicAddress: { type: 'string', format: 'ipv4' },
     forceEncapsulation: { type: 'boolean' },
     dnsSuffix: { type: 'string', maxLength: 253, pattern: '^[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*$' },
@@ -66,6 +70,7 @@ interface SiteFile {
   interfaces?: Record<string, string>
   values?: Record<string, string>
   hostFirewall?: boolean
+  lanOffloads?: boolean
   publicAddress?: string
   forceEncapsulation?: boolean
   dnsSuffix?: string
@@ -94,6 +99,7 @@ export function parseSite(text: string): { site: Site; faults: string[] } {
       interfaces: lowerKeys(parsed.interfaces ?? {}),
       values: parsed.values ?? {},
       hostFirewall: parsed.hostFirewall ?? true,
+      lanOffloads: parsed.lanOffloads ?? true,
       publicAddress: parsed.publicAddress === undefined ? undefined : ipv4(parsed.publicAddress),
       forceEncapsulation: parsed.forceEncapsulation ?? false,
       dnsSuffix: parsed.dnsSuffix,

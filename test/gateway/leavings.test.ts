@@ -46,6 +46,7 @@ describe('the note of what is left in the host', () => {
         ['lan0', '80'],
         ['lan1', '25'],
       ]),
+      merging: [],
     })
     l.setDelay('lan0', undefined)
     expect(new Leavings(directory).earlier()?.delays).toEqual(new Map([['lan1', '25']]))
@@ -54,10 +55,23 @@ describe('the note of what is left in the host', () => {
     expect(new Leavings(directory).earlier()?.delays.size).toBe(0)
   })
 
+  it('tells which devices merge UDP because of us', () => {
+    const directory = temporaryDirectory()
+    const l = new Leavings(directory)
+    l.setMerging('lan0', true)
+    l.setMerging('lan1', true)
+    l.setMerging('lan0', false)
+    expect([l.merges('lan0'), l.merges('lan1')]).toEqual([false, true])
+    expect(new Leavings(directory).earlier()?.merging).toEqual(['lan1'])
+    l.clear()
+    l.addProxy(a)
+    expect(new Leavings(directory).earlier()?.merging).toEqual([])
+  })
+
   it('that an older version left has no delays', () => {
     const directory = temporaryDirectory()
     writeFileSync(join(directory, 'leavings.json'), '{"proxies":[]}\n')
-    expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [], delays: new Map() })
+    expect(new Leavings(directory).earlier()).toEqual({ table: undefined, proxies: [], delays: new Map(), merging: [] })
   })
 
   it('stays short however many came and went, and a line that the end cut off says nothing', () => {

@@ -14,6 +14,7 @@ describe('a site file', () => {
         interfaces: { ETH0: 'ens3', vlan1: 'br-lan', 'eth1-0': 'ens4' },
         values: { 'office private LAN address': '192.168.8.1' },
         hostFirewall: false,
+        lanOffloads: false,
         publicAddress: '203.0.113.1',
         forceEncapsulation: true,
         dnsSuffix: 'office.example',
@@ -26,6 +27,7 @@ describe('a site file', () => {
       interfaces: { eth0: 'ens3', vlan1: 'br-lan', 'eth1-0': 'ens4' },
       values: { 'office private LAN address': '192.168.8.1' },
       hostFirewall: false,
+      lanOffloads: false,
       publicAddress: ipv4('203.0.113.1'),
       forceEncapsulation: true,
       dnsSuffix: 'office.example',
@@ -43,7 +45,7 @@ describe('a site file', () => {
 
   it('says which key it does not know, and which it does', () => {
     expect(faults({ interface: {} })).toEqual([
-      'the file: unknown key "interface" (known: interfaces, values, hostFirewall, publicAddress, forceEncapsulation, dnsSuffix, routes, workers, sshPort, sshAddresses)',
+      'the file: unknown key "interface" (known: interfaces, values, hostFirewall, lanOffloads, publicAddress, forceEncapsulation, dnsSuffix, routes, workers, sshPort, sshAddresses)',
     ])
   })
 

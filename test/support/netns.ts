@@ -91,6 +91,22 @@ export class Network {
     }
   }
 
+  /** What ethtool shows of a device, as `true`, `false` or, where the kernel knows nothing of that name, `undefined`. */
+  async feature(namespace: string, device: string, feature: string, ...to: ('on' | 'off')[]): Promise<string> {
+    const program = `${project}/dist/test/support/device-feature.js`
+    return (await must(this.inside(namespace, process.execPath, program, device, feature, ...to))).trim()
+  }
+
+  /**
+   * Has one end of a cable merge what it receives, as a card does: what comes within so many microseconds is looked at together,
+   * where a virtual cable would look at each packet by itself.
+   */
+  async mergeLikeCard(namespace: string, device: string, micros: number): Promise<void> {
+    await this.feature(namespace, device, 'rx-gro', 'on')
+    const settings = `echo ${micros * 1000} >gro_flush_timeout && echo 1 >napi_defer_hard_irqs`
+    await must(this.inside(namespace, 'sh', '-c', `cd /sys/class/net/${device} && ${settings}`))
+  }
+
   async ip(namespace: string, words: string): Promise<string> {
     return await must(['ip', '-n', `${this.id}-${namespace}`, ...words.split(' ')])
   }
