@@ -156,9 +156,9 @@ bool IsPassingError(int error) {
   }
 }
 
-int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lead) {
+int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lead, uint32_t most) {
   if (from >= kNearCapacity) return static_cast<int>(from);
-  const uint32_t room = kNearCapacity - from;
+  const uint32_t room = std::min(kNearCapacity - from, most);
   mmsghdr headers[kNearCapacity];
   iovec slots[kNearCapacity];
   Datagram datagrams[kNearCapacity];
@@ -185,19 +185,19 @@ int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lea
 }
 
 // A call asks for as many messages as lately filled the batch: then what finds no row is little.
-int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from) {
+int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from, uint32_t most) {
   Arrivals& arrivals = *batch.arrivals;
   const uint32_t count = TakeArrivals(batch, from);
   if (count != from || from >= kNearCapacity) return static_cast<int>(count);
 
-  const uint32_t room = std::max(1u, (kNearCapacity - from) / arrivals.expected);
+  const uint32_t room = std::clamp((kNearCapacity - from) / arrivals.expected, 1u, std::max(1u, most));
   for (; arrivals.prepared < room; arrivals.prepared++) Prepare(batch, arrivals.prepared);
   const int got = ReceiveMessages(fd, arrivals.headers, room);
   if (got <= 0) return got < 0 ? got : static_cast<int>(from);
 
   arrivals.next = 0;
   arrivals.count = static_cast<uint32_t>(got);
-  uint32_t most = 1;
+  uint32_t largest = 1;
   for (uint32_t i = 0; i < arrivals.count; i++) {
     msghdr* header = &arrivals.headers[i].msg_hdr;
     const uint32_t length = arrivals.headers[i].msg_len;
@@ -209,10 +209,10 @@ int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from) {
                             ntohl(arrivals.datagrams[i].far.sin_addr.s_addr),
                             ntohs(arrivals.datagrams[i].far.sin_port),
                             LocalAddress(header)};
-    if (segment != 0) most = std::max(most, (length + segment - 1) / segment);
+    if (segment != 0) largest = std::max(largest, (length + segment - 1) / segment);
     Prepare(batch, i);
   }
-  arrivals.expected = std::min(most, kNearCapacity);
+  arrivals.expected = std::min(largest, kNearCapacity);
   return static_cast<int>(TakeArrivals(batch, from));
 }
 

@@ -82,13 +82,13 @@ int SetDatagramOptions(int fd);
 bool IsPassingError(int error);
 
 // Receives into rows `from` and up; the first `lead` bytes of each message lie in the slot's headroom, and
-// the row is made of what follows them. Answers the new count, or a negative errno.
-int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lead);
+// the row is made of what follows them. `most`: no more messages than so many. Answers the new count, or a negative errno.
+int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lead, uint32_t most);
 
 // The same into a batch with places for coalesced datagrams (UDP_GRO), which are told apart by their rows
 // alone: no byte is moved. What finds no row waits for the next call, so that a full batch may have more
 // behind it.
-int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from);
+int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from, uint32_t most);
 
 // One message and its way: from `address` and `port` to `local`. `size` is its own, which may be more than fitted
 // into `bytes`; `segment` is how long each of its datagrams is, if several came coalesced, or else 0. Answers 0,

@@ -198,7 +198,7 @@ napi_value RemoveOutbound(napi_env env, napi_callback_info info) {
 }
 
 napi_value Run(napi_env env, napi_callback_info info, void (Engine::*step)(const BatchView&, uint32_t)) {
-  Args args(env, info);
+  Args args(env, info, 3);
   Engine* engine = UnwrapEngine(args);
   napi_value value = args.Value(1);
   uint32_t count = args.U32(2);

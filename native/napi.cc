@@ -38,7 +38,7 @@ void Args::Fail(const char* what, size_t i) {
 
 napi_value Args::Value(size_t i) {
   if (!ok_) return nullptr;
-  if (i >= count_ || i >= kMax) {
+  if (i >= count_) {
     Fail("given", i);
     return nullptr;
   }

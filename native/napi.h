@@ -3,6 +3,7 @@
 
 #include <node_api.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -28,8 +29,10 @@ class Args {
  public:
   static constexpr size_t kMax = 12;
 
-  Args(napi_env env, napi_callback_info info) : env_(env) {
+  // `most`: what a function that is called for each batch takes. The others do not mind that all places are filled.
+  Args(napi_env env, napi_callback_info info, size_t most = kMax) : env_(env), count_(most) {
     ok_ = napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr) == napi_ok;
+    count_ = std::min(count_, most);
   }
 
   bool ok() const { return ok_; }
@@ -51,8 +54,9 @@ class Args {
   void Fail(const char* what, size_t i);
 
   napi_env env_;
-  size_t count_ = kMax;
-  napi_value values_[kMax] = {};
+  size_t count_;
+  // As many as count_ says.
+  napi_value values_[kMax];
   bool ok_ = false;
 };
 
@@ -70,10 +74,9 @@ void Set(napi_env env, napi_value object, const char* key, napi_value value);
 // T::kMagic`.
 template <typename T>
 T* Unwrap(napi_env env, napi_value value, const char* what) {
-  napi_valuetype type = napi_undefined;
   void* data = nullptr;
-  if (value != nullptr && napi_typeof(env, value, &type) == napi_ok && type == napi_external &&
-      napi_get_value_external(env, value, &data) == napi_ok && data != nullptr) {
+  // It asks itself whether the value is an external.
+  if (value != nullptr && napi_get_value_external(env, value, &data) == napi_ok && data != nullptr) {
     T* object = static_cast<T*>(data);
     if (object->magic == T::kMagic) return object;
   }

@@ -24,13 +24,53 @@ struct Poller {
   static constexpr uint32_t kMagic = 0x706f6c6c;  // "poll"
   uint32_t magic = kMagic;
   int epoll = -1;
+  // Where each wait tells when it ended, and how long after the one before; memory of JavaScript's, which `buffer` keeps.
+  napi_ref buffer = nullptr;
+  double* times = nullptr;
+  uint64_t ended = 0;
+
+  void Tell();
 };
 
-void DeletePoller(napi_env, void* data, void*) {
+uint64_t Nanoseconds(clockid_t clock = CLOCK_MONOTONIC) {
+  timespec now = {};
+  clock_gettime(clock, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+// As process.hrtime counts, in whole milliseconds.
+double Milliseconds(uint64_t nanoseconds) { return static_cast<double>(nanoseconds / 1'000'000); }
+
+void Poller::Tell() {
+  const uint64_t now = Nanoseconds();
+  times[0] = Milliseconds(now);
+  times[1] = static_cast<double>(now - ended) / 1000;
+  ended = now;
+}
+
+void DeletePoller(napi_env env, void* data, void*) {
   Poller* poller = static_cast<Poller*>(data);
+  if (poller->buffer != nullptr) napi_delete_reference(env, poller->buffer);
   if (poller->epoll >= 0) close(poller->epoll);
   poller->magic = 0;
   delete poller;
+}
+
+// Takes the two numbers that waits write to.
+bool TakeTimes(napi_env env, napi_value value, Poller* poller) {
+  napi_typedarray_type type = napi_int8_array;
+  size_t length = 0;
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  bool is_typed_array = false;
+  if (napi_is_typedarray(env, value, &is_typed_array) != napi_ok || !is_typed_array ||
+      napi_get_typedarray_info(env, value, &type, &length, &data, &buffer, nullptr) != napi_ok ||
+      type != napi_float64_array || length < 2) {
+    return false;
+  }
+  if (napi_create_reference(env, buffer, 1, &poller->buffer) != napi_ok) return false;
+  poller->times = static_cast<double*>(data);
+  return true;
 }
 
 napi_value MakePoller(napi_env env, napi_callback_info info) {
@@ -49,6 +89,9 @@ napi_value MakePoller(napi_env env, napi_callback_info info) {
   if (napi_create_external(env, poller, DeletePoller, nullptr, &external) != napi_ok) {
     delete poller;
     return ThrowType(env, "the poller cannot be made");
+  }
+  if (args.count() > 1 && !TakeTimes(env, args.Value(1), poller)) {
+    return ThrowType(env, "argument 2 must be a Float64Array of two numbers");
   }
   poller->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (poller->epoll < 0) return ThrowErrno(env, errno, "epoll_create1");
@@ -69,24 +112,25 @@ napi_value MakePoller(napi_env env, napi_callback_info info) {
 
 // An error or a hang-up counts as readable: reading is how its owner learns of it.
 napi_value Wait(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+  Args args(env, info, 2);
   const int milliseconds = args.I32(1);
   if (!args.ok()) return nullptr;
-  const Poller* poller = Unwrap<Poller>(env, args.Value(0), "poller");
+  Poller* poller = Unwrap<Poller>(env, args.Value(0), "poller");
   if (poller == nullptr) return nullptr;
   epoll_event events[kMaxPolled];
   const int ready = epoll_wait(poller->epoll, events, kMaxPolled, milliseconds < 0 ? -1 : milliseconds);
   if (ready < 0 && errno != EINTR) return ThrowErrno(env, errno, "epoll_wait");
+  if (poller->times != nullptr) poller->Tell();
   uint32_t mask = 0;
   for (int i = 0; i < ready; i++) mask |= 1u << events[i].data.u32;
   return MakeU32(env, mask);
 }
 
-// As process.hrtime counts, in whole milliseconds.
-napi_value Now(napi_env env, napi_callback_info) {
-  timespec now = {};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return MakeDouble(env, static_cast<double>(now.tv_sec) * 1000 + static_cast<double>(now.tv_nsec / 1'000'000));
+napi_value Now(napi_env env, napi_callback_info) { return MakeDouble(env, Milliseconds(Nanoseconds())); }
+
+// What this thread has had of a processor, in milliseconds: for benchmarks.
+napi_value ThreadTime(napi_env env, napi_callback_info) {
+  return MakeDouble(env, static_cast<double>(Nanoseconds(CLOCK_THREAD_CPUTIME_ID)) / 1'000'000);
 }
 
 // A descriptor watched by a thread's event loop. It lives until both the loop (handle closed) and JavaScript
@@ -221,7 +265,12 @@ napi_value Unwatch(napi_env env, napi_callback_info info) {
 
 napi_status RegisterPoll(napi_env env, napi_value exports) {
   return Define(env, exports,
-                {{"poller", MakePoller}, {"wait", Wait}, {"now", Now}, {"watch", Watch}, {"unwatch", Unwatch}});
+                {{"poller", MakePoller},
+                 {"wait", Wait},
+                 {"now", Now},
+                 {"threadTime", ThreadTime},
+                 {"watch", Watch},
+                 {"unwatch", Unwatch}});
 }
 
 }  // namespace floatgate

@@ -58,13 +58,14 @@ void SkipOptions(const BatchView& batch, uint32_t row) {
 }
 
 napi_value ReceiveRaw(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+  Args args(env, info, 4);
   const int fd = args.I32(0);
   const uint32_t from = args.U32(2);
+  const uint32_t most = args.count() > 3 ? args.U32(3) : kNearCapacity;
   if (!args.ok()) return nullptr;
   const BatchView* batch = UnwrapBatch(env, args.Value(1));
   if (batch == nullptr) return nullptr;
-  const int count = ReceiveDatagrams(fd, *batch, from, kIpHeader);
+  const int count = ReceiveDatagrams(fd, *batch, from, kIpHeader, most);
   if (count < 0) return ThrowErrno(env, -count, "recvmmsg");
   for (uint32_t row = from; row < static_cast<uint32_t>(count); row++) {
     batch->port[row] = 0;

@@ -170,7 +170,7 @@ void CompleteChecksum(const OffloadHeader& header, uint8_t* packet, uint32_t len
 // 3. A super-segment's first part moves from the slot to before the rest: there it is in one piece.
 // Super-segments take no more memory than so many slots, and a batch's reading room no more than all of them.
 napi_value ReadSuper(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+  Args args(env, info, 4);
   const int fd = args.I32(0);
   const uint32_t from = args.U32(2);
   const uint32_t to = std::min(args.U32(3), kBatchCapacity);
@@ -358,7 +358,7 @@ class Train {
 };
 
 napi_value WriteSuper(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+  Args args(env, info, 3);
   const int fd = args.I32(0);
   const uint32_t count = args.U32(2);
   if (!args.ok()) return nullptr;

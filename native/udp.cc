@@ -59,14 +59,15 @@ napi_value CoalesceUdp(napi_env env, napi_callback_info info) {
 }
 
 napi_value ReceiveUdp(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+  Args args(env, info, 4);
   const int fd = args.I32(0);
   const uint32_t from = args.U32(2);
+  const uint32_t most = args.count() > 3 ? args.U32(3) : kNearCapacity;
   if (!args.ok()) return nullptr;
   const BatchView* batch = UnwrapBatch(env, args.Value(1));
   if (batch == nullptr) return nullptr;
-  const int count = batch->arrivals != nullptr ? ReceiveCoalesced(fd, *batch, from)
-                                               : ReceiveDatagrams(fd, *batch, from, 0);
+  const int count = batch->arrivals != nullptr ? ReceiveCoalesced(fd, *batch, from, most)
+                                               : ReceiveDatagrams(fd, *batch, from, 0, most);
   if (count < 0) return ThrowErrno(env, -count, "recvmmsg");
   return MakeI32(env, count);
 }
@@ -217,7 +218,7 @@ class Departure {
 };
 
 napi_value SendEsp(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+  Args args(env, info, 4);
   const int udp_fd = args.I32(0);
   const int raw_fd = args.I32(1);
   const uint32_t count = args.U32(3);

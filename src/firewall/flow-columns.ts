@@ -89,6 +89,25 @@ export class FlowColumns {
     this.held = new Uint8Array(n)
     this.heldAt = new Int32Array(n)
   }
+
+  /** A row's flow has carried nothing yet, and is not translated. */
+  protected begin(row: number): void {
+    this.state[row] = FlowState.Opening
+    this.marks[row] = 0
+    this.hook[row] = Hook.None
+    this.mate[row] = -1
+    this.isAnswer[row] = 0
+    this.fromOutside[row] = 0
+    this.seenTcp[row] = 0
+    this.shifted[row] = 0
+    this.held[row] = 0
+    this.shiftBefore[row] = 0
+    this.shiftAfter[row] = 0
+    this.packetsForward[row] = 0
+    this.packetsReverse[row] = 0
+    this.bytesForward[row] = 0
+    this.bytesReverse[row] = 0
+  }
 }
 
 /** The hash of a 5-tuple, the same for both directions, and never 0. */

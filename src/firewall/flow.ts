@@ -15,10 +15,11 @@ import { MAX_FLOWS, MAX_FLOWS_PER_SESSION } from './constants.ts'
 import { FlowColumns, type FlowObserver, FlowState, Hook, tupleHash } from './flow-columns.ts'
 
 /** Rows of a set: their tags fill one cache line. */
-const WAYS = 16
-/** How often expired flows are looked for, and how many rows at a time. */
+const WAY_BITS = 4
+const WAYS = 1 << WAY_BITS
+/** How often expired flows are looked for, and in how many sets at a time. */
 const SWEEP_INTERVAL: Millis = 10
-const SWEEP_ROWS = 512
+const SWEEP_SETS = 32
 
 /** One direction of a flow. */
 export interface Tuple {
@@ -50,6 +51,8 @@ export class FlowTable extends FlowColumns {
   latest: Millis = 0
 
   private readonly tags: Int32Array
+  /** By set, how many of its rows are taken: a sweep passes over those where none is. */
+  private readonly taken: Uint8Array
   private readonly generation: Uint16Array
   private readonly sessionGeneration = new Uint16Array(MAX_SESSIONS)
   private readonly sessionFlows = new Uint32Array(MAX_SESSIONS)
@@ -70,6 +73,7 @@ export class FlowTable extends FlowColumns {
     this.setMask = n / WAYS - 1
     this.seed = seed | 0
     this.tags = new Int32Array(n)
+    this.taken = new Uint8Array(n / WAYS)
     this.generation = new Uint16Array(n)
   }
 
@@ -175,6 +179,7 @@ export class FlowTable extends FlowColumns {
     const row = this.makeRoom(this.setOf(tag), session, now)
     if (row < 0) return -1
     this.tags[row] = tag
+    this.taken[row >>> WAY_BITS]!++
     this.source[row] = source
     this.destination[row] = destination
     this.sourcePort[row] = sourcePort
@@ -182,21 +187,7 @@ export class FlowTable extends FlowColumns {
     this.protocol[row] = protocol
     this.session[row] = session
     this.generation[row] = this.sessionGeneration[session]!
-    this.state[row] = FlowState.Opening
-    this.marks[row] = 0
-    this.hook[row] = Hook.None
-    this.mate[row] = -1
-    this.isAnswer[row] = 0
-    this.fromOutside[row] = 0
-    this.seenTcp[row] = 0
-    this.shifted[row] = 0
-    this.held[row] = 0
-    this.shiftBefore[row] = 0
-    this.shiftAfter[row] = 0
-    this.packetsForward[row] = 0
-    this.packetsReverse[row] = 0
-    this.bytesForward[row] = 0
-    this.bytesReverse[row] = 0
+    this.begin(row)
     this.expires[row] = now
     this.seen[row] = now
     this.born[row] = now
@@ -241,22 +232,28 @@ export class FlowTable extends FlowColumns {
     this.latest = now
     if (now - this.sweptAt < SWEEP_INTERVAL) return
     this.sweptAt = now
-    this.sweepRows(Math.min(SWEEP_ROWS, this.capacity), now)
+    this.sweepSets(Math.min(SWEEP_SETS, this.setMask + 1), now)
   }
 
   /** Frees all of them: for control's pace, not the packets'. */
   sweepAll(now: Millis): void {
     this.latest = now
-    this.sweepRows(this.capacity, now)
+    this.sweepSets(this.setMask + 1, now)
   }
 
-  private sweepRows(rows: number, now: Millis): void {
-    const end = this.sweptTo + rows
+  private sweepSets(sets: number, now: Millis): void {
+    const end = this.sweptTo + sets
     for (let i = this.sweptTo; i < end; i++) {
-      const row = i & (this.capacity - 1)
+      const set = i & this.setMask
+      if (this.taken[set] !== 0) this.sweepSet(set * WAYS, now)
+    }
+    this.sweptTo = end & this.setMask
+  }
+
+  private sweepSet(base: number, now: Millis): void {
+    for (let row = base; row < base + WAYS; row++) {
       if (this.tags[row] !== 0 && this.dead(row, now)) this.release(row)
     }
-    this.sweptTo = end & (this.capacity - 1)
   }
 
   /** How many rows there are. */
@@ -334,6 +331,7 @@ export class FlowTable extends FlowColumns {
   private free(row: number): void {
     if (this.observer !== undefined && this.isAnswer[row] === 0) this.observer.ended(row)
     if (this.hook[row] !== Hook.None) this.translated--
+    if (this.tags[row] !== 0) this.taken[row >>> WAY_BITS]!--
     this.tags[row] = 0
     this.hook[row] = Hook.None
     this.mate[row] = -1

@@ -21,6 +21,7 @@ import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
 import { PppTable } from '../ppp/table.ts'
+import { Alone } from './alone.ts'
 import { answerQuestion, waitingNews } from './firewall-messages.ts'
 import { Helping } from './helping.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
@@ -38,8 +39,8 @@ export interface Wires {
   readonly segmentsTcpOnly?: boolean
   /** Whether datagrams come coalesced: then a full batch may have more behind it that no poller tells of. */
   readonly coalesces?: boolean
-  /** Fills the empty batch from the UDP socket or the raw one; answers how many packets came. */
-  receive(batch: Batch, raw: boolean): number
+  /** Fills the empty batch from the UDP socket or the raw one by at most so many messages; answers how many packets came. */
+  receive(batch: Batch, raw: boolean, most: number): number
   /** Whether much more waits in the socket than was received. */
   filling?(raw: boolean): boolean
   /** At most so many packets; a super-segment is one. */
@@ -82,6 +83,7 @@ export class Forwarder {
   private readonly received = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
   private readonly receivedBare = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
   private readonly helping = new Helping()
+  private readonly alone = { udp: new Alone(), raw: new Alone(), tun: new Alone() }
   private readonly read = new FairShare(16, address => this.firewall.sessions.ofAddress(address))
 
   /** `seed`: 32 random bits for the flow table's hash. `fill` writes random bytes, for translated ports. */
@@ -107,15 +109,18 @@ export class Forwarder {
 
   /**
    * Packets from clients: off the wire, opened, unwrapped, filtered, into the TUN device. Answers whether more may have been
-   * received that no poller tells of.
+   * received that no poller tells of. `micros`: for how long nothing had come.
    */
-  fromPublic(raw: boolean, clock: () => Millis): boolean {
+  fromPublic(raw: boolean, clock: () => Millis, micros = 0): boolean {
     const batch = raw ? this.bare : this.inbound
     const share = raw ? this.receivedBare : this.received
+    const alone = raw ? this.alone.raw : this.alone.udp
+    const most = alone.isLikely(micros) ? 1 : NEAR_CAPACITY
     for (let left = TURN; left > 0; left -= NEAR_CAPACITY) {
       const now = clock()
-      batch.count = this.wires.receive(batch, raw)
+      batch.count = this.wires.receive(batch, raw, most)
       if (batch.count === 0) return false
+      alone.feel(batch.count)
       share.limit(batch)
       this.takeIn(batch, now)
       const maybe = share.isTense || batch.count >= NEAR_CAPACITY / 2
@@ -142,15 +147,17 @@ export class Forwarder {
     if (this.mirror.on) this.mirror.flush()
   }
 
-  /** Packets for clients: out of the TUN device, filtered, cut, wrapped, sealed, onto the wire. */
-  fromTun(clock: () => Millis): void {
+  /** Packets for clients: out of the TUN device, filtered, cut, wrapped, sealed, onto the wire. `micros` as above. */
+  fromTun(clock: () => Millis, micros = 0): void {
     const { outbound: batch } = this
+    const alone = this.alone.tun.isLikely(micros)
     let left = TURN
     for (let most = 0; left > 0; left -= most) {
       const now = clock()
-      most = this.helping.most
+      most = alone ? 1 : this.helping.most
       batch.count = this.wires.readTun(batch, most)
       if (batch.count === 0) break
+      this.alone.tun.feel(batch.count)
       this.stats.add(this.worker, WorkerCounter.fromTunPackets, packetsOf(batch))
       this.read.limit(batch, most)
       filterOut(batch, this.firewall, now)
@@ -160,7 +167,7 @@ export class Forwarder {
       this.leave(batch, now)
       this.reply()
       this.firewallEvents()
-      if (batch.count < most) break
+      if (alone || batch.count < most) break
     }
     this.read.feel(left <= 0)
   }
@@ -186,15 +193,7 @@ export class Forwarder {
     if (this.mirror.on) this.mirror.sealed(batch, now)
     this.stats.add(this.worker, WorkerCounter.sentPackets, this.wires.send(batch))
     this.stats.add(this.worker, WorkerCounter.batches, 1)
-    let bytes = 0
-    for (let i = 0; i < batch.count; i++) {
-      const peer = batch.peer[i]!
-      if (batch.verdict[i] === Verdict.Forward) {
-        bytes += batch.length[i]!
-        this.stats.addPeer(peer, 1, batch.length[i]!, true)
-      } else if (peer !== 0) this.stats.addPeerFailure(peer, true)
-    }
-    this.stats.add(this.worker, WorkerCounter.sentBytes, bytes)
+    this.stats.addSent(this.worker, batch)
   }
 
   /** Counts what was dropped and hands to control what is its business. */

@@ -13,8 +13,6 @@ import type { CryptoName, Native, NativeBatch, NativeEngine as NativeHandle } fr
 export class NativeEngine implements Engine {
   private readonly native: Native
   private readonly handle: NativeHandle
-  /** Batches live as long as the thread that fills them: each is attached once. */
-  private readonly attached = new WeakMap<Batch, NativeBatch>()
 
   /** `crypto` leaves only one to do the work; without it the best one for each batch does. */
   constructor(native: Native, crypto?: CryptoName) {
@@ -32,12 +30,8 @@ export class NativeEngine implements Engine {
 
   /** The batch as native functions take it. */
   attach(batch: Batch): NativeBatch {
-    let attached = this.attached.get(batch)
-    if (attached === undefined) {
-      attached = this.native.attach(batch.buffer)
-      this.attached.set(batch, attached)
-    }
-    return attached
+    batch.attached ??= this.native.attach(batch.buffer)
+    return batch.attached as NativeBatch
   }
 
   setPath(path: PeerPath): void {

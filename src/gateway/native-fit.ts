@@ -25,6 +25,7 @@ const FUNCTIONS: Record<keyof Native, true> = {
   poller: true,
   wait: true,
   now: true,
+  threadTime: true,
   watch: true,
   unwatch: true,
   coalesceUdp: true,

@@ -80,11 +80,14 @@ export interface Native {
   signal(fd: number): void
   clearEvent(fd: number): void
 
-  poller(fds: number[]): NativePoller
+  /** Each wait writes to `times` when it ended, in milliseconds as `now` has it, and how many microseconds after the one before. */
+  poller(fds: number[], times?: Float64Array): NativePoller
   /** Blocks this thread up to `milliseconds` (-1: for ever). Answers a bit mask: bit i is set when fds[i] is readable. */
   wait(poller: NativePoller, milliseconds: number): number
   /** The monotonic clock in whole milliseconds, as process.hrtime has it, without the garbage that a bigint is. */
   now(): number
+  /** How many milliseconds of a processor this thread has had: for benchmarks. */
+  threadTime(): number
   /** Calls back in this thread's event loop whenever fd is readable (level-triggered), until unwatch. */
   watch(fd: number, readable: () => void): NativeWatcher
   unwatch(watcher: NativeWatcher): void
@@ -96,8 +99,9 @@ export interface Native {
    * slot's headroom, length, address, port, local; verdict Forward; the rest zero. A datagram larger than the slot is
    * made a row with verdict Drop, reason TooBig. Into a batch of COALESCED_ROOM datagrams may come coalesced; their rows
    * lie one behind the other, without headroom. Then a full batch may have more behind it that no poller tells of.
+   * At most so many messages, if `most` is given.
    */
-  receiveUdp(fd: number, batch: NativeBatch, from: number): number
+  receiveUdp(fd: number, batch: NativeBatch, from: number, most?: number): number
   /**
    * One datagram into `bytes`, for control, whose messages may be longer than a batch's slot; undefined where none waits.
    * `length` is the datagram's own, and more than `bytes.length` where it did not fit. Where several came coalesced, `segment`
@@ -108,7 +112,7 @@ export interface Native {
     bytes: Uint8Array,
   ): { length: number; segment: number; address: number; port: number; local: number } | undefined
   /** As receiveUdp for a raw socket: offset behind the IP header, port 0. */
-  receiveRaw(fd: number, batch: NativeBatch, from: number): number
+  receiveRaw(fd: number, batch: NativeBatch, from: number, most?: number): number
   /** Whether more than a sixteenth of a socket's receive buffer is full: some milliseconds of work. */
   isFilling(fd: number): boolean
   /** Sends every Forward row among the first `count` to address:port from local; port 0 goes to rawFd. Answers how many
@@ -234,7 +238,8 @@ export function loadNative(): Native {
     const why = misfit(found)
     if (why !== undefined)
       throw new Error(`the native addon was built from other sources than the program (${why}): run "npm run setup"`)
-    loaded = found
+    // A copy: V8 looks functions up by name in an object that grew by so many, and knows where they are in this one.
+    loaded = { ...found }
     return loaded
   }
   throw new Error(`the native addon is not built; run "npm run setup" (${failures.join('; ')})`)

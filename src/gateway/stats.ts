@@ -81,6 +81,19 @@ export class Stats {
     }
   }
 
+  /** A batch of packets that were sent, or could not be. */
+  addSent(worker: number, batch: Batch): void {
+    let bytes = 0
+    for (let i = 0; i < batch.count; i++) {
+      const peer = batch.peer[i]!
+      if (batch.verdict[i] === Verdict.Forward) {
+        bytes += batch.length[i]!
+        this.addPeer(peer, 1, batch.length[i]!, true)
+      } else if (peer !== 0) this.addPeerFailure(peer, true)
+    }
+    this.add(worker, WorkerCounter.sentBytes, bytes)
+  }
+
   /** What sessions sent or get of a batch. */
   addSessions(batch: Batch, out: boolean): void {
     for (let i = 0; i < batch.count; i++) {

@@ -40,11 +40,11 @@ class KernelWires implements Wires {
     if (start.tunOffloads !== 'none') this.segments = new NativeSegments(this.native, engine)
   }
 
-  receive(batch: Batch, raw: boolean): number {
+  receive(batch: Batch, raw: boolean, most: number): number {
     const attached = this.engine.attach(batch)
     return raw
-      ? this.native.receiveRaw(this.start.rawFd, attached, 0)
-      : this.native.receiveUdp(this.start.udpFd, attached, 0)
+      ? this.native.receiveRaw(this.start.rawFd, attached, 0, most)
+      : this.native.receiveUdp(this.start.udpFd, attached, 0, most)
   }
 
   filling(raw: boolean): boolean {
@@ -99,33 +99,40 @@ class Loop {
   private readonly resting = new Int32Array(new SharedArrayBuffer(4))
   /** Whether datagrams may wait that no poller tells of. */
   private more = false
+  /** When the last wait ended, in milliseconds, and how many microseconds after the one before. */
+  private readonly times = new Float64Array(new ArrayBuffer(16))
+  /** Nobody has asked yet for the time of this turn. */
+  private fresh = true
+  private readonly clock = (): Millis => this.now()
 
   constructor(start: WorkerStart, port: MessagePort) {
     const { worker, seed, wakeFd, udpFd, tunFd, rawFd } = start
     const engine = new NativeEngine(this.native)
     this.wires = new KernelWires(start, engine, port)
     this.forwarder = new Forwarder({ worker, engine, wires: this.wires, stats: new Stats(start.stats), seed, fill })
-    this.poller = this.native.poller(rawFd >= 0 ? [wakeFd, udpFd, tunFd, rawFd] : [wakeFd, udpFd, tunFd])
+    this.poller = this.native.poller(rawFd >= 0 ? [wakeFd, udpFd, tunFd, rawFd] : [wakeFd, udpFd, tunFd], this.times)
     this.wakeFd = wakeFd
     this.port = port
   }
 
   /** Waits for something and deals with it; answers false when control said to stop. */
   turn(): boolean {
-    const { native, forwarder, wires } = this
+    const { native, forwarder, wires, clock } = this
     const ready = native.wait(this.poller, this.more ? 0 : -1)
+    this.fresh = true
+    const micros = this.times[1]!
     let running = true
     try {
       if (ready & Ready.Wake) {
         native.clearEvent(this.wakeFd)
-        running = drain(forwarder, this.port)
+        running = drain(forwarder, this.port, clock())
       }
       if (ready & Ready.Udp || this.more) {
         this.more = false
-        this.more = forwarder.fromPublic(false, clock) && wires.coalesces
+        this.more = forwarder.fromPublic(false, clock, micros) && wires.coalesces
       }
-      if (ready & Ready.Raw) forwarder.fromPublic(true, clock)
-      if (ready & Ready.Tun) forwarder.fromTun(clock)
+      if (ready & Ready.Raw) forwarder.fromPublic(true, clock, micros)
+      if (ready & Ready.Tun) forwarder.fromTun(clock, micros)
       wires.flush()
     } catch (e) {
       this.tell({ kind: 'bug', text: e instanceof Error ? (e.stack ?? e.message) : String(e) })
@@ -138,6 +145,13 @@ class Loop {
     this.wires.tell(message)
     this.wires.flush()
   }
+
+  /** The wait has told already when the turn began. */
+  private now(): Millis {
+    if (!this.fresh) return this.native.now()
+    this.fresh = false
+    return this.times[0]!
+  }
 }
 
 function run(start: WorkerStart, port: MessagePort): void {
@@ -148,8 +162,7 @@ function run(start: WorkerStart, port: MessagePort): void {
 }
 
 /** Carries out everything control has sent, in order; answers false when it said to stop. */
-function drain(forwarder: Forwarder, port: MessagePort): boolean {
-  const now = clock()
+function drain(forwarder: Forwarder, port: MessagePort, now: Millis): boolean {
   for (let r = receiveMessageOnPort(port); r !== undefined; r = receiveMessageOnPort(port)) {
     for (const message of r.message as readonly ToWorker[]) {
       if (message.kind === 'stop') {
@@ -165,10 +178,6 @@ function drain(forwarder: Forwarder, port: MessagePort): boolean {
 
 function fill(bytes: Uint8Array): void {
   randomFillSync(bytes)
-}
-
-function clock(): Millis {
-  return loadNative().now()
 }
 
 if (parentPort) run(workerData as WorkerStart, parentPort)

@@ -80,6 +80,8 @@ export class Batch {
   readonly segment: Uint32Array
   /** How many packets are in it. */
   count = 0
+  /** What native code knows it by, once it was shown to it. */
+  attached: unknown = undefined
 
   /** `room`: bytes for packets, at least all the slots. */
   constructor(room: number = SLOTS_SIZE) {

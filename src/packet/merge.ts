@@ -47,6 +47,10 @@ export class Merger {
    * its flow's train. Checksums are looked at by who writes, who breaks the chain where one is wrong.
    */
   merge(batch: Batch): void {
+    if (batch.count === 1) {
+      batch.next[0] = 0
+      return
+    }
     this.closeAll()
     for (let i = 0; i < batch.count; i++) {
       batch.next[i] = 0

@@ -21,6 +21,14 @@ describe('the clock', () => {
     expect(now).toBeLessThanOrEqual(millis())
     expect(Number.isInteger(now)).toBe(true)
   })
+
+  it('of a thread counts its own work, and not its sleep', () => {
+    const before = native.threadTime()
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
+    expect(native.threadTime() - before).toBeLessThan(50)
+    for (const end = native.threadTime() + 5; native.threadTime() < end; );
+    expect(native.threadTime() - before).toBeGreaterThanOrEqual(5)
+  })
 })
 
 describe('a poller', () => {
@@ -51,6 +59,19 @@ describe('a poller', () => {
     const before = performance.now()
     expect(native.wait(poller, 50)).toBe(0)
     expect(performance.now() - before).toBeGreaterThanOrEqual(49)
+  })
+
+  it('tells when it ended, and how long after the time before', () => {
+    const times = new Float64Array(2)
+    const poller = native.poller([eventFd()], times)
+    native.wait(poller, 0)
+    const before = native.now()
+    native.wait(poller, 20)
+    expect(times[0]).toBeGreaterThanOrEqual(before + 19)
+    expect(times[0]).toBeLessThanOrEqual(native.now())
+    expect(times[1]).toBeGreaterThanOrEqual(19_000)
+    expect(thrownBy(() => native.poller([], new Float64Array(1))).message).toMatch('Float64Array of two numbers')
+    expect(thrownBy(() => native.poller([], new Uint8Array(16) as never))).toBeInstanceOf(TypeError)
   })
 
   it('sees a datagram come', () => {

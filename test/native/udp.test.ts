@@ -116,6 +116,17 @@ describe('UDP batches', () => {
     expect(batch.packet(1)).toEqual(new Uint8Array([7, 8]))
   })
 
+  it('are received no more than were asked for, and the others stay', () => {
+    const socket = bound()
+    const { batch, handle } = attached()
+    for (let i = 0; i < 3; i++) native.sendTo(socket.fd, 0, LOOPBACK, socket.port, new Uint8Array([i]))
+    waitReadable(socket.fd)
+    expect(native.receiveUdp(socket.fd, handle, 0, 1)).toBe(1)
+    expect(batch.packet(0)).toEqual(new Uint8Array([0]))
+    expect(native.receiveUdp(socket.fd, handle, 0)).toBe(2)
+    expect(batch.packet(1)).toEqual(new Uint8Array([2]))
+  })
+
   it('are as they were where nothing waits', () => {
     const socket = bound()
     const { handle } = attached()

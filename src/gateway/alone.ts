@@ -1,0 +1,24 @@
+/**
+ * Whether the next packet is likely to come alone, as those of a game, a call or a terminal do: then one is asked for, and not
+ * another time only to hear that there is none. Where more had come after all the poller tells of it at once.
+ */
+
+/** So many came alone, one after the other, before that is expected of the next. */
+const ENOUGH = 16
+/** What comes sooner behind what was there before may have been waiting with it. */
+const APART_MICROS = 250
+
+export class Alone {
+  private row = 0
+
+  /** `micros`: how long nothing had come. */
+  isLikely(micros: number): boolean {
+    return this.row >= ENOUGH && micros > APART_MICROS
+  }
+
+  /** So many came the last time. */
+  feel(packets: number): void {
+    if (packets !== 1) this.row = 0
+    else if (this.row < ENOUGH) this.row++
+  }
+}
