@@ -108,11 +108,10 @@ function gatewayWith(sessions: number): { forwarder: Forwarder; belt: Belt } {
   })
   forwarder.obey({ kind: 'setRuleset', ruleset }, 0)
   for (let n = 1; n <= sessions; n++) {
-    const [encryptionKey, integrityKey] = [() => keys(n).encryption, () => keys(n).integrity]
     const sa = { peer: n, suite: SUITE, replayWindow: 0, softBytes: 0, hardBytes: 0 }
     const spi = FIRST_SPI + n
     forwarder.obey({ kind: 'setPath', peer: n, local: GATEWAY, remote: FIRST_OUTER + n, port: 4500 }, 0)
-    const fresh = () => ({ ...sa, spi, encryptionKey: encryptionKey(), integrityKey: integrityKey() })
+    const fresh = () => ({ ...sa, spi, keys: concat(keys(n).encryption, keys(n).integrity) })
     forwarder.obey({ kind: 'installInbound', sa: fresh() }, 0)
     forwarder.obey({ kind: 'installOutbound', sa: fresh() }, 0)
     const ids = { session: n, peer: n, localTunnelId: 1, remoteTunnelId: 1, localSessionId: 1, remoteSessionId: 1 }

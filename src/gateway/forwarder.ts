@@ -264,7 +264,7 @@ export class Forwarder {
       case 'setPath':
         return this.engine.setPath(m)
       case 'installInbound':
-        return this.engine.installInbound({ ...securityAssociation(m.sa), replayWindow: m.sa.replayWindow })
+        return this.engine.installInbound(securityAssociation(m.sa))
       case 'installOutbound':
         this.helping.set(m.sa.peer, m.sa.suite.cipher)
         return this.engine.installOutbound(securityAssociation(m.sa))

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Configuration } from '../alliedware/config.ts'
 import type { SystemState } from '../alliedware/show/state.ts'
 import { formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import { collectWithoutHelp } from './collector.ts'
 import { storeKeys } from './configuration-commands.ts'
 import { Daemon } from './daemon.ts'
 import { systemClock } from './deadlines.ts'
@@ -146,6 +147,7 @@ async function serve(o: Options): Promise<number> {
 
   let daemon: Daemon
   try {
+    collectWithoutHelp()
     daemon = await Daemon.start({ configuration, site: loaded.site, state: o.state, secrets, pki, log })
   } catch (e) {
     stderr(`floatgate: ${(e as Error).message}`)

@@ -13,8 +13,8 @@ export interface SaMessage {
   readonly spi: number
   readonly peer: number
   readonly suite: Suite
-  readonly encryptionKey: Uint8Array
-  readonly integrityKey: Uint8Array
+  /** For encryption, and behind it for integrity: one piece of memory, which moves with the message. */
+  readonly keys: Uint8Array
   readonly replayWindow: number
   readonly softBytes: number
   readonly hardBytes: number

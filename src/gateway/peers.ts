@@ -6,6 +6,7 @@ import type { ChildSa, IkeEffect, IkeEvent } from '../ike/effects.ts'
 import type { Phase1Suite } from '../ike/policy.ts'
 import type { Dice, Millis } from '../machine.ts'
 import { type Endpoint, formatEndpoint, formatIpv4, type Ipv4 } from '../packet/ip.ts'
+import { concat } from '../packet/writer.ts'
 import type { Attempts } from './attempts.ts'
 import { type Log, Severity } from './log.ts'
 import type { SaMessage } from './messages.ts'
@@ -341,8 +342,7 @@ function message(sa: ChildSa, direction: 'inbound' | 'outbound'): SaMessage {
     spi: direction === 'inbound' ? sa.inboundSpi : sa.outboundSpi,
     peer: sa.peer,
     suite: sa.suite,
-    encryptionKey: keys.encryption.reveal().slice(),
-    integrityKey: keys.integrity.reveal().slice(),
+    keys: concat(keys.encryption.reveal(), keys.integrity.reveal()),
     replayWindow: sa.replayWindow,
     softBytes: Math.floor(hardBytes * SOFT_SHARE),
     hardBytes,

@@ -2,6 +2,7 @@
 
 import { Worker } from 'node:worker_threads'
 import { type Endpoint, type Ipv4, readIpv4 } from '../packet/ip.ts'
+import { workerLimits } from './collector.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import type { Native, TunSteering } from './native.ts'
 import { Outbox } from './outbox.ts'
@@ -40,6 +41,7 @@ export class Workers implements DataPath {
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: { ...start, wakeFd } satisfies WorkerStart,
       name: `data-${start.worker}`,
+      resourceLimits: workerLimits,
     })
     const stopped = new Promise<void>(resolve => {
       worker.on('exit', () => {
@@ -98,5 +100,5 @@ export class Workers implements DataPath {
 /** Keys move rather than being copied, so that no second copy lingers in control. */
 function transferable(m: ToWorker): ArrayBuffer[] {
   if (m.kind !== 'installInbound' && m.kind !== 'installOutbound') return []
-  return [m.sa.encryptionKey.buffer as ArrayBuffer, m.sa.integrityKey.buffer as ArrayBuffer]
+  return [m.sa.keys.buffer as ArrayBuffer]
 }

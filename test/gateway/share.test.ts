@@ -197,7 +197,7 @@ class Crossing implements Wires {
       const own = { localTunnelId: 1, localSessionId: 1, remoteTunnelId: 1, remoteSessionId: 1 }
       const call = { remotePort: 1701, localPort: 1701, template: 1, hostName: '', sequencing: false }
       this.forwarder.obey({ kind: 'installSession', ids: { session, peer: session, ...own, ...call } }, 0)
-      const keys = { encryptionKey: new Uint8Array(cipher === '3des' ? 24 : 16), integrityKey: new Uint8Array(20) }
+      const keys = new Uint8Array((cipher === '3des' ? 24 : 16) + 20)
       const sa = {
         spi: session,
         peer: session,
@@ -205,7 +205,7 @@ class Crossing implements Wires {
         softBytes: 0,
         hardBytes: 0,
       } as const
-      this.forwarder.obey({ kind: 'installOutbound', sa: { ...sa, ...keys, replayWindow: 0 } }, 0)
+      this.forwarder.obey({ kind: 'installOutbound', sa: { ...sa, keys, replayWindow: 0 } }, 0)
       const row = { session, peer: session, address: INNER + session, user: '', mtu: 1400 }
       this.forwarder.obey({ kind: 'networkUp', row, compressAddress: false, compressProtocol: false }, 0)
     }

@@ -89,7 +89,7 @@ export class Watch {
   // -------------------------------------------------------------------------------------------------- sequence numbers
 
   posted(m: ToWorker): void {
-    if (m.kind === 'installOutbound') this.keys.set(m.sa.spi, toHex(m.sa.encryptionKey) + toHex(m.sa.integrityKey))
+    if (m.kind === 'installOutbound') this.keys.set(m.sa.spi, toHex(m.sa.keys))
   }
 
   /** An ESP packet of the gateway's, on the wire. */
