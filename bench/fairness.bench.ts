@@ -1,14 +1,14 @@
 /**
  * What a flood of one client, or to one client, costs another on the same worker: how many of its echoes come back, and how
  * long they take, with the whole gateway in namespaces. `--seconds=N` for each measurement (3 otherwise); `--workers=N` (1);
- * `--rate=N` packets a second of the flood (400,000). On few processors the flood's own sender takes the gateway's time, too.
+ * `--rate=N` packets a second of the flood (400,000), of `--size=N` bytes (64); `--lan-offloads=off`. On few processors the flood's own sender takes the gateway's time, too.
  */
 
 import { sleep } from '../test/support/command.ts'
 import { whyNoNetwork } from '../test/support/netns.ts'
 import { Office } from '../test/support/office.ts'
 import { accounts, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
-import type { Quantiles } from './load.ts'
+import { CARD_MICROS, type Quantiles } from './load.ts'
 import { note, skipped } from './rows.ts'
 import { Station } from './station.ts'
 
@@ -19,7 +19,8 @@ const GREEDY = '203.0.113.120'
 const OTHER = '203.0.113.121'
 /** Packets a second that are tried. */
 const FLOOD = Number(option('rate') ?? 400_000)
-const SIZE = 64
+const SIZE = Number(option('size') ?? 64)
+const lanOffloads = option('lan-offloads') !== 'off'
 const PROFILE = 'win10'
 
 interface Echoes extends Quantiles {
@@ -74,6 +75,7 @@ async function play(): Promise<void> {
   const stations: Station[] = []
   try {
     await office.raise([])
+    await network.mergeLikeCard('gw', 'lan0', CARD_MICROS)
     for (const [name, address] of [
       ['greedy', GREEDY],
       ['other', OTHER],
@@ -85,7 +87,7 @@ async function play(): Promise<void> {
     }
     const lan = new Station(network, 'lan', 'load-lan', lanHost)
     stations.push(lan)
-    const gateway = await office.startGateway(officeScript(), { forceEncapsulation: true, workers })
+    const gateway = await office.startGateway(officeScript(), { forceEncapsulation: true, workers, lanOffloads })
     const greedy = await client(office, 'greedy', 'dialin2')
     stations.push(greedy)
     const other = await client(office, 'other', 'dialin2')

@@ -13,7 +13,7 @@ import type { EspOffer } from '../test/support/offers.ts'
 import { Office } from '../test/support/office.ts'
 import { accounts, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
 import { Beside, type Kind } from './beside.ts'
-import { type Quantiles, TCP_WARM_MILLIS } from './load.ts'
+import { CARD_MICROS, type Quantiles, TCP_WARM_MILLIS } from './load.ts'
 import { giveProcessors, receiveAside, stepAside, timeOf } from './processors.ts'
 import { skipped } from './rows.ts'
 import { fetchSoftEther, firstLease, startSoftEther } from './softether.ts'
@@ -44,8 +44,6 @@ function suiteOf(key: string): Suite {
 
 /** Whether ours has the LAN's device merge UDP: off, to see what that brings. */
 const lanOffloads = option('lan-offloads') !== 'off'
-/** What a card waits with an interrupt for more, as many do that make 20,000 a second. */
-const CARD_MICROS = 50
 const TCP_SECONDS = Math.max(1.5, seconds)
 const ECHO_SECONDS = Math.max(2, seconds)
 /** The devices that take what the gateway sends. */

@@ -15,6 +15,9 @@ export const POUR_PORT = 5002
 /** For connections to be made and windows to grow, before the time of a transfer begins. */
 export const TCP_WARM_MILLIS = 1000
 
+/** What the LAN's card waits with an interrupt for more, as many do that make 20,000 a second. */
+export const CARD_MICROS = 50
+
 /** Batches between two looks at the event loop. */
 const BATCHES_A_TURN = 4
 
