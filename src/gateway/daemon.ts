@@ -19,7 +19,7 @@ import { type Log, Severity } from './log.ts'
 import { loadNative, type Native } from './native.ts'
 import { NativeArithmetic } from './native-arithmetic.ts'
 import { Network } from './network.ts'
-import { bind, coalesce, openHostLog, openRaw, openTun, steer } from './openings.ts'
+import { bind, coalesce, openHostLog, openRaw, openSteeredTun } from './openings.ts'
 import type { Pki } from './pki.ts'
 import { raiseThisThread, Steps } from './priority.ts'
 import type { SecretStore } from './secret-store.ts'
@@ -241,11 +241,9 @@ async function bringUp(
     warnings.push(`this host refuses socket steering (${(e as Error).message}): one data worker serves`)
   }
 
-  const tun = openTun(native, steered ? workerCount : 1)
-  for (const fd of tun.fds) opened(fd)
-  const steering = steered && workerCount > 1 ? steer(native, tun.fds[0]!, workerCount, warnings) : undefined
-  for (const fd of Object.values(steering ?? {})) opened(fd)
-  if (workerCount > 1 && steering === undefined) steered = false
+  const { tun, steering } = openSteeredTun(native, steered ? workerCount : 1, warnings)
+  for (const fd of [...tun.fds, ...Object.values(steering ?? {})]) opened(fd)
+  steered &&= tun.fds.length === workerCount
   if (!steered) workerCount = 1
   // Without steering one socket must be alone on its port: then the worker hands IKE up, and control only writes there.
   const sharedFd = steered ? control4500 : udpFds[0]!

@@ -4,9 +4,6 @@ import { udpPortHolder } from './host.ts'
 import { HostLog } from './host-log.ts'
 import type { Native, TunSteering } from './native.ts'
 
-/** How many addresses the TUN steering map holds. */
-const STEERING_CAPACITY = 65_536
-
 /** A UDP socket on a port of ours; `shared` with the sockets of others that say so. */
 export function bind(native: Native, port: number, shared: boolean): number {
   try {
@@ -29,6 +26,29 @@ export function portTaken(port: number, holder: string | undefined): string {
   return `UDP port ${port} is taken by ${holder ?? 'another process'}: stop that first (${example})`
 }
 
+/** How many addresses the TUN steering map holds. */
+const STEERING_CAPACITY = 65_536
+
+/**
+ * The TUN device with a queue for each worker, and what says which packet is whose. Where this kernel takes no such program,
+ * the device has one queue: of several it would choose by itself, and nobody reads all but the first.
+ */
+export function openSteeredTun(
+  native: Native,
+  queues: number,
+  warnings: string[],
+): { tun: ReturnType<Native['tunOpen']>; steering: TunSteering | undefined } {
+  const tun = openTun(native, queues)
+  if (queues === 1) return { tun, steering: undefined }
+  try {
+    return { tun, steering: native.steerTun(tun.fds[0]!, queues, STEERING_CAPACITY) }
+  } catch (e) {
+    warnings.push(`this host refuses TUN steering (${(e as Error).message}): one data worker serves`)
+    for (const fd of tun.fds.slice(1)) native.close(fd)
+    return { tun: { ...tun, fds: tun.fds.slice(0, 1) }, steering: undefined }
+  }
+}
+
 /** The TUN device, with offloads where the kernel has them. */
 export function openTun(native: Native, queues: number): ReturnType<Native['tunOpen']> {
   try {
@@ -45,16 +65,6 @@ export function openTun(native: Native, queues: number): ReturnType<Native['tunO
         'the TUN device cannot be made: this process lacks CAP_NET_ADMIN (in a container: --cap-add NET_ADMIN)',
       )
     throw new Error(`the TUN device cannot be made: ${(e as Error).message}`)
-  }
-}
-
-/** Has the TUN device choose each packet's worker; undefined where the host refuses that. */
-export function steer(native: Native, tunFd: number, workers: number, warnings: string[]): TunSteering | undefined {
-  try {
-    return native.steerTun(tunFd, workers, STEERING_CAPACITY)
-  } catch (e) {
-    warnings.push(`this host refuses TUN steering (${(e as Error).message}): one data worker serves`)
-    return undefined
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Native } from '../../src/gateway/native.ts'
-import { bind, openTun, portTaken } from '../../src/gateway/openings.ts'
+import { bind, openSteeredTun, openTun, portTaken } from '../../src/gateway/openings.ts'
 
 const refusing = (code: string) => {
   const refuse = () => {
@@ -36,5 +36,24 @@ describe('a capability that is missing', () => {
   it('is named: EPERM of the TUN device', () => {
     expect(() => openTun(refusing('EPERM'), 1)).toThrow(/lacks CAP_NET_ADMIN/)
     expect(() => openTun(refusing('EBUSY'), 1)).toThrow('the TUN device cannot be made: EBUSY')
+  })
+})
+
+describe('a kernel that does not let us say which packet goes to which queue of the TUN device', () => {
+  it('gets a device with one queue: it would hand packets to queues that nobody reads', () => {
+    const closed: number[] = []
+    const native = {
+      tunOpen: (_: string, queues: number) => ({ name: 'fg0', fds: Array.from({ length: queues }, (_, i) => 40 + i) }),
+      steerTun: () => {
+        throw new Error('EINVAL: Invalid argument, ioctl')
+      },
+      close: (fd: number) => closed.push(fd),
+    } as unknown as Native
+    const warnings: string[] = []
+    const { tun, steering } = openSteeredTun(native, 3, warnings)
+    expect([tun.fds, steering, closed]).toEqual([[40], undefined, [41, 42]])
+    expect(warnings).toEqual([expect.stringContaining('this host refuses TUN steering (EINVAL')])
+    expect(openSteeredTun(native, 1, warnings).tun.fds).toEqual([40])
+    expect(warnings).toHaveLength(1)
   })
 })
