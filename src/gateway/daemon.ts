@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 import type { Configuration } from '../alliedware/config.ts'
 import type { Ruleset } from '../firewall/ruleset.ts'
 import { computeBy } from '../ike/arithmetic.ts'
+import { readIpv4 } from '../packet/ip.ts'
 import { cryptoText, type Offloads, offloadsText } from './abilities.ts'
 import { Control } from './control.ts'
 import { systemClock } from './deadlines.ts'
@@ -342,7 +343,8 @@ async function bringUp(
   }
   warnings.push(...hostFirewall.guard(native, control.changes))
   // Nobody comes in before the rules do.
-  sockets.esp = (local, remote, bytes) => workers.arrived(local, remote, bytes)
+  // What a flood may hold is no SA's: a worker's mailbox has no end.
+  sockets.esp = (...d) => control.peers.spis.has(readIpv4(d[2], 0)) && workers.arrived(...d)
   sockets.listen((local, remote, bytes) => control.datagram(local, remote, bytes), steered)
   return late.daemon
 }

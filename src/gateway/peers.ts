@@ -50,7 +50,7 @@ export interface Peer {
 
 export class Peers {
   readonly all = new Map<number, Peer>()
-  private readonly spis = new Set<number>()
+  readonly spis = new Set<number>()
   /** What the SAs of peers that are gone have carried, by IPsec policy. */
   private readonly bygone = new Map<string, TrafficCounts>()
   private readonly clients = new Map<number, string>()

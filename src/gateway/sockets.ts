@@ -34,8 +34,8 @@ export class ControlSockets implements IkeSockets {
   private readonly queue = new IkeQueue()
   private handler: DatagramHandler = () => undefined
   private next: NodeJS.Immediate | undefined
-  /** Takes ESP that came by port 4500; whoever has workers puts something here. */
-  esp: DatagramHandler = () => undefined
+  /** Takes ESP that came by port 4500, where it is of an SA of ours; whoever has workers puts something here. */
+  esp: (...datagram: Parameters<DatagramHandler>) => boolean = () => false
   /** Datagrams that were neither IKE nor a keepalive, by why they were dropped. */
   readonly counters = { oversized: 0, noMarker: 0, keepalives: 0, sendFailed: 0, receiveFailed: 0, overrun: 0 }
 
@@ -107,8 +107,7 @@ export class ControlSockets implements IkeSockets {
     else if (local.port === IKE_PORT) this.queue.add({ local, remote, bytes: packet.slice() })
     else if (packet.length === 1 && packet[0] === 0xff) this.counters.keepalives++
     else if (startsWith(packet, NON_ESP_MARKER)) this.queue.add({ local, remote, bytes: packet.slice(4) })
-    else if (packet.length >= ESP_HEADER) this.esp(local, remote, packet.slice())
-    else this.counters.noMarker++
+    else if (packet.length < ESP_HEADER || !this.esp(local, remote, packet.slice())) this.counters.noMarker++
   }
 
   /** Deals with what waits, for a while; the rest when others have had theirs. */

@@ -65,8 +65,9 @@ export class Workers implements DataPath {
   }
 
   /** ESP that came to control goes to the worker that its SPI names. */
-  arrived(local: Endpoint, { address, port }: Endpoint, bytes: Uint8Array): void {
+  arrived(local: Endpoint, { address, port }: Endpoint, bytes: Uint8Array): true {
     this.post(readIpv4(bytes, 0) % this.workers, { kind: 'arrived', local: local.address, address, port, bytes })
+    return true
   }
 
   steer(address: Ipv4, worker: number | undefined): void {

@@ -90,7 +90,12 @@ it('coalesced messages are told apart, and ESP behind one of IKE is handed on', 
   const esp: { from: number; bytes: Uint8Array }[] = []
   const message = (first: number, last: number) => new Uint8Array(60).fill(first, 0, 4).fill(last, 4)
   try {
-    sockets.esp = (_, remote, bytes) => esp.push({ from: remote.address, bytes })
+    sockets.esp = (_, remote, bytes) => {
+      // The one that begins with 9 is of no SA.
+      if (bytes[0] === 9) return false
+      esp.push({ from: remote.address, bytes })
+      return true
+    }
     sockets.listen((_, __, bytes) => heard.push(bytes), true)
     // By one call: the kernel keeps neighbours of one size together, where it can.
     const { batch, handle } = attached()
@@ -98,21 +103,22 @@ it('coalesced messages are told apart, and ESP behind one of IKE is handed on', 
       [0, 1],
       [7, 2],
       [0, 3],
+      [9, 5],
       [8, 4],
     ]) {
       const row = batch.push(message(first!, last!))
       batch.address[row] = LOOPBACK
       batch.port[row] = ports[1]!
     }
-    batch.length[3] = 20
-    expect(native.sendEsp(client, -1, handle, 4)).toBe(4)
+    batch.length[4] = 20
+    expect(native.sendEsp(client, -1, handle, 5)).toBe(5)
     for (let i = 0; i < 100 && heard.length + esp.length < 4; i++) await new Promise(resolve => setTimeout(resolve, 10))
     expect(heard).toEqual([message(0, 1).slice(4), message(0, 3).slice(4)])
     expect(esp).toEqual([
       { from: ipv4('127.0.0.2'), bytes: message(7, 2) },
       { from: ipv4('127.0.0.2'), bytes: message(8, 4).slice(0, 20) },
     ])
-    expect(sockets.counters).toMatchObject({ oversized: 0, noMarker: 0, receiveFailed: 0 })
+    expect(sockets.counters).toMatchObject({ oversized: 0, noMarker: 1, receiveFailed: 0 })
   } finally {
     sockets.close()
   }
