@@ -22,6 +22,14 @@ export interface Devices {
   readonly warnings: readonly string[]
 }
 
+const UNGUARDED =
+  ': the firewall and NAT are not in force where the public side really is. Name its device there, then RELOAD'
+
+function isPublic(c: Configuration, name: string): boolean {
+  const { enabled, policies } = c.firewall
+  return enabled && policies.some(p => p.interfaces.some(i => i.type === 'public' && i.name.toLowerCase() === name))
+}
+
 /** Looks at the host with the script's eyes. */
 export function findDevices(c: Configuration, site: Site): Devices {
   const addresses = deviceAddresses()
@@ -29,9 +37,15 @@ export function findDevices(c: Configuration, site: Site): Devices {
   const byName: Record<string, string> = {}
   for (const name of interfaceNames(c)) {
     const device = site.interfaces[name] ?? name
-    if (deviceExists(device)) byName[name] = device
-    else if (site.interfaces[name] !== undefined) warnings.push(`interface ${name}: this host has no device ${device}`)
-    else warnings.push(`interface ${name}: no device of that name, and the site file's "interfaces" maps it to none`)
+    if (deviceExists(device)) {
+      byName[name] = device
+      continue
+    }
+    const why =
+      site.interfaces[name] === undefined
+        ? `no device of that name, and the site file's "interfaces" maps it to none`
+        : `this host has no device ${device}`
+    warnings.push(`interface ${name}: ${why}${isPublic(c, name) ? UNGUARDED : ''}`)
   }
   for (const i of c.ip.interfaces) {
     const device = byName[i.name.toLowerCase()]
