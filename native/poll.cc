@@ -24,12 +24,11 @@ struct Poller {
   static constexpr uint32_t kMagic = 0x706f6c6c;  // "poll"
   uint32_t magic = kMagic;
   int epoll = -1;
-  // Where each wait tells when it ended, and how long after the one before; memory of JavaScript's, which `buffer` keeps.
+  // Where each wait tells when it ended, and how long it took; memory of JavaScript's, which `buffer` keeps.
   napi_ref buffer = nullptr;
   double* times = nullptr;
-  uint64_t ended = 0;
 
-  void Tell();
+  void Tell(uint64_t began);
 };
 
 uint64_t Nanoseconds(clockid_t clock = CLOCK_MONOTONIC) {
@@ -41,11 +40,10 @@ uint64_t Nanoseconds(clockid_t clock = CLOCK_MONOTONIC) {
 // As process.hrtime counts, in whole milliseconds.
 double Milliseconds(uint64_t nanoseconds) { return static_cast<double>(nanoseconds / 1'000'000); }
 
-void Poller::Tell() {
+void Poller::Tell(uint64_t began) {
   const uint64_t now = Nanoseconds();
   times[0] = Milliseconds(now);
-  times[1] = static_cast<double>(now - ended) / 1000;
-  ended = now;
+  times[1] = static_cast<double>(now - began) / 1000;
 }
 
 void DeletePoller(napi_env env, void* data, void*) {
@@ -118,9 +116,10 @@ napi_value Wait(napi_env env, napi_callback_info info) {
   Poller* poller = Unwrap<Poller>(env, args.Value(0), "poller");
   if (poller == nullptr) return nullptr;
   epoll_event events[kMaxPolled];
+  const uint64_t began = poller->times != nullptr ? Nanoseconds() : 0;
   const int ready = epoll_wait(poller->epoll, events, kMaxPolled, milliseconds < 0 ? -1 : milliseconds);
   if (ready < 0 && errno != EINTR) return ThrowErrno(env, errno, "epoll_wait");
-  if (poller->times != nullptr) poller->Tell();
+  if (poller->times != nullptr) poller->Tell(began);
   uint32_t mask = 0;
   for (int i = 0; i < ready; i++) mask |= 1u << events[i].data.u32;
   return MakeU32(env, mask);

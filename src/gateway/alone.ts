@@ -5,13 +5,15 @@
 
 /** So many came alone, one after the other, before that is expected of the next. */
 const ENOUGH = 16
-/** What comes sooner behind what was there before may have been waiting with it. */
-const APART_MICROS = 250
+/** What was waited for no longer may have been there before, and others with it. */
+const APART_MICROS = 100
+/** So many later all are asked for once: a thread that had no processor waits, too, while packets gather. */
+const AGAIN = 2 * ENOUGH
 
 export class Alone {
   private row = 0
 
-  /** `micros`: how long nothing had come. */
+  /** `micros`: how long it was waited for. */
   isLikely(micros: number): boolean {
     return this.row >= ENOUGH && micros > APART_MICROS
   }
@@ -19,6 +21,6 @@ export class Alone {
   /** So many came the last time. */
   feel(packets: number): void {
     if (packets !== 1) this.row = 0
-    else if (this.row < ENOUGH) this.row++
+    else if (++this.row === AGAIN) this.row = ENOUGH - 1
   }
 }

@@ -109,7 +109,7 @@ export class Forwarder {
 
   /**
    * Packets from clients: off the wire, opened, unwrapped, filtered, into the TUN device. Answers whether more may have been
-   * received that no poller tells of. `micros`: for how long nothing had come.
+   * received that no poller tells of. `micros`: how long it was waited for.
    */
   fromPublic(raw: boolean, clock: () => Millis, micros = 0): boolean {
     const batch = raw ? this.bare : this.inbound
@@ -157,7 +157,7 @@ export class Forwarder {
       most = alone ? 1 : this.helping.most
       batch.count = this.wires.readTun(batch, most)
       if (batch.count === 0) break
-      this.alone.tun.feel(batch.count)
+      this.alone.tun.feel(packetsOf(batch))
       this.stats.add(this.worker, WorkerCounter.fromTunPackets, packetsOf(batch))
       this.read.limit(batch, most)
       filterOut(batch, this.firewall, now)

@@ -80,7 +80,7 @@ export interface Native {
   signal(fd: number): void
   clearEvent(fd: number): void
 
-  /** Each wait writes to `times` when it ended, in milliseconds as `now` has it, and how many microseconds after the one before. */
+  /** Each wait writes to `times` when it ended, in milliseconds as `now` has it, and how many microseconds it took. */
   poller(fds: number[], times?: Float64Array): NativePoller
   /** Blocks this thread up to `milliseconds` (-1: for ever). Answers a bit mask: bit i is set when fds[i] is readable. */
   wait(poller: NativePoller, milliseconds: number): number

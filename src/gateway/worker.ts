@@ -99,7 +99,7 @@ class Loop {
   private readonly resting = new Int32Array(new SharedArrayBuffer(4))
   /** Whether datagrams may wait that no poller tells of. */
   private more = false
-  /** When the last wait ended, in milliseconds, and how many microseconds after the one before. */
+  /** When the last wait ended, in milliseconds, and how many microseconds it took. */
   private readonly times = new Float64Array(new ArrayBuffer(16))
   /** Nobody has asked yet for the time of this turn. */
   private fresh = true

@@ -75,6 +75,14 @@ it('is expected after sixteen in a row', () => {
   expect(alone.isLikely(SLOW)).toBe(false)
   alone.feel(1)
   expect([alone.isLikely(SLOW), alone.isLikely(AT_ONCE)]).toEqual([true, false])
+  // Now and then all are asked for.
+  let all = 0
+  for (let i = 0; i < 170; i++) {
+    alone.feel(1)
+    if (!alone.isLikely(SLOW)) all++
+  }
+  expect(all).toBe(10)
+  for (let i = 0; i < 16; i++) alone.feel(1)
   alone.feel(2)
   expect(alone.isLikely(SLOW)).toBe(false)
 })
