@@ -1,12 +1,14 @@
 /**
  * What a set-up costs the gateway, from Main Mode's first message to IPCP's last: beside what its Diffie-Hellman, its
- * HMACs, its ciphers and the ESP of its packets cost by themselves in the same process. `--clients=N`
+ * HMACs, its ciphers and the ESP of its packets cost by themselves in the same process, as the gateway computes them and
+ * as OpenSSL does: node:crypto for IKE's part, and for ESP OpenSSL called from C, a packet at a time. `--clients=N`
  * connect, 100 otherwise.
  */
 
-import { loadNative } from '../src/gateway/native.ts'
+import { type CryptoName, loadNative } from '../src/gateway/native.ts'
 import { NativeArithmetic } from '../src/gateway/native-arithmetic.ts'
-import { computeBy } from '../src/ike/arithmetic.ts'
+import { type Arithmetic, computeBy } from '../src/ike/arithmetic.ts'
+import { nodeArithmetic } from '../src/ike/node-arithmetic.ts'
 import { type VpnProfile, windows10, windowsXp } from '../test/support/profiles.ts'
 import { kinds, RecordedCrypto } from './recorded-crypto.ts'
 import { RecordedSetups } from './recorded-setups.ts'
@@ -47,27 +49,48 @@ function timed(run: () => void): number {
   return (user + system) / 1e6
 }
 
+const percent = (share: number) => `${(100 * share).toFixed(0)} %`
 const milliseconds = (seconds: number) => `${((1000 * seconds) / clients).toFixed(3).padStart(8)} ms`
 
-computeBy(new NativeArithmetic(loadNative()))
-console.log(`${clients} clients connect, processor time for each`)
-for (const { name, profile } of scenes) {
-  const setups = new RecordedSetups(profile, clients)
-  const whole = best(() => setups.play())
+/** The arithmetic of a set-up by itself, in seconds. */
+function alone(setups: RecordedSetups, by: Arithmetic, crypto?: CryptoName): number {
+  computeBy(by)
   const recorded = new RecordedCrypto(() => setups.play())
-  console.log(`\n${name}`)
-  console.log(
-    `  all of it           ${milliseconds(whole)}  ${(clients / whole).toFixed(0)} set-ups/s, ${setups.datagramsEach.toFixed(0)} datagrams each`,
-  )
-  let arithmetic = best(() => setups.playEsp())
-  console.log(`  ESP                 ${milliseconds(arithmetic)}`)
+  let sum = best(() => setups.playEsp(crypto))
+  console.log(`    ESP                 ${milliseconds(sum)}`)
   for (const kind of kinds) {
     const again = recorded.again(kind)
-    const alone = best(() => timed(again))
-    arithmetic += alone
-    console.log(`  ${kind.padEnd(20)}${milliseconds(alone)}  ${(recorded.count(kind) / clients).toFixed(1)} calls`)
+    const seconds = best(() => timed(again))
+    sum += seconds
+    console.log(`    ${kind.padEnd(20)}${milliseconds(seconds)}  ${(recorded.count(kind) / clients).toFixed(1)} calls`)
   }
-  const share = arithmetic / whole
+  console.log(`    together            ${milliseconds(sum)}`)
+  return sum
+}
+
+const ours = new NativeArithmetic(loadNative())
+console.log(`${clients} clients connect, processor time for each`)
+for (const { name, profile } of scenes) {
+  computeBy(ours)
+  const setups = new RecordedSetups(profile, clients)
+  const whole = best(() => setups.play())
+  console.log(`\n${name}`)
+  console.log(
+    `  all of it             ${milliseconds(whole)}  ${(clients / whole).toFixed(0)} set-ups/s, ${setups.datagramsEach.toFixed(0)} datagrams each`,
+  )
+  console.log('  its arithmetic alone, as the gateway computes it')
+  const share = alone(setups, ours) / whole
+  console.log('  the same by OpenSSL')
+  const byOpenssl = alone(setups, nodeArithmetic, 'openssl') / whole
   note({ what: name, value: clients / whole, unit: 'set-ups/s', ratio: share, against: 'its arithmetic alone' })
-  console.log(`  share: ${(100 * share).toFixed(0)} % of what its arithmetic alone would allow`)
+  note({
+    what: name,
+    value: clients / whole,
+    unit: 'set-ups/s',
+    ratio: byOpenssl,
+    against: 'its arithmetic by OpenSSL alone',
+  })
+  console.log(
+    `  its rate is ${percent(share)} of what its arithmetic alone would allow, and ${percent(byOpenssl)} of it by OpenSSL's`,
+  )
 }
