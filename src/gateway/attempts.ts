@@ -328,8 +328,9 @@ export class Attempts {
   private add(a: Attempt): void {
     this.all.push(a)
     if (this.all.length <= KEPT) return
-    const unproven = this.all.filter(b => !b.proven)
-    this.drop(unproven.length > KEPT_UNPROVEN ? unproven[0]! : this.all[0]!)
+    let unproven = 0
+    for (const b of this.all) if (!b.proven) unproven++
+    this.drop((unproven > KEPT_UNPROVEN ? this.all.find(b => !b.proven) : this.all[0])!)
   }
 
   private drop(a: Attempt): void {
