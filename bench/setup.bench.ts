@@ -82,14 +82,9 @@ for (const { name, profile } of scenes) {
   const share = alone(setups, ours) / whole
   console.log('  the same by OpenSSL')
   const byOpenssl = alone(setups, nodeArithmetic, 'openssl') / whole
-  note({ what: name, value: clients / whole, unit: 'set-ups/s', ratio: share, against: 'its arithmetic alone' })
-  note({
-    what: name,
-    value: clients / whole,
-    unit: 'set-ups/s',
-    ratio: byOpenssl,
-    against: 'its arithmetic by OpenSSL alone',
-  })
+  const row = { value: clients / whole, unit: 'set-ups/s' }
+  note({ what: name, ...row, ratio: share, against: 'its arithmetic alone' })
+  note({ what: `${name}, beside OpenSSL`, ...row, ratio: byOpenssl, against: 'its arithmetic by OpenSSL alone' })
   console.log(
     `  its rate is ${percent(share)} of what its arithmetic alone would allow, and ${percent(byOpenssl)} of it by OpenSSL's`,
   )
