@@ -76,8 +76,6 @@ export class Network {
         throw new Error(`ip ${args.join(' ')}: ${result.output}`)
       if (args.includes('addrgenmode')) withoutIpv6(tun)
     }
-    // Nothing, but it starts the program: what the first client sends at once is answered only when it has its route.
-    this.commands.give('')
   }
 
   /** The way to a session: a route of its own (with its MTU, so that the kernel fragments or says "too big") and, where
