@@ -211,6 +211,7 @@ napi_value Run(napi_env env, napi_callback_info info, void (Engine::*step)(const
 
 napi_value Open(napi_env env, napi_callback_info info) { return Run(env, info, &Engine::Open); }
 napi_value Seal(napi_env env, napi_callback_info info) { return Run(env, info, &Engine::Seal); }
+napi_value Expect(napi_env env, napi_callback_info info) { return Run(env, info, &Engine::Expect); }
 
 napi_value MakeEvent(napi_env env, const Event& event) {
   static constexpr const char* kKinds[] = {"first", "moved", "soft", "hard", "shortIcv"};
@@ -283,6 +284,7 @@ napi_status RegisterEsp(napi_env env, napi_value exports) {
                  {"removeOutbound", RemoveOutbound},
                  {"open", Open},
                  {"seal", Seal},
+                 {"expect", Expect},
                  {"takeEvents", TakeEvents},
                  {"inboundUsage", InboundUsage},
                  {"outboundUsage", OutboundUsage}});

@@ -111,16 +111,26 @@ void Engine::FetchInbound(const BatchView& batch, uint32_t count) const {
   }
 }
 
+// What will be sealed knows its peer.
+template <typename Fetch>
+void Engine::EachPeer(const BatchView& batch, uint32_t count, Fetch fetch) const {
+  for (uint32_t row = 0; row < count; row++) {
+    if (batch.Forwards(row) && batch.peer[row] < peers_.size()) fetch(peers_[batch.peer[row]]);
+  }
+}
+
 // The same for what will be sealed: from the peer to its newest SA.
 void Engine::FetchOutbound(const BatchView& batch, uint32_t count) const {
-  auto each = [&](auto fetch) {
-    for (uint32_t row = 0; row < count; row++) {
-      if (batch.Forwards(row) && batch.peer[row] < peers_.size()) fetch(peers_[batch.peer[row]]);
-    }
-  };
-  each([](const Peer& peer) { FetchLine<kFirstCache>(&peer); });
-  each([](const Peer& peer) {
+  EachPeer(batch, count, [](const Peer& peer) { FetchLine<kFirstCache>(&peer); });
+  EachPeer(batch, count, [](const Peer& peer) {
     if (peer.newest != nullptr) peer.newest->Fetch();
+  });
+}
+
+void Engine::Expect(const BatchView& batch, uint32_t count) {
+  EachPeer(batch, count, [](const Peer& peer) { FetchLine<kSecondCache>(&peer); });
+  EachPeer(batch, count, [](const Peer& peer) {
+    if (peer.newest != nullptr) FetchLines<kSecondCache>(peer.newest, peer.newest->keys.OftenEnd());
   });
 }
 
@@ -388,11 +398,6 @@ void Engine::RemoveInbound(uint32_t spi) {
   inbound_.Remove(spi);
 }
 
-uint32_t Engine::PeerOf(uint32_t spi) const {
-  const InboundSa* sa = inbound_.Find(spi);
-  return sa == nullptr ? 0 : sa->peer;
-}
-
 bool Engine::InstallOutbound(const SaRequest& request, uint32_t last_sequence) {
   auto sa = std::make_unique<OutboundSa>(request, last_sequence);
   if (!crypto_.Expand(request.keys, sa->keys)) return false;
@@ -442,7 +447,8 @@ void SpiTable::Insert(std::unique_ptr<InboundSa> sa) {
       at = Locate(spi);
     }
   }
-  slots_[at] = {spi, std::move(sa)};
+  uint32_t peer = sa->peer;
+  slots_[at] = {spi, peer, std::move(sa)};
 }
 
 // The entries behind the gap move up where the probe for them would stop at it.

@@ -102,6 +102,11 @@ class SpiTable {
   // Has the memory come where Find will look first.
   void Fetch(uint32_t spi) const { FetchLine<kSecondCache>(&slots_[Home(spi)]); }
   InboundSa* Find(uint32_t spi) const;
+  // Whose SA it is, without a look at the SA; 0 where there is none.
+  uint32_t PeerOf(uint32_t spi) const {
+    const Slot& slot = slots_[Locate(spi)];
+    return slot.sa == nullptr ? 0 : slot.peer;
+  }
   // Takes the place of an SA with the same SPI.
   void Insert(std::unique_ptr<InboundSa> sa);
   void Remove(uint32_t spi);
@@ -110,6 +115,7 @@ class SpiTable {
   // The SPI stands beside its SA, so that a search does not touch those that it passes by. 0: a free slot.
   struct Slot {
     uint32_t spi = 0;
+    uint32_t peer = 0;
     std::unique_ptr<InboundSa> sa;
   };
 
@@ -141,12 +147,14 @@ class Engine {
   bool InstallOutbound(const SaRequest& request, uint32_t last_sequence);
   void RemoveInbound(uint32_t spi);
   // Whose inbound SA has this SPI; 0 where there is none.
-  uint32_t PeerOf(uint32_t spi) const;
+  uint32_t PeerOf(uint32_t spi) const { return inbound_.PeerOf(spi); }
   void RemoveOutbound(uint32_t peer, uint32_t spi);
 
   // Over the first `count` rows.
   void Open(const BatchView& batch, uint32_t count);
   void Seal(const BatchView& batch, uint32_t count);
+  // Has the memory come that Seal will look at.
+  void Expect(const BatchView& batch, uint32_t count);
 
   std::vector<Event>& events() { return events_; }
   std::optional<Usage> InboundUsage(uint32_t spi) const;
@@ -181,6 +189,8 @@ class Engine {
   };
 
   Peer& PeerRow(uint32_t peer);
+  template <typename Fetch>
+  void EachPeer(const BatchView& batch, uint32_t count, Fetch fetch) const;
   void FetchInbound(const BatchView& batch, uint32_t count) const;
   void FetchOutbound(const BatchView& batch, uint32_t count) const;
   bool BeginOpen(const BatchView& batch, uint32_t row, Opening& opening);

@@ -258,6 +258,14 @@ struct Keys {
     FetchLine<kCache>(this);
   }
   void FetchRest() const;
+  // The end of what every packet of AES-CBC looks at.
+  const void* OftenEnd() const {
+#ifdef HAVE_IPSEC_MB
+    return &ipsec_mb.gcm;
+#else
+    return &des;
+#endif
+  }
 };
 
 // Chooses, step by step and algorithm by algorithm, who does the work.

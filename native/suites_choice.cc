@@ -138,11 +138,10 @@ void Keys::FetchRest() const {
     FetchLines<kFirstCache>(des->words, direction == Direction::Encrypt ? std::end(des->schedule) : des->schedule);
   }
 #ifdef HAVE_IPSEC_MB
-  const void* often = &ipsec_mb.gcm;
   if (direction == Direction::Encrypt) {
-    FetchLines<kFirstCache>(this, often);
+    FetchLines<kFirstCache>(this, OftenEnd());
   } else {
-    FetchLines<kSecondCache>(this, often);
+    FetchLines<kSecondCache>(this, OftenEnd());
   }
   if (IsGcm(cipher)) FetchLines<kFirstCache>(ipsec_mb.gcm.get(), ipsec_mb.gcm.get() + 1);
 #endif

@@ -189,6 +189,7 @@ uint32_t SealAndOpen(Ends& ends, OwnBatch& sent, OwnBatch& plain, OwnBatch& take
   uint32_t count = Below(kBatchCapacity + 1);
   Fill(s);
   plain.CopyFrom(sent);
+  ends.near.Expect(s, count);
   ends.near.Seal(s, count);
   for (uint32_t row = 0; row < kBatchCapacity; row++) {
     bool sealed = row < count && p.Forwards(row) && s.Forwards(row);
@@ -248,6 +249,7 @@ void OpenNonsense(Ends& ends, OwnBatch& batch) {
 void SealNonsense(Ends& ends, OwnBatch& batch) {
   Fill(batch.view);
   Lie(batch.view);
+  ends.near.Expect(batch.view, kBatchCapacity);
   ends.near.Seal(batch.view, kBatchCapacity);
   for (uint32_t row = 0; row < kBatchCapacity; row++)
     if (batch.view.Forwards(row) && !batch.view.InBounds(row)) Fail("out of bounds", row);

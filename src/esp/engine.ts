@@ -67,6 +67,8 @@ export interface Engine {
   open(batch: Batch): number
   /** Seals every Forward packet of the batch. Answers how many events wait. */
   seal(batch: Batch): number
+  /** Has the memory come that `seal` will look at, of packets that know their peers already. */
+  expect?(batch: Batch): void
   takeEvents(): EngineEvent[]
   inboundUsage(spi: number): SaUsage | undefined
   outboundUsage(peer: number, spi: number): SaUsage | undefined

@@ -181,6 +181,7 @@ export class Forwarder {
   }
 
   private deliver(batch: Batch, now: Millis): void {
+    this.engine.expect?.(batch)
     if (this.mirror.on) this.mirror.inner(batch, true, now)
     this.stats.addSessions(batch, true)
     encapsulatePpp(batch, this.ppp)

@@ -6,6 +6,9 @@ import type { InboundSa, OutboundSa, PeerPath } from '../esp/sa.ts'
 import type { Batch } from '../packet/batch.ts'
 import type { CryptoName, Native, NativeBatch, NativeEngine as NativeHandle } from './native.ts'
 
+/** From so many packets on it pays to ask for memory ahead. */
+const EXPECTED = 8
+
 /**
  * One thread's engine. Unlike the reference it consumes keys: the bytes behind the Secrets of an SA are copied and
  * zeroed, so one SA can be installed once. Wrong arguments throw RangeError and leave the engine as it was.
@@ -26,6 +29,10 @@ export class NativeEngine implements Engine {
 
   seal(batch: Batch): number {
     return this.native.seal(this.handle, this.attach(batch), batch.count)
+  }
+
+  expect(batch: Batch): void {
+    if (batch.count >= EXPECTED) this.native.expect(this.handle, this.attach(batch), batch.count)
   }
 
   /** The batch as native functions take it. */

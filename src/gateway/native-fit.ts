@@ -51,6 +51,7 @@ const FUNCTIONS: Record<keyof Native, true> = {
   removeOutbound: true,
   open: true,
   seal: true,
+  expect: true,
   takeEvents: true,
   inboundUsage: true,
   outboundUsage: true,

@@ -178,9 +178,10 @@ export interface Native {
   /** As Engine.peerOf of src/esp/engine.ts. */
   peerOf(engine: NativeEngine, spi: number): number
   removeOutbound(engine: NativeEngine, peer: number, spi: number): void
-  /** As Engine.open and Engine.seal of src/esp/engine.ts, over the first `count` rows. */
+  /** As Engine.open, Engine.seal and Engine.expect of src/esp/engine.ts, over the first `count` rows. */
   open(engine: NativeEngine, batch: NativeBatch, count: number): number
   seal(engine: NativeEngine, batch: NativeBatch, count: number): number
+  expect(engine: NativeEngine, batch: NativeBatch, count: number): number
   takeEvents(engine: NativeEngine): EngineEvent[]
   inboundUsage(engine: NativeEngine, spi: number): SaUsage | undefined
   outboundUsage(engine: NativeEngine, peer: number, spi: number): SaUsage | undefined

@@ -85,6 +85,7 @@ describe('the native engines and the reference', () => {
           engine.open(received)
           expectPlain(received, plain, `${name} opens what the reference sealed`)
           const sent = copyOf(plain)
+          engine.expect?.(sent)
           engine.seal(sent)
           expect([...sent.port.subarray(0, sent.count)]).toEqual(
             [...plain.peer.subarray(0, sent.count)].map(peer => 4500 + peer),

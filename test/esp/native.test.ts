@@ -36,6 +36,14 @@ describe('native engine', () => {
     expect(batch.packet(0)).toEqual(Uint8Array.of(1, 2, 3))
   })
 
+  test('knows whose each SPI is, whichever went', () => {
+    const engine = new NativeEngine(native)
+    const spis = Array.from({ length: 300 }, (_, i) => 5000 + i)
+    for (const spi of spis) engine.installInbound(inboundSa(suite, spi - 4999, spi, { keys: keysFor(suite, 'one') }))
+    for (const spi of spis) if (spi % 3 !== 0) engine.removeInbound(spi)
+    expect(spis.map(spi => engine.peerOf(spi))).toEqual(spis.map(spi => (spi % 3 === 0 ? spi - 4999 : 0)))
+  })
+
   test('wipes keys that it refuses, too', () => {
     const handle = native.engine()
     const key = Uint8Array.from({ length: 23 }, (_, i) => i + 1)
@@ -57,6 +65,7 @@ describe('native engine', () => {
     expect(() => any.open!(handle, batch, 0)).toThrow(TypeError)
     expect(() => any.open!(handle)).toThrow(TypeError)
     expect(() => any.seal!({}, attached, 0)).toThrow(TypeError)
+    expect(() => any.expect!({}, attached, 0)).toThrow(TypeError)
     expect(() => any.takeEvents!()).toThrow(TypeError)
     expect(() => any.setPath!(handle, 1, 2, 3)).toThrow(TypeError)
     expect(() => any.setPath!(handle, 16384, 2, 3, 4)).toThrow(RangeError)
