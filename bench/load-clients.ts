@@ -31,14 +31,24 @@ export type Order =
       readonly esp?: EspOffer
       /** The inner address that the first asks for, the second for the next and so on; absent: any. */
       readonly asksFor?: string
+      /** The outer address of the first, of a network that is local as a whole; absent: the addresses of eth0. */
+      readonly first?: string
+      /** User and password of client 7 are these and 7. */
+      readonly numbered?: boolean
       readonly clients: number
       readonly server: string
       readonly psk: string
       readonly user: string
       readonly password: string
     }
-  /** Seals so many packets now, which the next blasts of the same kind then send. */
-  | { readonly do: 'prepare'; readonly to: string; readonly size: number; readonly count: number }
+  /** Seals so many packets now, of the first `among` clients in turn, which the next blasts of the same kind then send. */
+  | {
+      readonly do: 'prepare'
+      readonly to: string
+      readonly size: number
+      readonly count: number
+      readonly among?: number
+    }
   /** UDP through all tunnels in turn, IP packets of `size` bytes; answers how many were sent. */
   | {
       readonly do: 'blast'
@@ -79,7 +89,8 @@ class Load {
   private readonly packets: Packets
   private inbound = new Batch()
   private readonly single = new Batch()
-  private readonly addresses: readonly Ipv4[]
+  private addresses: readonly Ipv4[]
+  private rows = new Map<Ipv4, number>()
   private readonly clients: VpnClient[] = []
   private readonly timers: (NodeJS.Timeout | undefined)[] = []
   private server: Ipv4 = 0
@@ -110,7 +121,7 @@ class Load {
       case 'dial':
         return await this.dial(order)
       case 'prepare':
-        this.packets.prepare(this.clients, ipv4(order.to), order.size, order.count)
+        this.packets.prepare(this.clients.slice(0, order.among), ipv4(order.to), order.size, order.count)
         return {}
       case 'blast':
         return { sent: await blast(order.seconds, order.rate, this.sender(order)) }
@@ -128,6 +139,9 @@ class Load {
   // ---------------------------------------------------------------------------------------------------------- set-up
 
   private async dial(o: DialOrder): Promise<object> {
+    const { first } = o
+    if (first !== undefined) this.addresses = Array.from({ length: o.clients }, (_, i) => ipv4(first) + i)
+    this.rows = new Map(this.addresses.slice(0, o.clients).map((address, row) => [address, row]))
     if (this.addresses.length < o.clients) throw new Error(`${this.addresses.length} addresses, ${o.clients} clients`)
     this.dialled = o
     this.server = ipv4(o.server)
@@ -160,8 +174,8 @@ class Load {
       // Windows asks for IPv6 and compression as well: SoftEther then waits for four seconds.
       profile: { ...profile, refusesServerBehindNat: false, ike, ppp: 'plain' },
       presharedKey: o.psk,
-      user: o.user,
-      password: o.password,
+      user: o.numbered === true ? `${o.user}${row}` : o.user,
+      password: o.numbered === true ? `${o.password}${row}` : o.password,
       address: this.addresses[row]!,
       server: this.server,
       dice: length => new Uint8Array(randomBytes(length)),
@@ -232,8 +246,8 @@ class Load {
   }
 
   private control(local: Ipv4, port: 500 | 4500, bytes: Uint8Array): void {
-    const row = this.addresses.indexOf(local)
-    if (row >= 0 && row < this.clients.length) this.handle(row, { kind: 'datagram', port, bytes })
+    const row = this.rows.get(local)
+    if (row !== undefined) this.handle(row, { kind: 'datagram', port, bytes })
   }
 
   /** Data is counted, timed or written to the device; all else is the client's. */

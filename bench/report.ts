@@ -28,6 +28,7 @@ export const SHORT: Readonly<Record<string, readonly string[]>> = {
   fairness: ['--seconds=2'],
   kernel: ['--sizes=1400', '--bursts=64'],
   path: ['--seconds=1'],
+  sessions: ['--clients=5000', '--rounds=2'],
 }
 
 /**

@@ -105,11 +105,11 @@ export class UdpLoad {
   }
 
   /** One load of so many packets a second, of all directions together, for so many seconds. */
-  private async run({ inner, size, sealed, direction }: Udp, rate: number, seconds: number): Promise<Carried> {
+  async carry({ inner, size, sealed, direction }: Udp, rate: number, seconds: number): Promise<Carried> {
     const each = direction === 'both' ? rate / 2 : rate
     const nothing: Sent = { sent: 0 }
     const count = Math.min(MOST_PREPARED, Math.ceil(each * seconds))
-    if (direction !== 'down') await this.clients.obey({ do: 'prepare', to: lanHost, size, count })
+    if (direction !== 'down') await this.clients.obey({ do: 'prepare', to: lanHost, size, count, among: inner.length })
     await this.lanDrain.open()
     await this.clientsDrain.open()
     const before = await timesOf(this.network, 'gw')
@@ -140,11 +140,11 @@ export class UdpLoad {
     let slow = false
     let threads: readonly number[] = []
     for (let rate = begin; rate >= LEAST_RATE && rate <= LAST_RATE; ) {
-      let step = await this.run(load, rate, seconds)
+      let step = await this.carry(load, rate, seconds)
       // Others use the machine too: once more, before it counts as the limit.
       if (step.packets === 0 || (step.lost > LOSS && step.lost < NEARLY)) {
         if (step.packets === 0) await sleep(RECOVERY_MILLIS)
-        step = await this.run(load, rate, seconds)
+        step = await this.carry(load, rate, seconds)
       }
       most = Math.max(most, step.packets / Math.max(seconds, step.took))
       const lost = step.lost > LOSS
