@@ -366,8 +366,7 @@ const kinds = [
 
 /** To what part of the addon a function belongs. */
 function partOfAddon(symbol: string): string {
-  // Stage is of des_shuffle.cc, and tells only that it works on vectors.
-  if (/Bitslice|Shuffle|Des|Lanes|Sbox|Transpose|5StageERA/i.test(symbol)) return 'cryptography: our DES'
+  if (/Bitslice|Shuffle|Des|Lanes|Sbox|Transpose/i.test(symbol)) return 'cryptography: our DES'
   return 'the addon: batches, keys, system calls'
 }
 

@@ -53,36 +53,70 @@ struct DesUnit {
   const DesEncryptor* encryptors;
   size_t encryptor_count;
 
-  // The widest of them, or the narrowest that holds so many packets.
+  // The widest of them, or the narrowest that holds so many packets or blocks.
   size_t EncryptorFor(size_t packets) const {
     size_t i = 0;
     while (i + 1 < encryptor_count && encryptors[i + 1].lanes >= packets) i++;
     return i;
   }
+  size_t DecryptorFor(size_t blocks) const {
+    size_t i = 0;
+    while (i + 1 < decryptor_count && decryptors[i + 1].lanes >= blocks) i++;
+    return i;
+  }
 };
 
-inline constexpr size_t kDesShuffleLanes = 16;
+// DES in bytes: registers hold six bits of each lane in a byte, and look them up in tables that are registers too.
+inline constexpr size_t kDesShuffleMaxLanes = 64;
 
-// Between calls: all lanes' round keys, and both halves of the last block.
+// Words of an SA's round keys. Each stage has one for the half that is read first, and one for each round: the key that
+// the half it changes was kept with, XORed with the one that it will be read with. The last word takes the last key back.
+constexpr size_t DesShuffleWords(size_t stages) { return 17 * stages + 1; }
+inline constexpr size_t kDesShuffleSchedule = (DesShuffleWords(kDesMaxStages) + 7) / 8 * 8;
+
+// From the words of a key: `stages` DES keys, for EDE or backwards. Once for an SA.
+void DesShuffleExpand(const uint64_t* key, size_t stages, bool encrypts, uint64_t (&schedule)[kDesShuffleSchedule]);
+
+// Between calls: all lanes' round keys, and both halves of the last block. And room to work in.
 struct alignas(64) DesShuffleState {
-  uint8_t keys[kDesMaxStages * 16 * 8 * kDesShuffleLanes];
-  uint8_t chain[16 * kDesShuffleLanes];
+  uint8_t keys[DesShuffleWords(kDesMaxStages) * 8 * kDesShuffleMaxLanes];
+  uint8_t chain[16 * kDesShuffleMaxLanes];
+  uint64_t columns[kDesChunk * kDesShuffleMaxLanes];
 };
 
-// CBC encryption of 16 packets side by side in bytes, not bits.
+// So many lanes: packets that are encrypted by CBC side by side, or blocks that are decrypted.
+struct DesShuffleLanes {
+  size_t lanes;
+  // One schedule for all lanes, or one for each.
+  void (*share_key)(const uint64_t* schedule, size_t stages, DesShuffleState& state);
+  void (*set_keys)(const uint64_t* const* schedules, size_t stages, DesShuffleState& state);
+  // A word of IV for each lane. 64-byte aligned.
+  void (*begin)(const uint64_t* ivs, DesShuffleState& state);
+  // The first `steps` of each lane's kDesChunk blocks, in place; all of them are read and written.
+  void (*encrypt)(uint8_t* const* rows, size_t steps, size_t stages, DesShuffleState& state);
+  // A block of each lane in place, without CBC. 64-byte aligned.
+  void (*decrypt)(uint64_t* blocks, size_t stages, const DesShuffleState& state);
+};
+
+// What one instruction set offers; from the most lanes to the fewest.
 struct DesShuffle {
-  // `stages` * 16 words of round keys from the words of a key: once for an SA.
-  void (*schedule)(const uint64_t* key, size_t stages, uint64_t* schedule);
-  // A schedule and an IV for each lane.
-  void (*begin)(const uint64_t* const* schedules, const uint64_t* ivs, size_t stages, DesShuffleState& state);
-  // The next block of each lane, in place.
-  void (*step)(uint64_t* blocks, size_t stages, DesShuffleState& state);
+  const char* name;
+  const DesShuffleLanes* lanes;
+  size_t count;
+
+  // The most of them, or the fewest that hold so much.
+  size_t LanesFor(size_t packets_or_blocks) const {
+    size_t i = 0;
+    while (i + 1 < count && lanes[i + 1].lanes >= packets_or_blocks) i++;
+    return i;
+  }
 };
 
 // Each answers nullptr where this processor (or this build) has not the instructions.
 const DesUnit* DesAvx512();
 const DesUnit* DesAvx2();
 const DesUnit* DesPortable();  // always there
+const DesShuffle* DesVbmi();
 const DesShuffle* DesShuffleAvx2();
 
 }  // namespace floatgate

@@ -19,9 +19,9 @@ namespace {
 
 constexpr std::string_view kCipherNames[kCipherCount] = {"des", "3des", "aes128", "aes192", "aes256",
                                                          "aesgcm128", "aesgcm192", "aesgcm256"};
-constexpr std::string_view kCryptoNames[] = {"openssl", "ipsec-mb", "avx512", "avx2", "portable", "shuffle"};
-constexpr Crypto::Only kCryptos[] = {Crypto::Only::Openssl, Crypto::Only::IpsecMb, Crypto::Only::Avx512,
-                                     Crypto::Only::Avx2, Crypto::Only::Portable, Crypto::Only::Shuffle};
+constexpr std::string_view kCryptoNames[] = {"openssl", "ipsec-mb", "avx512", "avx2", "portable", "vbmi", "shuffle"};
+constexpr Crypto::Only kCryptos[] = {Crypto::Only::Openssl, Crypto::Only::IpsecMb,  Crypto::Only::Avx512, Crypto::Only::Avx2,
+                                     Crypto::Only::Portable, Crypto::Only::Vbmi, Crypto::Only::Shuffle};
 constexpr std::string_view kIntegrityNames[kIntegrityCount] = {"md5", "sha1", "sha256", "gcm"};
 
 napi_value ThrowRange(napi_env env, const char* message) {
@@ -40,7 +40,9 @@ napi_value Versions(napi_env env, napi_callback_info) {
   Set(env, versions, "openssl", MakeText(env, OpenSSL_version(OPENSSL_VERSION_STRING)));
   napi_value units = MakeArray(env);
   uint32_t count = 0;
-  if (DesShuffleAvx2() != nullptr) napi_set_element(env, units, count++, MakeText(env, "shuffle"));
+  for (const DesShuffle* way : {DesVbmi(), DesShuffleAvx2()}) {
+    if (way != nullptr) napi_set_element(env, units, count++, MakeText(env, way->name));
+  }
   for (const DesUnit* unit : {DesAvx512(), DesAvx2(), DesPortable()}) {
     if (unit != nullptr) napi_set_element(env, units, count++, MakeText(env, unit->name));
   }

@@ -180,7 +180,7 @@ class IpsecMb {
 
 #endif
 
-// DES keys as they came, since bit slices choose their bits by wiring; and their round keys for shuffles.
+// DES keys as they came, since bit slices choose their bits by wiring; and their round keys for DES in bytes.
 struct DesKeys {
   DesKeys() = default;
   DesKeys(const DesKeys&) = delete;
@@ -189,7 +189,7 @@ struct DesKeys {
 
   void Expand(const SuiteKeys& keys);
   uint64_t words[kDesMaxStages] = {};
-  uint64_t schedule[kDesMaxStages * 16] = {};
+  uint64_t schedule[kDesShuffleSchedule] = {};
 };
 
 // DES and 3DES in bit slices, with one thread's working memory.
@@ -208,7 +208,6 @@ class Bitslice {
 
  private:
   explicit Bitslice(const DesUnit& unit) : unit_(unit) {}
-  const DesDecryptor& Fitting(size_t blocks) const;
   void Encrypt(const DesEncryptor& lanes, Job* const* longest_first, size_t count);
 
   const DesUnit& unit_;
@@ -219,23 +218,29 @@ class Bitslice {
   DesKeyVectors chain_{};
 };
 
-// DES and 3DES encryption by byte shuffles, with one thread's working memory.
+// DES and 3DES in bytes, with one thread's working memory.
 class Shuffle {
  public:
-  // Nothing where the processor has not the instructions.
-  static std::unique_ptr<Shuffle> Create();
+  // Nothing for no instructions.
+  static std::unique_ptr<Shuffle> Create(const DesShuffle* way);
   Shuffle(const Shuffle&) = delete;
   Shuffle& operator=(const Shuffle&) = delete;
   ~Shuffle();
 
+  const DesShuffle& way() const { return way_; }
   // At most kBatchCapacity jobs of one of both ciphers.
+  void Decrypt(Job* const* jobs, size_t count);
   void Encrypt(Job* const* longest_first, size_t count);
 
  private:
   explicit Shuffle(const DesShuffle& way) : way_(way) {}
+  void SetKeys(const DesShuffleLanes& lanes, const Keys* const* keys, size_t count);
+  void Encrypt(const DesShuffleLanes& lanes, Job* const* longest_first, size_t count);
 
   const DesShuffle& way_;
-  uint64_t blocks_[kDesShuffleLanes] = {};
+  alignas(64) uint64_t blocks_[kDesShuffleMaxLanes] = {};
+  alignas(64) uint64_t before_[kDesShuffleMaxLanes] = {};
+  alignas(64) uint64_t ends_[kDesShuffleMaxLanes][kDesChunk] = {};
   DesShuffleState state_{};
 };
 
@@ -272,7 +277,7 @@ struct Keys {
 class Crypto {
  public:
   // With all but Best, one of them does all that it can, and OpenSSL the rest.
-  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable, Shuffle };
+  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable, Vbmi, Shuffle };
 
   explicit Crypto(Only only);
   // Whether `only` can be had here.

@@ -6,20 +6,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "suites.h"
+#include "suites_lanes.h"
 
 namespace floatgate {
 namespace {
 
 constexpr size_t kBlock = 8;
-
-// Blocks of one packet in neighbouring lanes.
-struct Piece {
-  const Keys* keys;
-  uint8_t* text;
-  size_t lane;
-  size_t count;
-};
 
 size_t Blocks(const Job& job) { return job.text_length / kBlock; }
 size_t Stages(const Job& job) { return job.keys->cipher == Cipher::Des ? 1 : 3; }
@@ -41,70 +33,31 @@ Bitslice::~Bitslice() {
 void Bitslice::Decrypt(Job* const* jobs, size_t count) {
   if (count == 0) return;
   size_t stages = Stages(*jobs[0]);
-  size_t left = 0;
-  for (size_t i = 0; i < count; i++) left += Blocks(*jobs[i]);
-
-  size_t next = 0;                // the job whose turn it is,
-  size_t done = 0;                // its blocks that are decrypted,
-  uint64_t last_block = 0;        // and the last of them as it arrived
-  const Keys* shared = nullptr;   // whose key `shared_by` has in all lanes
+  const DesDecryptor* lanes = nullptr;
+  const Keys* shared = nullptr;  // whose key `shared_by` has in all lanes
   const DesDecryptor* shared_by = nullptr;
-  while (left > 0) {
-    const DesDecryptor& lanes = Fitting(left);
-    Piece pieces[kBatchCapacity];
-    size_t piece_count = 0, used = 0;
-    bool mixed = false;
-    while (used < lanes.lanes && next < count) {
-      const Job& job = *jobs[next];
-      size_t now = std::min(lanes.lanes - used, Blocks(job) - done);
-      uint8_t* text = job.text + done * kBlock;
-      std::memcpy(blocks_ + used, text, now * kBlock);
-      if (now > 0) {
-        std::memcpy(before_ + used, done == 0 ? static_cast<const void*>(job.iv) : &last_block, kBlock);
-        std::memcpy(before_ + used + 1, text, (now - 1) * kBlock);
-        std::memcpy(&last_block, text + (now - 1) * kBlock, kBlock);
-        pieces[piece_count++] = {job.keys, text, used, now};
-        mixed = mixed || job.keys != pieces[0].keys;
-        used += now;
-        done += now;
-      }
-      if (done == Blocks(job)) {
-        next++;
-        done = 0;
-      }
-    }
-    if (mixed) {
+  auto lanes_for = [&](size_t left) {
+    lanes = &unit_.decryptors[unit_.DecryptorFor(left)];
+    return lanes->lanes;
+  };
+  DecryptInLanes(jobs, count, blocks_, before_, lanes_for, [&](const Piece* pieces, size_t piece_count, bool one_key) {
+    const Keys* keys = pieces[0].keys;
+    if (!one_key) {
       shared = nullptr;
       for (size_t i = 0; i < piece_count; i++) {
         const Piece& piece = pieces[i];
         for (size_t stage = 0; stage < stages; stage++) {
-          std::fill_n(lane_keys_ + stage * lanes.lanes + piece.lane, piece.count,
-                      piece.keys->des->words[stage]);
+          std::fill_n(lane_keys_ + stage * lanes->lanes + piece.lane, piece.count, piece.keys->des->words[stage]);
         }
       }
-      lanes.set_keys(lane_keys_, stages, keys_);
-    } else if (const Keys* keys = pieces[0].keys; keys != shared || &lanes != shared_by) {
-      lanes.share_key(keys->des->words, stages, keys_);
+      lanes->set_keys(lane_keys_, stages, keys_);
+    } else if (keys != shared || lanes != shared_by) {
+      lanes->share_key(keys->des->words, stages, keys_);
       shared = keys;
-      shared_by = &lanes;
+      shared_by = lanes;
     }
-    lanes.decrypt(blocks_, stages, keys_);
-    for (size_t i = 0; i < used; i++) blocks_[i] ^= before_[i];
-    for (size_t i = 0; i < piece_count; i++) {
-      std::memcpy(pieces[i].text, blocks_ + pieces[i].lane, pieces[i].count * kBlock);
-    }
-    left -= used;
-  }
-  for (size_t i = 0; i < count; i++) jobs[i]->done = true;
-}
-
-// The widest, or the narrowest that holds them all.
-const DesDecryptor& Bitslice::Fitting(size_t blocks) const {
-  const DesDecryptor* chosen = unit_.decryptors;
-  for (size_t i = 1; i < unit_.decryptor_count && unit_.decryptors[i].lanes >= blocks; i++) {
-    chosen = &unit_.decryptors[i];
-  }
-  return *chosen;
+    lanes->decrypt(blocks_, stages, keys_);
+  });
 }
 
 void Bitslice::Encrypt(Job* const* longest_first, size_t count) {

@@ -9,33 +9,40 @@ namespace floatgate {
 namespace {
 
 // What DES and 3DES cost in lanes, in tenths of the time that OpenSSL takes for one block (of either: it computes DES
-// as 3DES). Lanes cost the same however few are in use, and run as long as the longest packet in them.
-struct DesCosts {
-  uint32_t pass;  // decrypting in the fewest lanes there are
-  // Of each of the unit's ways to encrypt, from the widest to the narrowest: keys and IVs of all lanes, and one block of
-  // the packet in each of them.
-  struct {
-    uint32_t setup, step;
-  } encryptors[2];
+// as 3DES): the keys of all lanes, and one block in each of them. Lanes cost the same however few are in use, and run as
+// long as the longest packet in them.
+struct LaneCost {
+  uint32_t keys, step;
 };
-struct DesChoice {
+// Of a unit's ways to encrypt and to decrypt, from the widest to the narrowest.
+struct SliceCosts {
+  LaneCost encrypt[2], decrypt[3];
+};
+struct SliceChoice {
   Crypto::Only only;
   const DesUnit* (*unit)();
-  DesCosts des, triple_des;
+  SliceCosts des, triple_des;
 };
-constexpr DesChoice kDesUnits[] = {
-    {Crypto::Only::Avx512, DesAvx512, {35, {{12, 60}, {12, 26}}}, {75, {{25, 85}, {25, 63}}}},
-    // The narrower 3DES takes 87 on Zen 4. Where shuffles are as fast it comes first, being of fewer instructions; and
-    // others shuffle once a cycle, where Zen 4 does it twice.
-    {Crypto::Only::Avx2, DesAvx2, {50, {{20, 55}, {20, 34}}}, {115, {{30, 115}, {30, 83}}}},
-    {Crypto::Only::Portable, DesPortable, {60, {{40, 46}, {40, 37}}}, {135, {{60, 102}, {60, 93}}}},
+constexpr SliceChoice kSlices[] = {
+    {Crypto::Only::Avx512, DesAvx512,
+     {{{12, 60}, {12, 26}}, {{10, 62}, {7, 32}, {7, 32}}},
+     {{{25, 85}, {25, 63}}, {{26, 135}, {17, 72}, {17, 68}}}},
+    {Crypto::Only::Avx2, DesAvx2, {{{20, 50}, {20, 34}}, {{9, 43}, {9, 39}}}, {{{30, 98}, {30, 87}}, {{22, 98}, {22, 94}}}},
+    {Crypto::Only::Portable, DesPortable, {{{40, 46}, {40, 37}}, {{9, 43}}}, {{{60, 102}, {60, 93}}, {{22, 98}}}},
 };
-// The same for shuffles, whose lanes are sixteen.
+// The same of lanes of bytes, which do either in the same time.
 struct ShuffleCosts {
-  uint32_t setup, step;
+  LaneCost lanes[2];
 };
-constexpr ShuffleCosts kShuffleDes = {15, 12};
-constexpr ShuffleCosts kShuffleTripleDes = {35, 28};
+struct ShuffleChoice {
+  Crypto::Only only;
+  const DesShuffle* (*way)();
+  ShuffleCosts des, triple_des;
+};
+constexpr ShuffleChoice kShuffles[] = {
+    {Crypto::Only::Vbmi, DesVbmi, {{{12, 12}, {6, 8}}}, {{{30, 26}, {14, 16}}}},
+    {Crypto::Only::Shuffle, DesShuffleAvx2, {{{8, 12}}}, {{{19, 28}}}},
+};
 
 constexpr uint32_t kDesBlock = 8;
 constexpr size_t kCbcCount = Index(Cipher::AesGcm128);
@@ -43,38 +50,59 @@ constexpr size_t kHmacCount = Index(Integrity::Gcm);
 
 bool IsDes(Cipher cipher) { return cipher == Cipher::Des || cipher == Cipher::TripleDes; }
 
-std::unique_ptr<Bitslice> ChooseUnit(Crypto::Only only) {
-  for (const DesChoice& choice : kDesUnits) {
+std::unique_ptr<Bitslice> ChooseSlices(Crypto::Only only) {
+  for (const SliceChoice& choice : kSlices) {
     if (only != Crypto::Only::Best && only != choice.only) continue;
     if (auto bitslice = Bitslice::Create(choice.unit())) return bitslice;
   }
   return nullptr;
 }
 
-const DesCosts& Costs(const DesUnit& unit, Cipher cipher) {
-  const DesChoice* choice = kDesUnits;
+std::unique_ptr<Shuffle> ChooseShuffle(Crypto::Only only) {
+  for (const ShuffleChoice& choice : kShuffles) {
+    if (only != Crypto::Only::Best && only != choice.only) continue;
+    if (auto shuffle = Shuffle::Create(choice.way())) return shuffle;
+  }
+  return nullptr;
+}
+
+const SliceCosts& Costs(const DesUnit& unit, Cipher cipher) {
+  const SliceChoice* choice = kSlices;
   while (choice->unit() != &unit) choice++;
+  return cipher == Cipher::Des ? choice->des : choice->triple_des;
+}
+
+const ShuffleCosts& Costs(const DesShuffle& way, Cipher cipher) {
+  const ShuffleChoice* choice = kShuffles;
+  while (choice->way() != &way) choice++;
   return cipher == Cipher::Des ? choice->des : choice->triple_des;
 }
 
 uint32_t Blocks(const Job& job) { return job.text_length / kDesBlock; }
 
-// What bit slices would cost so many packets.
-uint32_t SliceCost(const DesUnit& unit, const DesCosts& costs, Job* const* longest_first, size_t count) {
+// What it would cost to encrypt so many packets. `lanes_for(packets)` is which lanes, from the widest, take the next of them.
+template <class Lanes, class LanesFor>
+uint32_t EncryptCost(const LaneCost* costs, const Lanes* lanes, LanesFor lanes_for, Job* const* longest_first, size_t count) {
   uint32_t cost = 0;
   while (count > 0) {
-    size_t i = unit.EncryptorFor(count);
-    cost += costs.encryptors[i].setup + Blocks(**longest_first) * costs.encryptors[i].step;
-    size_t now = std::min(count, unit.encryptors[i].lanes);
+    size_t i = lanes_for(count);
+    cost += costs[i].keys + Blocks(**longest_first) * costs[i].step;
+    size_t now = std::min(count, lanes[i].lanes);
     longest_first += now;
     count -= now;
   }
   return cost;
 }
 
-uint32_t ShuffleCost(const ShuffleCosts& costs, Job* const* longest_first, size_t count) {
+// What it would cost to decrypt so many blocks; lanes of several keys get them each time.
+template <class Lanes, class LanesFor>
+uint32_t DecryptCost(const LaneCost* costs, const Lanes* lanes, LanesFor lanes_for, uint32_t blocks, bool one_key) {
   uint32_t cost = 0;
-  for (size_t set = 0; set < count; set += kDesShuffleLanes) cost += costs.setup + Blocks(*longest_first[set]) * costs.step;
+  while (blocks > 0) {
+    size_t i = lanes_for(blocks);
+    cost += (one_key && cost > 0 ? 0 : costs[i].keys) + costs[i].step;
+    blocks -= std::min<uint32_t>(blocks, static_cast<uint32_t>(lanes[i].lanes));
+  }
   return cost;
 }
 
@@ -90,7 +118,7 @@ constexpr size_t kLanes = 16;
 
 // From how many packets of one algorithm on libipsec-mb's lanes win over OpenSSL, measured with 1,408 bytes on a CPU
 // with AVX-512 and SHA instructions. AES-CBC decrypts one packet's blocks side by side and needs no second packet.
-// DES is chosen for above: the library has it in lanes with AVX-512 only, and there shuffles are faster.
+// DES is chosen for above: the library has it in lanes with AVX-512 only, and there ours are faster.
 // GCM wins with one packet, and needs no table.
 constexpr size_t kEncryptFrom[] = {kNever, kNever, 2, 2, 2};
 constexpr size_t kDecryptFrom[] = {kNever, kNever, 1, 1, 1};
@@ -118,8 +146,7 @@ size_t Crypto::Share(size_t jobs, size_t threshold) const {
 }
 #endif
 
-Crypto::Crypto(Only only) : only_(only), bitslice_(ChooseUnit(only)) {
-  if (only == Only::Best || only == Only::Shuffle) shuffle_ = Shuffle::Create();
+Crypto::Crypto(Only only) : only_(only), bitslice_(ChooseSlices(only)), shuffle_(ChooseShuffle(only)) {
 #ifdef HAVE_IPSEC_MB
   if (only == Only::Best || only == Only::IpsecMb) ipsec_mb_ = IpsecMb::Create();
 #endif
@@ -201,39 +228,57 @@ void Crypto::Gcm(Job* const* jobs, size_t count) {
 // All of one cipher and direction.
 void Crypto::CryptDes(Job** jobs, size_t count) {
   if (jobs[0]->keys->direction == Direction::Encrypt) return EncryptDes(jobs, count);
-  if (bitslice_ == nullptr) return OneByOne(jobs, count);
   uint32_t blocks = 0;
   for (size_t i = 0; i < count; i++) blocks += Blocks(*jobs[i]);
-  bool few = blocks * 10 < Costs(bitslice_->unit(), jobs[0]->keys->cipher).pass;
-  if (only_ == Only::Best && few) return OneByOne(jobs, count);
+  uint32_t sliced = UINT32_MAX, shuffled = UINT32_MAX;
+  Cipher cipher = jobs[0]->keys->cipher;
+  bool one_key = std::all_of(jobs, jobs + count, [&](const Job* job) { return job->keys == jobs[0]->keys; });
+  if (bitslice_ != nullptr) {
+    const DesUnit& unit = bitslice_->unit();
+    auto lanes_for = [&](size_t left) { return unit.DecryptorFor(left); };
+    sliced = DecryptCost(Costs(unit, cipher).decrypt, unit.decryptors, lanes_for, blocks, one_key);
+  }
+  if (shuffle_ != nullptr) {
+    const DesShuffle& way = shuffle_->way();
+    auto lanes_for = [&](size_t left) { return way.LanesFor(left); };
+    shuffled = DecryptCost(Costs(way, cipher).lanes, way.lanes, lanes_for, blocks, one_key);
+  }
+  if (only_ == Only::Best && blocks * 10 < std::min(sliced, shuffled)) return OneByOne(jobs, count);
+  if (shuffled < sliced) return shuffle_->Decrypt(jobs, count);
   bitslice_->Decrypt(jobs, count);
 }
 
 // The longest packets may be better off with OpenSSL, and the others in the one kind of lanes or in the other.
 void Crypto::EncryptDes(Job** jobs, size_t count) {
   std::sort(jobs, jobs + count, [](const Job* a, const Job* b) { return a->text_length > b->text_length; });
-  if (only_ == Only::Shuffle) return shuffle_->Encrypt(jobs, count);
-  if (only_ != Only::Best) return bitslice_->Encrypt(jobs, count);
   Cipher cipher = jobs[0]->keys->cipher;
-  const DesCosts& slices = Costs(bitslice_->unit(), cipher);
-  const ShuffleCosts& bytes = cipher == Cipher::Des ? kShuffleDes : kShuffleTripleDes;
   uint32_t least = UINT32_MAX, before = 0;
   size_t alone = 0;
   bool shuffle = false;
   for (size_t i = 0; i <= count; i++) {
-    uint32_t sliced = before + SliceCost(bitslice_->unit(), slices, jobs + i, count - i);
-    uint32_t shuffled = before + ShuffleCost(bytes, jobs + i, count - i);
-    if (sliced < least) {
-      least = sliced;
-      alone = i;
-      shuffle = false;
+    if (bitslice_ != nullptr) {
+      const DesUnit& unit = bitslice_->unit();
+      auto lanes_for = [&](size_t left) { return unit.EncryptorFor(left); };
+      uint32_t cost = before + EncryptCost(Costs(unit, cipher).encrypt, unit.encryptors, lanes_for, jobs + i, count - i);
+      if (cost < least) {
+        least = cost;
+        alone = i;
+        shuffle = false;
+      }
     }
-    if (shuffle_ != nullptr && shuffled < least) {
-      least = shuffled;
-      alone = i;
-      shuffle = true;
+    if (shuffle_ != nullptr) {
+      const DesShuffle& way = shuffle_->way();
+      auto lanes_for = [&](size_t left) { return way.LanesFor(left); };
+      uint32_t cost = before + EncryptCost(Costs(way, cipher).lanes, way.lanes, lanes_for, jobs + i, count - i);
+      if (cost < least) {
+        least = cost;
+        alone = i;
+        shuffle = true;
+      }
     }
+    if (only_ != Only::Best) break;
     if (i < count) before += Blocks(*jobs[i]) * 10;
+    if (before >= least) break;
   }
   OneByOne(jobs, alone);
   if (shuffle) {

@@ -53,7 +53,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"chosen", Crypto::Only::Best},   {"openssl", Crypto::Only::Openssl}, {"ipsec-mb", Crypto::Only::IpsecMb},
     {"avx512", Crypto::Only::Avx512}, {"avx2", Crypto::Only::Avx2},       {"portable", Crypto::Only::Portable},
-    {"shuffle", Crypto::Only::Shuffle},
+    {"vbmi", Crypto::Only::Vbmi},     {"shuffle", Crypto::Only::Shuffle},
 };
 
 constexpr uint32_t kSpi = 0x1000;

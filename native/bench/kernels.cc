@@ -91,9 +91,15 @@ int main(int argc, char** argv) {
   dice.seed(argc > 1 ? static_cast<uint32_t>(std::atoi(argv[1])) : 1);
   CountDes(DesPortable());
   CountDes(DesAvx2());
-  if (auto shuffle = Shuffle::Create()) {
-    Packets out(Cipher::TripleDes, Direction::Encrypt, 16);
-    Count("3DES encryption, shuffle, packets: 16", [&] { shuffle->Encrypt(out.each.data(), 16); });
+  if (auto shuffle = Shuffle::Create(DesShuffleAvx2())) {
+    for (size_t count : {1, 64}) {
+      Packets in(Cipher::TripleDes, Direction::Decrypt, count);
+      Count("3DES decryption, shuffle, packets: " + std::to_string(count), [&] { shuffle->Decrypt(in.each.data(), count); });
+    }
+    for (size_t count : {16, 64}) {
+      Packets out(Cipher::TripleDes, Direction::Encrypt, count);
+      Count("3DES encryption, shuffle, packets: " + std::to_string(count), [&] { shuffle->Encrypt(out.each.data(), count); });
+    }
   }
 
   uint8_t scalars[2][kP384Bytes], points[2][2 * kP384Bytes], x[kP384Bytes];

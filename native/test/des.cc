@@ -1,4 +1,4 @@
-// Tests our own DES, in bit slices and by shuffles, without Node; run by test/esp/des.test.ts, and by hand with more packets.
+// Tests our own DES, in bit slices and in bytes, without Node; run by test/esp/bitslice.test.ts, and by hand with more packets.
 //
 //   des check [packets [seed]]   known answers, then random packets against OpenSSL: every way that this processor has
 //   des secret                   for valgrind: the same work on keys and data that memcheck holds to be undefined, so
@@ -25,7 +25,7 @@
 #define TOLD(at, size) static_cast<void>(at)
 #endif
 
-#include "../des_kernel.h"
+#include "../des_shuffle_kernel.h"
 #include "../suites.h"
 
 using namespace floatgate;
@@ -85,6 +85,93 @@ constexpr DesUnit kSealed[] = {
     {"sealed, gates of three", &Des<Sealed3>::kDecryptor, 1, &kSealedEncryptors[1], 1},
 };
 
+// Sixteen bytes of the same kind, for DES in bytes.
+struct SealedPair {
+  Sealed low, high;
+  friend SealedPair operator&(SealedPair a, SealedPair b) { return {a.low & b.low, a.high & b.high}; }
+  friend SealedPair operator|(SealedPair a, SealedPair b) { return {a.low | b.low, a.high | b.high}; }
+  friend SealedPair operator^(SealedPair a, SealedPair b) { return {a.low ^ b.low, a.high ^ b.high}; }
+};
+
+struct SealedBytes {
+  using V = SealedPair;
+  static constexpr int kPlanes[6] = {0, 1, 2, 3, 4, 5};
+  static constexpr bool kWordMatrix = false;
+
+  static Sealed Bytes(uint8_t byte) { return Sealed::Of(uint64_t{0x0101010101010101} * byte); }
+  static V Splat(uint8_t byte) { return {Bytes(byte), Bytes(byte)}; }
+  static V Mask(const uint8_t (&bytes)[64]) { return Splat(bytes[0]); }
+  template <class T>
+  static const T* Hidden(const T* tables) {
+    return tables;
+  }
+  static V Place(V key) { return key; }
+  static V Ready(V v) { return v; }
+  static V LoadUnaligned(const void* at) {
+    V v;
+    std::memcpy(&v, at, sizeof v);
+    return v;
+  }
+  static void StoreUnaligned(void* at, V v) { std::memcpy(at, &v, sizeof v); }
+  static V Xor3(V a, V b, V c) { return a ^ b ^ c; }
+  static void Exchange(V& a, V& b, V mask) {
+    V differ = (a ^ b) & mask;
+    a = a ^ differ;
+    b = b ^ differ;
+  }
+  template <int By>
+  static V Shift(V v) {
+    if constexpr (By > 0) return {v.low << By, v.high << By};
+    else return {v.low >> -By, v.high >> -By};
+  }
+  // Ones in each byte whose bit is one.
+  static V Whole(V v, int bit) {
+    auto whole = [&](Sealed word) {
+      Sealed ones = word >> bit & Bytes(1);
+      return (ones << 8) - ones;
+    };
+    return {whole(v.low), whole(v.high)};
+  }
+
+  static constexpr BoxAnswers Prepare(const BoxAnswers& answers) { return answers; }
+  static V Box(const BoxAnswers& answers, V six) {
+    V left[64];
+    for (int i = 0; i < 64; i++) left[i] = Splat(answers.spread[answers.four[i]]);
+    for (int bit = 5; bit >= 0; bit--) {
+      V chosen = Whole(six, bit);
+      for (int i = 0; i < 1 << bit; i++) left[i] = left[i] ^ ((left[i] ^ left[i + (1 << bit)]) & chosen);
+    }
+    return left[0];
+  }
+  static constexpr Images Prepare(const Images& images) { return images; }
+  static V Map(const Images& images, V v) {
+    V sum = {};
+    for (int bit = 0; bit < 8; bit++) sum = sum ^ (Whole(v, bit) & Splat(images.of[bit]));
+    return sum;
+  }
+
+  template <int Size>
+  static Sealed Interleave(Sealed a, Sealed b) {
+    auto spread = [](Sealed four) {
+      four = four & Sealed::Of(0xffffffff);
+      if constexpr (Size < 4) four = (four | four << 16) & Sealed::Of(0x0000ffff0000ffff);
+      if constexpr (Size < 2) four = (four | four << 8) & Sealed::Of(0x00ff00ff00ff00ff);
+      return four;
+    };
+    return spread(a) | spread(b) << (8 * Size);
+  }
+  template <int Size>
+  static V Low(V a, V b) {
+    return {Interleave<Size>(a.low, b.low), Interleave<Size>(a.low >> 32, b.low >> 32)};
+  }
+  template <int Size>
+  static V High(V a, V b) {
+    return {Interleave<Size>(a.high, b.high), Interleave<Size>(a.high >> 32, b.high >> 32)};
+  }
+  static void TransposeWords(V (&x)[2]) { std::swap(x[0].high, x[1].low); }
+};
+constexpr DesShuffle kSealedBytes = {"sealed, bytes", &DesBytes<SealedBytes>::kOffer, 1};
+
 constexpr size_t kMost = 1600;  // bytes of text
 constexpr size_t kGuard = 64;
 
@@ -127,15 +214,17 @@ void Expand(Cipher cipher, Direction direction, const uint8_t* key, Keys& keys) 
   if (!keys.openssl->Expand(suite)) Fail("no DES", "OpenSSL");
 }
 
-// Bit slices in one unit, or shuffles, which only encrypt.
+// One way to do either direction.
 struct Way {
   const char* name;
   std::unique_ptr<Bitslice> bitslice;
   std::unique_ptr<Shuffle> shuffle;
 
-  bool Can(Direction direction) const { return bitslice != nullptr || direction == Direction::Encrypt; }
   void Run(Direction direction, std::vector<Job*>& jobs) {
-    if (direction == Direction::Decrypt) return bitslice->Decrypt(jobs.data(), jobs.size());
+    if (direction == Direction::Decrypt) {
+      if (bitslice != nullptr) return bitslice->Decrypt(jobs.data(), jobs.size());
+      return shuffle->Decrypt(jobs.data(), jobs.size());
+    }
     std::stable_sort(jobs.begin(), jobs.end(), [](Job* a, Job* b) { return a->text_length > b->text_length; });
     if (bitslice != nullptr) return bitslice->Encrypt(jobs.data(), jobs.size());
     shuffle->Encrypt(jobs.data(), jobs.size());
@@ -147,7 +236,9 @@ std::vector<Way> Ways() {
   for (const DesUnit* unit : {DesAvx512(), DesAvx2(), DesPortable(), &kSealed[0], &kSealed[1]}) {
     if (unit != nullptr) ways.push_back({unit->name, Bitslice::Create(unit), nullptr});
   }
-  if (auto shuffle = Shuffle::Create()) ways.push_back({"shuffle", nullptr, std::move(shuffle)});
+  for (const DesShuffle* way : {DesVbmi(), DesShuffleAvx2(), &kSealedBytes}) {
+    if (way != nullptr) ways.push_back({way->name, nullptr, Shuffle::Create(way)});
+  }
   return ways;
 }
 
@@ -184,7 +275,6 @@ void KnownAnswers(Way& way) {
     uint64_t key[3] = {Word(answer[0]), Word(answer[1]), Word(answer[2])};
     Cipher cipher = answer[1] == 0 ? Cipher::Des : Cipher::TripleDes;
     for (Direction direction : {Direction::Encrypt, Direction::Decrypt}) {
-      if (!way.Can(direction)) continue;
       Keys keys;
       Expand(cipher, direction, reinterpret_cast<const uint8_t*>(key), keys);
       bool encrypts = direction == Direction::Encrypt;
@@ -227,7 +317,7 @@ uint64_t Differential(uint64_t packets) {
     for (Packet& packet : batch) packet.keys->openssl->Crypt(*packet.Begin());
     bool sealed = batches++ % 16 == 0;  // they are slow
     for (Way& way : ways) {
-      if (!way.Can(direction) || (!sealed && std::string_view(way.name).starts_with("sealed"))) continue;
+      if (!sealed && std::string_view(way.name).starts_with("sealed")) continue;
       mine = before;
       std::vector<Job*> jobs;
       for (Packet& packet : mine) jobs.push_back(packet.Begin());
@@ -253,9 +343,7 @@ void InSecret(Work work) {
         Expand(cipher, direction, key, of);
         SECRET(of.des->words, sizeof of.des->words);
         // Round keys are made from the secret key, and so are secret themselves.
-        if (const DesShuffle* way = DesShuffleAvx2()) {
-          way->schedule(of.des->words, cipher == Cipher::Des ? 1 : 3, of.des->schedule);
-        }
+        DesShuffleExpand(of.des->words, cipher == Cipher::Des ? 1 : 3, direction == Direction::Encrypt, of.des->schedule);
       }
       for (size_t of : {1, 2}) {
         std::vector<Packet> packets(20);
@@ -290,9 +378,7 @@ int main(int argc, char** argv) {
   }
   if (what == "secret") {
     for (Way& way : Ways()) {
-      InSecret([&](Direction direction, std::vector<Job*>& jobs) {
-        if (way.Can(direction)) way.Run(direction, jobs);
-      });
+      InSecret([&](Direction direction, std::vector<Job*>& jobs) { way.Run(direction, jobs); });
       std::printf("[%s]", way.name);
     }
     std::printf("\n");

@@ -29,9 +29,9 @@ export interface TunSteering {
   readonly ports: number
 }
 
-/** Who computes: a library, or our own DES: bit slices in one instruction set, or shuffles. What it cannot do, OpenSSL does. */
+/** Who computes: a library, or our own DES: bit slices in one instruction set, or bytes (vbmi, shuffle). What it cannot do, OpenSSL does. */
 export type CryptoName = 'openssl' | 'ipsec-mb' | DesUnit
-export type DesUnit = 'shuffle' | 'avx512' | 'avx2' | 'portable'
+export type DesUnit = 'vbmi' | 'shuffle' | 'avx512' | 'avx2' | 'portable'
 
 /**
  * Every function throws an Error with `code` (the errno's name: `EADDRINUSE`, `EPERM`, ...) and `syscall` where the
