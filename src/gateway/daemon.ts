@@ -85,7 +85,7 @@ export class Daemon {
     this.warnings = parts.warnings
     this.listening = [`UDP ${IKE_PORT}`, `UDP ${IKE_NAT_PORT}`, ...(parts.onlyUdp ? [] : ['IP protocol 50'])]
     this.crypto = cryptoText(parts.native)
-    this.mergeLan()
+    this.useDevices()
   }
 
   /** Brings a gateway up. Throws an Error with a plain message where the host does not allow it; nothing stays behind. */
@@ -108,17 +108,16 @@ export class Daemon {
   }
 
   private hostRules(c: Configuration, site: Site, devices: Devices, ruleset: Ruleset, anyway: boolean) {
-    const { globals } = ruleset.nat
-    const { firewall } = ruleset
+    const { firewall, nat } = ruleset
     return this.parts.hostFirewall.apply(
       {
         firewall: site.hostFirewall ? firewall : { ...firewall, enabled: false },
         ipsec: site.hostFirewall ? ipsecLists(c) : [],
         interfaces: surroundings(c, devices).interfaces,
         devices: devices.byName,
-        owned: Array.from({ length: globals.length / 2 }, (_, i) => ({
-          first: globals[2 * i]!,
-          last: globals[2 * i + 1]!,
+        owned: Array.from({ length: nat.globals.length / 2 }, (_, i) => ({
+          first: nat.globals[2 * i]!,
+          last: nat.globals[2 * i + 1]!,
         })),
         ports: [IKE_PORT, IKE_NAT_PORT],
       },
@@ -152,12 +151,13 @@ export class Daemon {
     this.site = site
     this.devices = findDevices(configuration, this.site)
     this.control.configure(configuration)
-    this.mergeLan()
+    this.useDevices()
     return [...restart, ...this.devices.warnings, ...(this.hostTrouble === undefined ? [] : [this.hostTrouble])]
   }
 
   /** Trains of UDP from the LAN are for a TUN device that takes them whole. */
-  private mergeLan(): void {
+  private useDevices(): void {
+    this.parts.network.useBlocks(this.devices.sessionBlocks)
     this.parts.network.lan.use(this.site.lanOffloads && this.parts.offloads.uso ? this.devices.privateDevices : [])
   }
 

@@ -15,6 +15,8 @@ import { type RunResult, run } from './run.ts'
 
 /** Between two bunches of changes: to start nft stops control for as long as copying its page tables takes. */
 const BREATH_MILLIS = 100
+/** Any other route to the same place comes before those to where nobody is. */
+const LAST_METRIC = 65_000
 
 export class Network {
   private readonly queue = new CommandQueue()
@@ -23,6 +25,7 @@ export class Network {
   private readonly proxyDelay: ProxyDelay
   private readonly log: Log
   private readonly proxies = new Map<Ipv4, string>()
+  private blocks: readonly string[] = []
   readonly counters = new HostCounters()
   readonly lan: LanOffload
   private tun = ''
@@ -76,6 +79,18 @@ export class Network {
         throw new Error(`ip ${args.join(' ')}: ${result.output}`)
       if (args.includes('addrgenmode')) withoutIpv6(tun)
     }
+  }
+
+  /**
+   * The networks in which sessions have their addresses: what is for somebody who is away comes to the workers as well, who
+   * drop it, since the host's default route would take it out in clear. They go with the TUN device.
+   */
+  useBlocks(blocks: readonly string[]): void {
+    const route = (verb: string, block: string) =>
+      this.commands.give(`route ${verb} ${block} dev ${this.tun} metric ${LAST_METRIC}`)
+    for (const b of this.blocks) if (!blocks.includes(b)) route('del', b)
+    for (const b of blocks) if (!this.blocks.includes(b)) route('append', b)
+    this.blocks = blocks
   }
 
   /** The way to a session: a route of its own (with its MTU, so that the kernel fragments or says "too big") and, where

@@ -4,6 +4,7 @@ import type { Configuration } from '../alliedware/config.ts'
 import type { AddressRange } from '../firewall/policy.ts'
 import type { Surroundings } from '../firewall/surroundings.ts'
 import { formatIpv4, type Ipv4, inSubnet } from '../packet/ip.ts'
+import { blocksOf, formatBlock, liesIn } from './blocks.ts'
 import { type DeviceAddress, deviceAddresses, deviceExists, deviceIsDown, deviceMtu } from './host.ts'
 import type { Site } from './site.ts'
 
@@ -18,6 +19,11 @@ export interface Devices {
   readonly publicDevices: readonly string[]
   /** Our end of every PPP link. */
   readonly localAddress: Ipv4
+  /**
+   * Where sessions have their addresses apart from the subnets of the host's devices: what is for somebody who is away would
+   * go where the host's default route leads. In a subnet it is asked for by ARP, and nobody answers.
+   */
+  readonly sessionBlocks: readonly string[]
   /** What does not fit, in words. */
   readonly warnings: readonly string[]
 }
@@ -82,6 +88,7 @@ export function findDevices(c: Configuration, site: Site): Devices {
     privateDevices,
     publicDevices,
     localAddress: lan?.address ?? DUMMY_ADDRESS,
+    sessionBlocks: sessionBlocks(c, addresses),
     warnings,
   }
 }
@@ -124,6 +131,13 @@ export function surroundings(c: Configuration, d: Devices): Surroundings {
 export function sessionRanges(c: Configuration): AddressRange[] {
   const fixed = c.users.flatMap(u => (u.ipAddress === undefined ? [] : [{ first: u.ipAddress, last: u.ipAddress }]))
   return [...c.ip.pools.map(({ first, last }) => ({ first, last })), ...fixed]
+}
+
+export function sessionBlocks(c: Configuration, addresses: readonly DeviceAddress[]): string[] {
+  const blocks = sessionRanges(c)
+    .flatMap(blocksOf)
+    .filter(b => !addresses.some(a => liesIn(b, a.address, a.mask)))
+  return [...new Set(blocks.map(formatBlock))]
 }
 
 function interfaceNames(c: Configuration): Set<string> {

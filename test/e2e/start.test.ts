@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { run } from '../support/command.ts'
 import { project, whyNoNetwork } from '../support/netns.ts'
 import { type ClientProgram, Office } from '../support/office.ts'
-import { accounts, lanHost } from '../support/plan.ts'
+import { accounts, lanHost, officeScript } from '../support/plan.ts'
 
 const lacking = await whyNoNetwork()
 if (lacking !== undefined) console.warn(`end-to-end tests are left out: ${lacking}`)
@@ -88,6 +88,30 @@ describe.skipIf(lacking !== undefined)('a start', () => {
     await office.inside('gw', 'nft', 'delete', 'table', 'ip', 'strange')
     expect((await told()).split('Somebody removed').length).toBe(2)
     await gateway.stop(5000)
+    expect(await office.traces()).toEqual([])
+  })
+
+  it('has what is for a client that is away go nowhere, though its pool lies apart from the LAN', async () => {
+    await office.network.ip('gw', 'route add default via 203.0.113.254')
+    const way = async (to: string) => /dev (\S+)/.exec(await office.network.ip('gw', `route get ${to}`))?.[1]
+    expect(await way('10.9.0.5')).toBe('pub0')
+    const gateway = await office.startGateway(officeScript('10.9.0.0-10.9.0.31'))
+    await expect.poll(() => way('10.9.0.5'), { timeout: 10_000 }).toMatch(/^fg/)
+    const device = await way('10.9.0.5')
+    expect(await Promise.all(['10.9.0.0', '10.9.0.31', '10.9.0.32', '192.168.8.99'].map(way))).toEqual([
+      ...[device, device, 'pub0', 'lan0'],
+    ])
+    const client = office.dial('c1', accounts.dialin2)
+    const address = await client.connected()
+    expect(address).toMatch(/^10\.9\.0\./)
+    expect((await client.run('ping', '-c', '3', '-i', '0.2', '-W', '5', lanHost)).status).toBe(0)
+    await client.hangUp()
+    const routes = () => office.network.ip('gw', 'route show')
+    await expect.poll(routes, { timeout: 10_000 }).not.toContain(`${address} dev`)
+    expect(await way(address)).toBe(device)
+    await gateway.stop(5000)
+    expect(await way('10.9.0.5')).toBe('pub0')
+    await office.network.ip('gw', 'route del default')
     expect(await office.traces()).toEqual([])
   })
 

@@ -42,7 +42,7 @@ async function managed(told: readonly string[]) {
         privateDevices: [],
         publicDevices: [],
         localAddress: ipv4('192.168.8.1'),
-        publicMtu: 1500,
+        sessionBlocks: [],
         warnings: [],
       },
       site: EMPTY_SITE,

@@ -349,7 +349,7 @@ describe('the SSH server', () => {
       privateDevices: ['lan0'],
       publicDevices: ['pub0'],
       localAddress: ipv4('192.168.8.1'),
-      publicMtu: 1500,
+      sessionBlocks: [],
       warnings: [],
     }
     expect(sshPlace(configuration, { devices, site: EMPTY_SITE })).toEqual({
