@@ -5,8 +5,8 @@
 
 #include "addresses.h"
 #include "batch.h"
+#include "device_features.h"
 #include "esp.h"
-#include "features.h"
 #include "files.h"
 #include "ike.h"
 #include "netlink.h"

@@ -15,7 +15,7 @@
         "batch.cc",
         "checksum.cc",
         "datagram.cc",
-        "features.cc",
+        "device_features.cc",
         "files.cc",
         "ike.cc",
         "modp.cc",

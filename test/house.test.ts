@@ -1,6 +1,6 @@
 /** The house rules that a machine can check: who may import whom, what each room must not touch, and what must agree. */
 
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -87,6 +87,12 @@ describe('the layout', () => {
   /** Files that may be longer than the rest. A reason each. */
   const LONG: Readonly<Record<string, string>> = {}
   const LONGEST = 350
+
+  it('has no native header that hides one of the system where native/ is searched first', () => {
+    const headers = readdirSync(`${root}/native`).filter(f => f.endsWith('.h'))
+    expect(headers).toContain('batch.h')
+    expect(headers.filter(f => existsSync(`/usr/include/${f}`))).toEqual([])
+  })
 
   it('keeps files short enough to be read in one go', () => {
     const long = sources.filter(path => read(path).trimEnd().split('\n').length > LONGEST && !(path in LONG))

@@ -1,6 +1,6 @@
 // Features of network devices, by the names that ethtool shows. The kernel numbers them, each version in its own way.
 
-#include "features.h"
+#include "device_features.h"
 
 #include <linux/ethtool.h>
 #include <linux/if.h>
