@@ -10,7 +10,7 @@
 #include "files.h"
 #include "ike.h"
 #include "netlink.h"
-#include "poll.h"
+#include "poller.h"
 #include "raw_esp.h"
 #include "segments.h"
 #include "steering.h"

@@ -23,7 +23,7 @@
         "napi.cc",
         "p384.cc",
         "netlink.cc",
-        "poll.cc",
+        "poller.cc",
         "raw_esp.cc",
         "segments.cc",
         "steering.cc",

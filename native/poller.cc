@@ -1,7 +1,7 @@
 // Waiting for file descriptors: blocking, in a worker's data loop, and by callback, in a thread with an event
 // loop.
 
-#include "poll.h"
+#include "poller.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
