@@ -15,21 +15,12 @@
 
 #include "modp.h"
 #include "napi.h"
+#include "openssl_owner.h"
 #include "p384.h"
 #include "suites.h"
 
 namespace floatgate {
 namespace {
-
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Number = std::unique_ptr<BIGNUM, Freer<BN_clear_free>>;
-using Scratch = std::unique_ptr<BN_CTX, Freer<BN_CTX_free>>;
 
 // ------------------------------------------------------------------------------------------------------
 // P-256

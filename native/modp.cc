@@ -7,18 +7,10 @@
 #include <cstring>
 #include <vector>
 
+#include "openssl_owner.h"
+
 namespace floatgate {
 namespace {
-
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Number = std::unique_ptr<BIGNUM, Freer<BN_clear_free>>;
-using Scratch = std::unique_ptr<BN_CTX, Freer<BN_CTX_free>>;
 
 // 2^(digit * 16^place) for every digit and place of an exponent, in Montgomery's representation: what the
 // generator is multiplied by without a squaring.
