@@ -51,7 +51,8 @@ export class IpCommands {
   private start(): ChildProcess {
     this.given = 0
     this.commands.clear()
-    const child = spawn(this.program, ['-force', '-batch', '-'], { stdio: ['pipe', 'pipe', 'pipe'] })
+    // In a group of its own: Ctrl-C in the gateway's terminal is not for it, which has routes to remove yet.
+    const child = spawn(this.program, ['-force', '-batch', '-'], { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     const take = (data: Buffer) => this.take(data.toString('utf8'))
     child.stdout.on('data', take)
     child.stderr.on('data', take)

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { IpCommands } from '../../src/gateway/ip-commands.ts'
 
@@ -38,6 +39,15 @@ describe('the one ip that takes every command', () => {
     }
     expect(refusals.map(r => r[0])).toEqual([NOWHERE, NOWHERE])
     expect(refusals[0]![1]).toContain('ENOENT')
+  })
+
+  it('is none of those whom Ctrl-C in a terminal ends', async () => {
+    commands.give(NOWHERE)
+    await expect.poll(() => refusals.length, { timeout: 10_000 }).toBe(1)
+    const { pid } = commands['child']!
+    // The fifth word of its line, behind a name in brackets.
+    const group = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ')[2]
+    expect(group).toBe(String(pid))
   })
 
   it('starts another one where it was ended', async () => {
