@@ -1,11 +1,12 @@
 /** The control socket: one JSON line asks, one JSON line answers. No TCP; who asks is known by the kernel (SO_PEERCRED). */
 
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { type ScriptHandler, serveScript } from './admin-script.ts'
 import { serveTerminal } from './admin-terminal.ts'
 import type { AdminAnswer, AdminRequest, Caller, Follow } from './caller.ts'
+import { makeDirectory } from './directory.ts'
 import type { Native } from './native.ts'
 import type { TerminalEnd, Wire } from './terminals.ts'
 
@@ -54,7 +55,7 @@ export class AdminSocket {
 
   /** Listens with mode 0660. A socket that nobody answers on is an earlier run's and is replaced; a live one is an error. */
   async listen(): Promise<void> {
-    mkdirSync(dirname(this.path), { recursive: true, mode: 0o755 })
+    makeDirectory(dirname(this.path), 0o755)
     if (await answers(this.path)) throw new Error(`${this.path}: a gateway is already serving there`)
     rmSync(this.path, { force: true })
     const mask = process.umask(0o117)

@@ -1,11 +1,12 @@
 /** CAPTURE and DISABLE CAPTURE: who may capture whom into which file, and that the log tells of it. */
 
-import { closeSync, createWriteStream, mkdirSync, openSync, writeFileSync } from 'node:fs'
+import { closeSync, createWriteStream, openSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { Command } from '../alliedware/parse.ts'
 import type { AdminAnswer, Caller } from './caller.ts'
 import type { CaptureResult, CaptureSink, CaptureTarget } from './capture.ts'
 import type { Control } from './control.ts'
+import { makeDirectory } from './directory.ts'
 import { type Log, Severity } from './log.ts'
 import { refusal } from './show-answer.ts'
 
@@ -40,7 +41,7 @@ export function captureCommand(w: CaptureCommandWorld, command: Command, caller:
   const keys = args['keys'] === true
   let sink: CaptureSink
   try {
-    if (w.captures !== undefined) mkdirSync(w.captures, { recursive: true, mode: 0o700 })
+    if (w.captures !== undefined) makeDirectory(w.captures, 0o700)
     sink = fileSink(place, keys)
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code ?? ''

@@ -3,8 +3,9 @@
  * since scripts hold passwords; and which of them the gateway starts with.
  */
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectory } from './directory.ts'
 import { writePrivate } from './private-file.ts'
 
 export interface FlashFile {
@@ -63,7 +64,7 @@ export class Flash {
   }
 
   write(typed: string, text: string): void {
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 })
+    makeDirectory(this.directory, 0o700)
     writePrivate(this.path(typed), text)
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { createPrivateKey, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Configuration, IsakmpPolicyConfig } from '../alliedware/config.ts'
 import { type Certificate, readCertificates, readRevocationLists } from '../ike/certificate.ts'
@@ -26,6 +26,7 @@ import {
   type Subject,
   serverExtensions,
 } from './certificates.ts'
+import { makeDirectory } from './directory.ts'
 import { writePrivate } from './private-file.ts'
 
 const YEAR_MILLIS = 365 * 86_400_000
@@ -97,7 +98,7 @@ export class Pki {
       extensions: authorityExtensions(AUTHORITIES_BELOW),
       ...this.term(AUTHORITY_YEARS),
     })
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 })
+    makeDirectory(this.directory, 0o700)
     this.write('ca.key', keyPem(key))
     this.write('certificates.json', '[]\n')
     this.writeList(authority, [])
@@ -127,7 +128,7 @@ export class Pki {
     })
     const file = makePkcs12(client, authority.certificate, password, user)
     const folder = join(this.directory, 'clients')
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeDirectory(folder, 0o700)
     const name = `clients/${user.replace(/[^A-Za-z0-9_.@-]/g, '_').replace(/^\.+/, '_')}-${term.serial.slice(0, 8)}.p12`
     // It is in the list before it can be used: what is not there cannot be revoked.
     this.writeIndex([...this.list(), { user, serial: term.serial, notAfter: term.notAfter.toISOString() }])

@@ -3,12 +3,13 @@
  * state directory, replaced as a whole so that a crash leaves the old one or the new one.
  */
 
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EncoKey, User } from '../alliedware/config.ts'
 import type { EncoKeyState } from '../alliedware/show/enco.ts'
 import { Secret } from '../packet/bytes.ts'
 import { formatIpv4, parseIpv4 } from '../packet/ip.ts'
+import { makeDirectory } from './directory.ts'
 import { writePrivate } from './private-file.ts'
 import { publicRsaKey } from './rsa-key.ts'
 
@@ -57,7 +58,7 @@ export class SecretStore {
 
   /** Opens the store in `directory`, which is made with mode 0700 where it is missing. Throws where it cannot be read. */
   constructor(directory: string) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(directory, 0o700)
     this.path = join(directory, 'secrets.json')
     let text: string
     try {
