@@ -345,10 +345,14 @@ describe.each(Object.entries(printed))('SHOW %s of any state', (_, texts) => {
 })
 
 describe('SHOW ATTEMPT of any state', () => {
-  it('takes one line each', () => {
+  it('has a row each, and everything else indented below', () => {
     fc.assert(
       fc.property(fc.array(attempt, { minLength: 1, maxLength: 6 }), attempts => {
-        expect(printAttempts(attempts).split('\n')).toHaveLength(4 + attempts.length)
+        const rows = printAttempts(attempts)
+          .split('\n')
+          .slice(4)
+          .filter(line => line !== '' && !line.startsWith('    '))
+        expect(rows.map(row => row.split(' ')[0])).toEqual(attempts.map(a => String(a.id)))
       }),
     )
   })

@@ -87,21 +87,22 @@ const session: SessionState = {
 }
 
 describe('SHOW SESSION', () => {
-  it('prints one row a session', () => {
+  it('prints a row a session that fits a terminal, and beneath it the rest', () => {
     expect(printSessions([session])).toBe(
       lines(
         'Sessions',
         '',
-        'Id   User        Address         Remote                IKE id       NAT     Suite        In       Out      Since (UTC)',
-        '-'.repeat(118),
-        '3    dialin1     192.168.8.50    198.51.100.9:61234    10.0.0.5     client  3des-sha1    1.2 MB   512 B    09:41:02 21-Feb-2025',
+        'Id   User          Address          Remote                 In        Out',
+        RULE,
+        '3    dialin1       192.168.8.50     198.51.100.9:61234     1.2 MB    512 B',
+        '    Since: 09:41:02 21-Feb-2025 UTC   NAT: client   Suite: 3des-sha1',
       ),
     )
   })
 
   it('widens a column by its content', () => {
     const wide = { ...session, user: 'someone.with.a.long.name@example.net' }
-    const [, , head, , first, second] = printSessions([session, wide]).split('\n')
+    const [, , head, , first, , second] = printSessions([session, wide]).split('\n')
     const at = (line: string | undefined, text: string) => line?.indexOf(text)
     expect(at(first, '192.168.8.50')).toBe(at(head, 'Address'))
     expect(at(second, '192.168.8.50')).toBe(at(head, 'Address'))
@@ -152,14 +153,14 @@ const attempt: AttemptState = {
 }
 
 describe('SHOW ATTEMPT', () => {
-  it('prints one line an attempt, and what to change where it failed', () => {
+  it('prints what happened within the width of a terminal, and what to change where it failed', () => {
     const failed: AttemptState = {
       ...attempt,
       id: 2,
       client: '',
       user: '',
       outcome: 'failed',
-      text: 'no proposal chosen: offered 3DES-SHA1',
+      text: '198.51.100.9:61234 offered DES-MD5; ISAKMP policy "roaming1" allows 3DES-SHA1',
       remedy: 'add an SA specification with 3DES and SHA',
       setupMillis: undefined,
     }
@@ -174,11 +175,18 @@ describe('SHOW ATTEMPT', () => {
       lines(
         'Connection Attempts',
         '',
-        'Id   Date/Time    Remote                Client      User      Outcome    Setup   What happened',
-        '----------------------------------------------------------------------------------------------',
-        '1    21 09:57:11  198.51.100.9:61234    Windows XP  dialin1   connected  412 ms  connected as 192.168.8.50',
-        '2    21 09:57:11  198.51.100.9:61234    -           -         failed     -       no proposal chosen: offered 3DES-SHA1. To do: add an SA specification with 3DES and SHA',
-        '3    21 09:57:11  198.51.100.9:61234    Windows XP  dialin1   ended      1.3 s   connected as 192.168.8.50; ended: dead peer',
+        'Id   Date/Time    Remote                 User              Outcome     Setup',
+        RULE,
+        '1    21 09:57:11  198.51.100.9:61234     dialin1           connected   412 ms',
+        '    Client: Windows XP',
+        '    connected as 192.168.8.50',
+        '2    21 09:57:11  198.51.100.9:61234     -                 failed      -',
+        '    198.51.100.9:61234 offered DES-MD5; ISAKMP policy "roaming1" allows',
+        '    3DES-SHA1',
+        '    To do: add an SA specification with 3DES and SHA',
+        '3    21 09:57:11  198.51.100.9:61234     dialin1           ended       1.3 s',
+        '    Client: Windows XP',
+        '    connected as 192.168.8.50; ended: dead peer',
       ),
     )
   })

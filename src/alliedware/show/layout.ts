@@ -2,6 +2,9 @@
 
 /** How wide a terminal is taken to be: the rule's length, and where long text wraps. */
 export const PAGE_WIDTH = 79
+/** How far notes below a row stand in, and what is left for their text. */
+const NOTE_INDENT = 4
+export const NOTE_WIDTH = PAGE_WIDTH - NOTE_INDENT
 /** Blanks between two columns, at least. */
 const GAP = 2
 
@@ -49,7 +52,7 @@ export function table<Row>(
   return [
     head,
     rule(Math.max(PAGE_WIDTH, head.length)),
-    ...rows.flatMap((row, i) => [line(cells[i]!), ...notes(row).map(note => `    ${note}`)]),
+    ...rows.flatMap((row, i) => [line(cells[i]!), ...notes(row).map(note => ' '.repeat(NOTE_INDENT) + note)]),
   ]
 }
 

@@ -1,23 +1,25 @@
-/** SHOW SESSION: who is connected, from where, with what and since when: one row a session, or all that is known of one. */
+/** SHOW SESSION: who is connected, from where, with what and since when, or all that is known of one session. */
 
-import { bytesText, type Column, dash, leaders, list, page, rule, timeDate } from './layout.ts'
+import { bytesText, type Column, dash, facts, leaders, list, page, rule, timeDate } from './layout.ts'
 import type { SessionState } from './state.ts'
 
 const columns: readonly Column<SessionState>[] = [
   { head: 'Id', width: 5, text: s => s.id },
-  { head: 'User', width: 12, text: s => dash(s.user) },
-  { head: 'Address', width: 16, text: s => s.address },
-  { head: 'Remote', width: 22, text: s => s.remote },
-  { head: 'IKE id', width: 13, text: s => dash(s.identity) },
-  { head: 'NAT', width: 8, text: s => s.nat },
-  { head: 'Suite', width: 13, text: s => s.suite },
-  { head: 'In', width: 9, text: s => bytesText(s.bytesIn) },
-  { head: 'Out', width: 9, text: s => bytesText(s.bytesOut) },
-  { head: 'Since (UTC)', width: 20, text: s => timeDate(s.since) },
+  { head: 'User', width: 14, text: s => dash(s.user) },
+  { head: 'Address', width: 17, text: s => s.address },
+  { head: 'Remote', width: 23, text: s => s.remote },
+  { head: 'In', width: 10, text: s => bytesText(s.bytesIn) },
+  { head: 'Out', width: 10, text: s => bytesText(s.bytesOut) },
 ]
 
 export function printSessions(sessions: readonly SessionState[]): string {
-  return list('Sessions', columns, sessions, 'No sessions.')
+  return list('Sessions', columns, sessions, 'No sessions.', s => [
+    facts([
+      ['Since', `${timeDate(s.since)} UTC`],
+      ['NAT', s.nat],
+      ['Suite', s.suite],
+    ]),
+  ])
 }
 
 /** SHOW SESSION=id. */
