@@ -8,7 +8,7 @@ import type { Driver } from './driver.ts'
 import type { Admission } from './residents.ts'
 
 export interface Session {
-  readonly ids: L2tpSessionIds
+  ids: L2tpSessionIds
   readonly worker: number
   /** `ppp0`, `ppp1`, ...: the dynamic PPP interface's name. */
   readonly name: string

@@ -140,9 +140,7 @@ export class Sessions {
   private open(ids: L2tpSessionIds): void {
     const { stats, data } = this.to
     stats.clearSession(ids.session)
-    const sa = this.to.currentSa(ids.peer)
-    const pathMru = sa ? innerMtu(sa.suite, sa.udpEncapsulated, this.to.network.publicMtu) : 1280
-    const link = new PppLink({ template: this.to.template(ids.template, pathMru), dice: this.to.dice })
+    const link = new PppLink({ template: this.to.template(ids.template, this.pathMru(ids)), dice: this.to.dice })
     const name = `ppp${this.pppNumber++}`
     const session: Session = {
       ids,
@@ -171,6 +169,12 @@ export class Sessions {
     this.index.add(session)
     this.to.attempts.called(ids.peer, ids.session, this.to.clock.now(), this.to.wall())
     data.post(session.worker, { kind: 'installSession', ids })
+  }
+
+  /** What ESP and L2TP leave of the path for the session's packets. */
+  private pathMru({ peer, sequencing }: L2tpSessionIds): number {
+    const sa = this.to.currentSa(peer)
+    return sa ? innerMtu(sa.suite, sa.udpEncapsulated, this.to.network.publicMtu, sequencing) : 1280
   }
 
   private ppp(s: Session, effect: PppEffect): void {
@@ -228,19 +232,20 @@ export class Sessions {
   private networkUp(s: Session, e: Extract<PppEffect, { kind: 'networkUp' }>): void {
     const { network, data, steering } = this.to
     if (s.admission?.kind !== 'accepted') return
-    s.mtu = e.peerMru
+    // Sequence numbers were asked for when the template was made already, or never.
+    s.mtu = s.ids.sequencing ? Math.min(e.peerMru, this.pathMru(s.ids)) : e.peerMru
     s.since ??= this.to.wall()
     s.networkUp = true
     s.usedAt = this.to.clock.now()
     steering.up(s.ids.session, { address: e.address, user: e.user, worker: s.worker })
-    const row = { session: s.ids.session, peer: s.ids.peer, address: e.address, user: e.user, mtu: e.peerMru }
+    const row = { session: s.ids.session, peer: s.ids.peer, address: e.address, user: e.user, mtu: s.mtu }
     const { compressAddress, compressProtocol } = e
     // Every worker knows whose the address is; only the session's own carries it.
     for (let w = 0; w < data.workers; w++) {
       const here = w === s.worker ? row : { ...row, peer: 0 }
       data.post(w, { kind: 'networkUp', row: here, compressAddress, compressProtocol })
     }
-    network.addSession(e.address, e.peerMru, network.proxyDevice(e.address), e.user)
+    network.addSession(e.address, s.mtu, network.proxyDevice(e.address), e.user)
     this.to.attempts.connected(s.ids.session, e.user, formatIpv4(e.address), this.to.clock.now())
     this.to.up(s.ids.peer)
     this.to.log.add({
@@ -287,7 +292,10 @@ export class Sessions {
    */
   private connected(session: number, sequencing: boolean): void {
     const s = this.all.get(session)
-    if (s && sequencing) this.to.data.post(s.worker, { kind: 'installSession', ids: { ...s.ids, sequencing } })
+    if (s && sequencing) {
+      s.ids = { ...s.ids, sequencing }
+      this.to.data.post(s.worker, { kind: 'installSession', ids: s.ids })
+    }
     s?.driver.handle({ kind: 'start' })
   }
 
