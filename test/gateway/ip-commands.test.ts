@@ -31,6 +31,15 @@ describe('the one ip that takes every command', () => {
     expect(refusals.map(r => r[0])).toEqual([NOWHERE])
   })
 
+  it('goes on behind one at which ip ends itself', async () => {
+    const missing = (host: number) => `neigh del proxy 192.0.2.${host} dev lo`
+    for (const command of ['', missing(8), missing(9), '', NOWHERE, missing(10)]) commands.give(command)
+    await commands.end()
+    expect(refusals.map(r => r[0])).toEqual([missing(8), missing(9), NOWHERE, missing(10)])
+    for (const [command, said] of refusals)
+      expect(said).toContain(command === NOWHERE ? 'Cannot find device' : 'RTNETLINK')
+  })
+
   it('says so where there is no such program, and tries it anew with the next command', async () => {
     const none = new IpCommands((command, said) => refusals.push([command, said]), '/no/such/ip')
     for (let i = 0; i < 2; i++) {
