@@ -158,7 +158,7 @@ export class Daemon {
   /** Trains of UDP from the LAN are for a TUN device that takes them whole. */
   private useDevices(): void {
     this.parts.network.useBlocks(this.devices.sessionBlocks)
-    this.parts.network.lan.use(this.site.lanOffloads && this.parts.offloads.uso ? this.devices.privateDevices : [])
+    this.parts.network.useLan(this.devices.privateDevices, this.site.lanOffloads && this.parts.offloads.uso)
   }
 
   get offloads(): string {

@@ -8,6 +8,7 @@ import { readdirSync } from 'node:fs'
 import type { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { loadNative, type Native } from './native.ts'
+import { ReplacedDevices } from './replaced-devices.ts'
 
 /** As ethtool calls them: UDP that is forwarded is merged, where the device merges at all; */
 const MERGES_UDP = 'rx-udp-gro-forwarding'
@@ -22,8 +23,11 @@ export class LanOffload {
   private readonly log: Log
   private readonly features: Features | undefined
   private readonly directory: string
+  private readonly replaced: ReplacedDevices
   /** The devices that are to merge, with those that lie under them. */
   private devices: readonly string[] = []
+  /** Those of them that did so already, or were asked to. */
+  private readonly asked = new Set<string>()
 
   /** Absent `features` are the host's. */
   constructor(leavings: Leavings, log: Log, features?: Features, directory = '/sys/class/net') {
@@ -31,13 +35,18 @@ export class LanOffload {
     this.log = log
     this.features = features
     this.directory = directory
+    this.replaced = new ReplacedDevices(directory)
   }
 
-  /** Has these devices merge, and those no more that are not among them and did not before. */
+  /**
+   * Has these devices merge, and those no more that are not among them and did not before. Once for each: what somebody turns
+   * off meanwhile stays off, until the device is another.
+   */
   use(devices: readonly string[]): void {
     const wanted = [...new Set(devices.flatMap(d => this.cards(d)))]
+    for (const device of this.replaced.among(wanted)) this.asked.delete(device)
     for (const device of this.devices.filter(d => !wanted.includes(d))) this.leave(device)
-    const added = wanted.filter(d => !this.devices.includes(d) && this.turnOn(d))
+    const added = wanted.filter(d => !this.asked.has(d) && this.turnOn(d))
     this.devices = wanted
     if (added.length === 0) return
     const text = `UDP from the LAN is merged as it is received: ${MERGES_UDP} is on for ${added.join(', ')}, until the gateway ends`
@@ -61,7 +70,9 @@ export class LanOffload {
 
   /** Answers whether it was we who turned it on. */
   private turnOn(device: string): boolean {
-    if (this.isOn(device, MERGES_UDP) || !this.isOn(device, MERGES) || this.isOn(device, CHAINS)) return false
+    if (!this.isOn(device, MERGES) || this.isOn(device, CHAINS)) return false
+    this.asked.add(device)
+    if (this.isOn(device, MERGES_UDP)) return false
     // Written down first: it outlives a kill -9.
     this.leavings.setMerging(device, true)
     if (this.turn(device, true)) return true
@@ -70,6 +81,7 @@ export class LanOffload {
   }
 
   private leave(device: string): void {
+    this.asked.delete(device)
     if (!this.leavings.merges(device)) return
     this.turn(device, false)
     this.leavings.setMerging(device, false)

@@ -11,10 +11,13 @@ import { LanOffload } from './lan-offload.ts'
 import type { Leavings } from './leavings.ts'
 import { type Log, Severity } from './log.ts'
 import { ProxyDelay } from './proxy-delay.ts'
+import { ReplacedDevices } from './replaced-devices.ts'
 import { type RunResult, run } from './run.ts'
 
 /** Between two bunches of changes: to start nft stops control for as long as copying its page tables takes. */
 const BREATH_MILLIS = 100
+/** Between two looks at the LAN's devices. */
+const LOOK_MILLIS = 5000
 /** Any other route to the same place comes before those to where nobody is. */
 const LAST_METRIC = 65_000
 
@@ -28,6 +31,9 @@ export class Network {
   private blocks: readonly string[] = []
   readonly counters = new HostCounters()
   readonly lan: LanOffload
+  private readonly replaced = new ReplacedDevices()
+  /** Looks at the LAN's devices. */
+  private look: NodeJS.Timeout | undefined
   private tun = ''
   private table: string | undefined
   /** Changes that wait for nft, which takes them together. */
@@ -93,6 +99,26 @@ export class Network {
     this.blocks = blocks
   }
 
+  /** The LAN's devices, and whether they are to merge UDP: those that are here, and others that come in their place. */
+  useLan(devices: readonly string[], merging: boolean): void {
+    clearInterval(this.look)
+    this.lookAt(devices, merging)
+    this.look = setInterval(() => this.lookAt(devices, merging), LOOK_MILLIS).unref()
+  }
+
+  /** With a device that is deleted its proxy ARP entries go: one that comes in its place is given them. */
+  private lookAt(devices: readonly string[], merging: boolean): void {
+    this.lan.use(merging ? devices : [])
+    for (const device of this.replaced.among(devices)) {
+      this.proxyDelay.replaced(device)
+      for (const [address, on] of this.proxies) if (on === device) this.answerFor(address, device)
+    }
+  }
+
+  private answerFor(address: Ipv4, device: string): void {
+    this.commands.give(`neigh replace proxy ${formatIpv4(address)} dev ${device}`)
+  }
+
   /** The way to a session: a route of its own (with its MTU, so that the kernel fragments or says "too big") and, where
    * the LAN asks for the address by ARP, an answer on `proxyDevice`. */
   addSession(address: Ipv4, mtu: number, proxyDevice: string | undefined): void {
@@ -104,7 +130,7 @@ export class Network {
     if (before !== undefined) this.proxyDelay.removed(before)
     this.proxies.set(address, proxyDevice)
     this.leavings.addProxy({ device: proxyDevice, address: text })
-    this.commands.give(`neigh replace proxy ${text} dev ${proxyDevice}`)
+    this.answerFor(address, proxyDevice)
   }
 
   removeSession(address: Ipv4): void {
@@ -196,6 +222,7 @@ export class Network {
   /** Undoes everything that is left; the TUN device goes when its descriptors are closed. */
   async tearDown(): Promise<void> {
     for (const address of [...this.proxies.keys()]) this.removeSession(address)
+    clearInterval(this.look)
     this.lan.end()
     await this.removeTable()
     await this.queue.idle()

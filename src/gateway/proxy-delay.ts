@@ -27,7 +27,15 @@ export class ProxyDelay {
   added(device: string): void {
     const entries = this.entries.get(device) ?? 0
     this.entries.set(device, entries + 1)
-    if (entries > 0) return
+    if (entries === 0) this.turnOff(device)
+  }
+
+  /** Another device has the name now, with a delay of its own. */
+  replaced(device: string): void {
+    if (this.entries.has(device)) this.turnOff(device)
+  }
+
+  private turnOff(device: string): void {
     const delay = this.read(device)
     if (delay === undefined || delay === '0') return
     // Written down first: it outlives a kill -9.

@@ -209,6 +209,19 @@ describe.skipIf(lacking !== undefined)('UDP that the LAN’s device merges', () 
     expect(output.trim()).toBe('ECONNREFUSED')
   })
 
+  it('is asked of a device that comes in the place of another, which answers for the clients, too', async () => {
+    await network.ip('gw', 'link del lan0')
+    await office.wireLan()
+    await network.mergeLikeCard('gw', 'lan0', MERGING_MICROS)
+    expect(await until(async () => (await network.feature('gw', 'lan0', FEATURE)) === 'true', 15_000)).toBe(true)
+    expect(
+      await until(
+        async () => (await office.inside('lan', 'ping', '-n', '-c', '1', '-W', '1', inner)).status === 0,
+        10_000,
+      ),
+    ).toBe(true)
+  })
+
   it('is as it was found after the end, also where that was a kill -9', async () => {
     gateway.child.kill('SIGKILL')
     await until(() => !gateway.alive, 5000)

@@ -1,6 +1,6 @@
 /** UDP that devices of the LAN merge: on while the gateway serves, and as it was found everywhere else. */
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { LanOffload } from '../../src/gateway/lan-offload.ts'
@@ -13,7 +13,12 @@ const UDP = 'rx-udp-gro-forwarding'
 /** A host with these devices, by the features that are on. */
 function host(devices: Record<string, string[]>) {
   const [directory, state] = [temporaryDirectory(), temporaryDirectory()]
-  for (const name of Object.keys(devices)) mkdirSync(join(directory, name))
+  let devicesMade = 0
+  const make = (name: string) => {
+    mkdirSync(join(directory, name))
+    writeFileSync(join(directory, name, 'ifindex'), `${++devicesMade}\n`)
+  }
+  for (const name of Object.keys(devices)) make(name)
   const on = new Map(Object.entries(devices).map(([name, features]) => [name, new Set(features)]))
   const refusing = new Set<string>()
   const lines: string[] = []
@@ -38,6 +43,11 @@ function host(devices: Record<string, string[]>) {
   return {
     ...{ start, lines, refusing, noted, earlier },
     under: (device: string, lower: string) => mkdirSync(join(directory, device, `lower_${lower}`)),
+    remove: (device: string) => rmSync(join(directory, device), { recursive: true }),
+    make: (device: string, features: string[]) => {
+      make(device)
+      on.set(device, new Set(features))
+    },
     merging: () => [...on].filter(([, features]) => features.has(UDP)).map(([name]) => name),
     turn: (device: string, feature: string, to: boolean) => on.get(device)![to ? 'add' : 'delete'](feature),
   }
@@ -97,6 +107,42 @@ describe('UDP that the LAN’s devices merge', () => {
     under('eth1.7', 'eth1')
     start().use(['br0'])
     expect(merging()).toEqual(['eth1', 'eth2'])
+  })
+
+  it.each([
+    ['at once', false],
+    ['after a while', true],
+  ])('is asked of a device that comes in the place of another %s', (_, missed) => {
+    const { start, remove, make, merging, earlier } = host({ lan0: ['rx-gro'] })
+    const lan = start()
+    lan.use(['lan0'])
+    remove('lan0')
+    if (missed) lan.use(['lan0'])
+    make('lan0', ['rx-gro'])
+    expect(merging()).toEqual([])
+    lan.use(['lan0'])
+    expect(merging()).toEqual(['lan0'])
+    expect(earlier()).toEqual(['lan0'])
+    lan.end()
+    expect(merging()).toEqual([])
+  })
+
+  it('that somebody turned off stays off while the device is the same', () => {
+    const { start, turn, merging } = host({ lan0: ['rx-gro'] })
+    const lan = start()
+    lan.use(['lan0'])
+    turn('lan0', UDP, false)
+    lan.use(['lan0'])
+    expect(merging()).toEqual([])
+  })
+
+  it('is asked of a device as soon as it merges at all', () => {
+    const { start, turn, merging } = host({ lan0: [] })
+    const lan = start()
+    lan.use(['lan0'])
+    turn('lan0', 'rx-gro', true)
+    lan.use(['lan0'])
+    expect(merging()).toEqual(['lan0'])
   })
 
   it.each([

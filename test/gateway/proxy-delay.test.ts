@@ -43,6 +43,16 @@ describe('the delay of proxy ARP', () => {
     expect(of('lan0')).toBe('0')
   })
 
+  it('is 0 on a device that comes in the place of one with entries', () => {
+    const { delay, of, path } = host('lan0', 'lan1')
+    delay.added('lan0')
+    for (const device of ['lan0', 'lan1']) writeFileSync(path(device), '70\n')
+    for (const device of ['lan0', 'lan1']) delay.replaced(device)
+    expect([of('lan0'), of('lan1')]).toEqual(['0', '70'])
+    delay.removed('lan0')
+    expect(of('lan0')).toBe('70')
+  })
+
   it('that is 0 already is nobody’s to put back', () => {
     const { delay, earlier, of, path } = host('lan0')
     writeFileSync(path('lan0'), '0\n')

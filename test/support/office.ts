@@ -52,10 +52,7 @@ export class Office {
       { namespace: 'gw', name: 'pub0', address: `${gatewayPublic}/24` },
       { namespace: 'pub', name: 'gw', bridge: 'br0' },
     )
-    await n.wire(
-      { namespace: 'gw', name: 'lan0', address: `${gatewayLan}/24` },
-      { namespace: 'lan', name: 'eth0', address: `${lanHost}/24` },
-    )
+    await this.wireLan()
     await n.ip('lan', `route add default via ${gatewayLan}`)
     await n.wire(
       { namespace: 'nat', name: 'out0', address: `${natPublic}/24` },
@@ -68,6 +65,14 @@ export class Office {
     const lan = n.start('lan', 'lan', process.execPath, `${project}/dist/test/support/lan-host.js`, lanHost)
     await until(() => !lan.alive || readFileSync(lan.logFile, 'utf8').includes('serving'), 10_000)
     if (!lan.alive) throw new Error(`the LAN host did not start: ${readFileSync(lan.logFile, 'utf8')}`)
+  }
+
+  /** The cable between the gateway and the LAN's host. */
+  async wireLan(): Promise<void> {
+    await this.network.wire(
+      { namespace: 'gw', name: 'lan0', address: `${gatewayLan}/24` },
+      { namespace: 'lan', name: 'eth0', address: `${lanHost}/24` },
+    )
   }
 
   /** Writes the configuration, the site file among it, and answers floatgated's arguments for them. */
