@@ -21,15 +21,16 @@ const MATCHES: Readonly<Record<FragmentKind, string>> = {
   other: `ip protocol != { ${IpProtocol.Icmp}, ${IpProtocol.Udp} }`,
 }
 
-/** What a session sends has passed its worker before. */
-export function fragmentChain(input: NftablesInput, outside: readonly Place[]): string[] {
+/** What a session sends has passed its worker before. `told`: the lines that tell of fragments, whatever becomes of them. */
+export function fragmentChain(input: NftablesInput, outside: readonly Place[], told: readonly string[]): string[] {
   const { firewall } = input
   const counted = firewall.maxFragments
   const kinds = firewall.policies.flatMap(p => kindLines(input, p, outside))
   const entrances = places(input).map(p => device(p.device))
-  if (entrances.length === 0 || (counted === undefined && kinds.length === 0)) return []
+  const judges = entrances.length > 0 && (counted !== undefined || kinds.length > 0)
+  if (!judges && told.length === 0) return []
   return [
-    ...(counted === undefined
+    ...(counted === undefined || !judges
       ? []
       : [
           `set fragments { typeof ${DATAGRAM}; size ${SET_SIZE}; flags dynamic,timeout; timeout ${COUNTED_SECONDS}s; }`,
@@ -37,9 +38,10 @@ export function fragmentChain(input: NftablesInput, outside: readonly Place[]): 
     'chain fragments {',
     '  type filter hook prerouting priority -450; policy accept;',
     '  ip frag-off & 0x3fff == 0 accept',
-    `  iifname != { ${entrances.join(', ')} } accept`,
+    ...told,
+    ...(judges ? [`  iifname != { ${entrances.join(', ')} } accept`] : []),
     // The bucket holds so many, and in its short life nothing comes after.
-    ...(counted === undefined
+    ...(counted === undefined || !judges
       ? []
       : [`  add @fragments { ${DATAGRAM} limit rate over 1/hour burst ${counted} packets } counter drop`]),
     ...kinds,

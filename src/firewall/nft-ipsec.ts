@@ -20,40 +20,43 @@ export function unmatchedComment(name: string, direction: 'in' | 'out'): string 
   return `ipsec ${direction} none of ${name}`
 }
 
-/** The chains, or none where no list's interface has a device. */
-export function ipsecChains(lists: readonly IpsecPolicyList[], deviceOf: (name: string) => string | undefined) {
-  const placed = lists.flatMap(list => {
+/** A list and the device of its interface. */
+export interface PlacedList {
+  readonly list: IpsecPolicyList
+  readonly device: string
+}
+
+/** Those whose interface has a device. */
+export function placedLists(
+  lists: readonly IpsecPolicyList[],
+  deviceOf: (name: string) => string | undefined,
+): PlacedList[] {
+  return lists.flatMap(list => {
     const name = deviceOf(list.interface)
     return name === undefined ? [] : [{ list, device: name }]
   })
+}
+
+/** For what leaves; for what enters see nft-entrances.ts. */
+export function ipsecOutChains(placed: readonly PlacedList[]): string[] {
   if (placed.length === 0) return []
-  const jumps = (direction: 'in' | 'out') =>
-    placed.map(
-      (p, i) =>
-        `  ${direction === 'in' ? 'i' : 'o'}ifname ${device(p.device)} meta nfproto ipv4 jump ipsec_${direction}_${i}`,
-    )
   return [
-    'chain ipsec_in {',
-    '  type filter hook prerouting priority mangle; policy accept;',
-    ...jumps('in'),
-    '}',
     'chain ipsec_out {',
     '  type filter hook postrouting priority srcnat + 10; policy accept;',
-    ...jumps('out'),
+    ...placed.map((p, i) => `  oifname ${device(p.device)} meta nfproto ipv4 jump ipsec_out_${i}`),
     '}',
-    ...placed.flatMap(({ list }, i) => [...listChain(list, 'in', i), ...listChain(list, 'out', i)]),
+    ...placed.flatMap(({ list }, i) => [`chain ipsec_out_${i} {`, ...listLines(list, 'out'), '}']),
   ]
 }
 
-function listChain(list: IpsecPolicyList, direction: 'in' | 'out', index: number): string[] {
+/** The rules of a list for one direction, of which the last one lets nothing go by. */
+export function listLines(list: IpsecPolicyList, direction: 'in' | 'out'): string[] {
   const inward = direction === 'in'
   return [
-    `chain ipsec_${direction}_${index} {`,
     `  meta l4proto ${IpProtocol.Esp} fib ${inward ? 'daddr' : 'saddr'} type local accept`,
     `  udp sport ${inward ? 67 : 68} udp dport ${inward ? 68 : 67} accept`,
     ...list.policies.flatMap(p => policyLines(p, direction)),
     `  counter drop comment "${unmatchedComment(list.interface, direction)}"`,
-    '}',
   ]
 }
 

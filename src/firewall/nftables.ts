@@ -9,13 +9,14 @@
  */
 
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
+import { entranceChains } from './nft-entrances.ts'
 import { fragmentChain } from './nft-fragments.ts'
 import type { NftablesInput, NftSession } from './nft-input.ts'
-import { ipsecChains } from './nft-ipsec.ts'
+import { ipsecOutChains, type PlacedList, placedLists } from './nft-ipsec.ts'
 import { limitLines, limitSets } from './nft-limits.ts'
 import { device, join, matchOf, ranges } from './nft-match.ts'
 import { destinationNat, sourceNat } from './nft-nat.ts'
-import { Notes, spoofChain } from './nft-notes.ts'
+import { Notes } from './nft-notes.ts'
 import { contextOf, deviceOf, isPrivate, type Place, places, publicPlaces, rulesOf } from './nft-places.ts'
 import { changeSets, fillSets, setLines } from './nft-sets.ts'
 import { timeoutChain } from './nft-timeouts.ts'
@@ -37,7 +38,10 @@ const L2TP_PORT = 1701
 
 /** Text for `nft -f -` that makes the table, or makes it anew, in one transaction. Undefined where none is needed. */
 export function nftablesTable(input: NftablesInput): string | undefined {
-  const chains = [...ipsecChains(input.ipsec ?? [], name => deviceOf(input, name)), ...firewallChains(input)]
+  const chains = chainsOf(
+    input,
+    placedLists(input.ipsec ?? [], name => deviceOf(input, name)),
+  )
   if (chains.length === 0) return undefined
   const table = tableOf(input.tableName)
   return [
@@ -58,26 +62,26 @@ export function nftablesTable(input: NftablesInput): string | undefined {
 export function nftablesSession(input: NftablesInput, session: NftSession, came: boolean): string | undefined {
   const lines = changeSets(input, tableOf(input.tableName), session, came)
   // Most tables have no set that a session belongs to: to ask that is cheap, and the other is not.
-  if (lines.length === 0 || firewallChains(input).length === 0) return undefined
+  if (lines.length === 0 || chainsOf(input).length === 0) return undefined
   return `${lines.join('\n')}\n`
 }
 
-function firewallChains(input: NftablesInput): string[] {
-  const { firewall } = input
-  if (!firewall.enabled || firewall.policies.length === 0) return []
-  const places = publicPlaces(input)
+/** Without `lists`: the firewall's, or none where it is off. */
+function chainsOf(input: NftablesInput, lists: readonly PlacedList[] = []): string[] {
+  const guarded = input.firewall.enabled && input.firewall.policies.length > 0
   const notes = new Notes(input.logGroup)
-  const chains = [
-    ...notes.pieces(places),
-    ...fragmentChain(input, places),
-    ...notrack(input, places),
-    ...spoofChain(input, places, notes),
-    ...inputChains(input, places, notes),
+  const outside = guarded ? publicPlaces(input) : []
+  const chains = [...entranceChains(input, outside, lists, notes), ...ipsecOutChains(lists)]
+  if (!guarded) return chains
+  chains.push(
+    ...fragmentChain(input, outside, notes.pieces(outside)),
+    ...untracked(input, outside),
+    ...inputChains(input, outside, notes),
     ...timeoutChain(input),
     ...forwardChains(input, notes),
-    ...destinationNat(input, places),
+    ...destinationNat(input, outside),
     ...sourceNat(input),
-  ]
+  )
   return [...limitSets(input), ...notes.limits, ...chains, ...notes.chains]
 }
 
@@ -92,7 +96,7 @@ export function nftablesDelete(tableName: string): string {
  * nothing is.
  */
 export function nftablesNotice(input: NftablesInput): string | undefined {
-  if (firewallChains(input).length === 0) return undefined
+  if (chainsOf(input).length === 0) return undefined
   const names = publicPlaces(input).map(p => `${p.name} (${p.device})`)
   if (names.length === 0) return undefined
   return (
@@ -106,23 +110,16 @@ function tableOf(name: string): string {
   return `inet ${name}`
 }
 
-/** The kernel does not track IKE and ESP to our own sockets: it costs time for each packet, and floods fill its table. */
-function notrack(input: NftablesInput, outside: readonly Place[]): string[] {
+/** The kernel does not track our own IKE and ESP either: for what comes see nft-entrances.ts. */
+function untracked(input: NftablesInput, outside: readonly Place[]): string[] {
   const known = outside.filter(p => p.own.length > 0)
   if (known.length === 0) return []
-  const lines = (direction: 'i' | 'o', address: string, port: string) =>
-    known.map(
-      p =>
-        `  ip ${address} ${set(p.own.map(formatIpv4))} udp ${port} ${set(input.ports)} ${direction}ifname ${device(p.device)} notrack`,
-    )
   return [
-    'chain untracked_in {',
-    '  type filter hook prerouting priority raw; policy accept;',
-    ...lines('i', 'daddr', 'dport'),
-    '}',
-    'chain untracked_out {',
+    'chain untracked {',
     '  type filter hook output priority raw; policy accept;',
-    ...lines('o', 'saddr', 'sport'),
+    ...known.map(
+      p => `  ip saddr ${set(p.own.map(formatIpv4))} udp sport ${set(input.ports)} oifname ${device(p.device)} notrack`,
+    ),
     '}',
   ]
 }

@@ -158,7 +158,20 @@ describe('the office of the note', () => {
     )
     expect(chain(both, 'forward').at(-1)).toBe('iifname vmap { "wan" : goto from_0 }')
     expect(chain(both, 'from_0')).toEqual(['oifname "lan" jump between_0', 'oifname "lan" jump between_1'])
+    expect(chain(both, 'entrances').at(-1)).toBe('iifname "wan" meta nfproto ipv4 goto entrance_0')
+    expect(chain(both, 'entrance_0').filter(l => l.includes('fib saddr'))).toHaveLength(2)
   })
+})
+
+test('several devices are looked up at their entrance, and each ends with its own IPsec policies', () => {
+  const list = { interface: 'ppp0', policies: [] }
+  const text = nftablesTable(input(firewall(), { devices: { eth0: 'wan', vlan1: 'lan', ppp0: 'dsl' }, ipsec: [list] }))
+  expect(chain(text, 'entrances').at(-1)).toBe(
+    'meta nfproto ipv4 iifname vmap { "wan" : goto entrance_0, "dsl" : goto entrance_1 }',
+  )
+  expect(text).not.toContain('goto ipsec_in_0')
+  expect(chain(text, 'entrance_1')).toEqual(['goto ipsec_in_1'])
+  expect(chain(text, 'ipsec_in_1').at(-1)).toBe('counter drop comment "ipsec in none of ppp0"')
 })
 
 describe('an elaborate policy', () => {
@@ -251,16 +264,16 @@ describe('where somebody listens', () => {
   })
 
   test('a source that cannot be there is refused in either case', () => {
-    expect(chain(nftablesTable(input(firewall())), 'spoofs')).toEqual([
-      'type filter hook prerouting priority -160; policy accept;',
-      'iifname "wan" meta nfproto ipv4 jump spoofs_0',
+    expect(chain(nftablesTable(input(firewall())), 'entrances')).toEqual([
+      'type filter hook prerouting priority raw; policy accept;',
+      'iifname "wan" meta nfproto ipv4 goto entrance_0',
     ])
-    expect(chain(nftablesTable(input(firewall())), 'spoofs_0')).toEqual([
-      'ip daddr { 203.0.113.1 } udp dport { 500, 4500 } accept',
+    expect(chain(nftablesTable(input(firewall())), 'entrance_0')).toEqual([
+      'ip daddr { 203.0.113.1 } udp dport { 500, 4500 } notrack accept',
       'ip protocol 50 accept',
       'ip saddr != 0.0.0.0 fib saddr type { local, broadcast, multicast } counter drop',
       'ip saddr & 255.255.255.0 == 192.168.8.0 counter drop',
     ])
-    expect(note(chain(text, 'spoofs_0')[2])[0]).toContain('log prefix "spoof 0 eth0 -"')
+    expect(note(chain(text, 'entrance_0')[2])[0]).toContain('log prefix "spoof 0 eth0 -"')
   })
 })
