@@ -8,13 +8,14 @@
  * emulator and host change nothing.
  */
 
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { requireProgram, Unavailable } from '../test/interop/rootfs.ts'
 import { must, run, sleep } from '../test/support/command.ts'
 import { project, whyNoNetwork } from '../test/support/netns.ts'
 import { Office } from '../test/support/office.ts'
-import { accounts, gatewayLan, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
+import { accounts, gatewayLan, gatewayPublic, lanHost, preSharedKey } from '../test/support/plan.ts'
 import { EmulatedGateway, type Parts, requireParts } from './emulated-gateway.ts'
+import { ADDON, giveCards, startFloatgate } from './emulated-office.ts'
 import { baseOf, compiledRanges, functionRanges, processRanges, profile, type Range } from './guest-instructions.ts'
 import { note, skipped } from './rows.ts'
 import { Station } from './station.ts'
@@ -44,7 +45,6 @@ const IDLE_MILLIS = 2000
 const TCP_BYTES = 3_000_000
 const FIRST_TRIES = 5
 const ARRIVAL_MILLIS = 8000
-const ADDON = 'floatgate.node'
 /** Shares of a profile below this are added up. */
 const LEAST_SHARE = process.argv.includes('--symbols') ? 0.002 : 0.01
 
@@ -77,27 +77,14 @@ class Bench {
     }
   }
 
-  /** The office, with switches between its cables and the machine's cards in place of the gateway. */
+  /** The office, with the machine in place of the gateway. */
   private async raise(): Promise<void> {
     const { network } = this.office
     await this.office.raise([])
     await network.namespace('load')
     await network.wire({ namespace: 'load', name: 'eth0' }, { namespace: 'pub', name: 'load', bridge: 'br0' })
-    for (const [cable, tap] of [
-      ['pub0', 'tap0'],
-      ['lan0', 'tap1'],
-    ]) {
-      await network.ip('gw', `address flush dev ${cable}`)
-      await network.bridge('gw', `${cable}br`)
-      await network.ip('gw', `link set ${cable} master ${cable}br`)
-      await network.ip('gw', `tuntap add dev ${tap} mode tap`)
-      await network.ip('gw', `link set ${tap} up master ${cable}br`)
-    }
+    const cards = await giveCards(network)
     this.lan = new Station(network, 'lan', 'load-lan', lanHost)
-    const cards = [
-      { tap: 'tap0', name: 'pub0', address: `${gatewayPublic}/24` },
-      { tap: 'tap1', name: 'lan0', address: `${gatewayLan}/24` },
-    ]
     this.machine = await EmulatedGateway.start({
       parts: this.parts,
       network,
@@ -106,7 +93,10 @@ class Bench {
       cards,
     })
     if (this.kind === 'kernel') await this.startKernel(this.machine)
-    else await this.startFloatgate(this.machine)
+    else {
+      const words = process.argv.includes('--symbols') ? 'NODE_OPTIONS=--perf-basic-prof' : ''
+      await startFloatgate(this.machine, this.parts, { lanOffloads }, words)
+    }
   }
 
   private async startKernel(machine: EmulatedGateway): Promise<void> {
@@ -115,39 +105,6 @@ class Bench {
     await machine.must('modprobe l2tp_ppp')
     const responder = `${project}/test/interop/guest/responder`
     await machine.must(`bash ${responder} ${gatewayPublic} ${gatewayLan} '${preSharedKey}' encap`)
-  }
-
-  private async startFloatgate(machine: EmulatedGateway): Promise<void> {
-    const { work } = machine
-    const copy = `${work}/floatgate`
-    for (const path of ['dist', 'native/build/Release', 'package.json', 'bin']) {
-      cpSync(`${project}/${path}`, `${copy}/${path}`, { recursive: true })
-    }
-    symlinkSync(`${project}/node_modules`, `${copy}/node_modules`)
-    copyFileSync(process.execPath, `${work}/node`)
-    await this.copyLibraries(machine)
-    const site = { interfaces: { eth0: 'pub0', vlan1: 'lan0' }, forceEncapsulation: true, lanOffloads }
-    writeFileSync(`${work}/router.cfg`, officeScript())
-    writeFileSync(`${work}/site.json`, JSON.stringify(site))
-    const words = [`--config ${work}/router.cfg --site ${work}/site.json`, '--state /run/state --socket /run/ctl.sock']
-    await machine.must(
-      `mkdir -p /run/state; export ${process.argv.includes('--symbols') ? 'NODE_OPTIONS=--perf-basic-prof ' : ''}PATH=${work}:$PATH LD_LIBRARY_PATH=${work}/lib
-setsid ${copy}/bin/floatgated ${words.join(' ')} >/run/floatgated.log 2>&1 &
-echo $! >/run/floatgated.pid
-for _ in {1..360}; do grep -q 'floatgate: ready' /run/floatgated.log && exit 0; sleep 0.5; done
-cat /run/floatgated.log; exit 1`,
-      200_000,
-    )
-  }
-
-  /** The libraries of Node and of the addon that the machine's root lacks. */
-  private async copyLibraries(machine: EmulatedGateway): Promise<void> {
-    mkdirSync(`${machine.work}/lib`)
-    const linked = await must(['ldd', process.execPath, `${project}/native/build/Release/floatgate.node`])
-    for (const [, path] of linked.matchAll(/=> (\/\S+)/g)) {
-      if (!existsSync(`${this.parts.rootfs}${path}`))
-        copyFileSync(path!, `${machine.work}/lib/${path!.split('/').at(-1)}`)
-    }
   }
 
   private async playSuite(suite: Suite): Promise<void> {

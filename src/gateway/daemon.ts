@@ -155,10 +155,10 @@ export class Daemon {
     return [...restart, ...this.devices.warnings, ...(this.hostTrouble === undefined ? [] : [this.hostTrouble])]
   }
 
-  /** Trains of UDP from the LAN are for a TUN device that takes them whole. */
+  /** Trains of UDP from the LAN are less work also where the kernel cuts them before the TUN device (before Linux 6.2). */
   private useDevices(): void {
     this.parts.network.useBlocks(this.devices.sessionBlocks)
-    this.parts.network.useLan(this.devices.privateDevices, this.site.lanOffloads && this.parts.offloads.uso)
+    this.parts.network.useLan(this.devices.privateDevices, this.site.lanOffloads && this.parts.offloads.tso)
   }
 
   get offloads(): string {

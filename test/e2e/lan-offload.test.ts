@@ -6,6 +6,7 @@ import { type Daemon, must, until } from '../support/command.ts'
 import { whyNoNetwork } from '../support/netns.ts'
 import { type ClientProgram, Office } from '../support/office.ts'
 import { accounts } from '../support/plan.ts'
+import { type Flow, playTrains, whole } from '../support/udp-trains.ts'
 
 const FEATURE = 'rx-udp-gro-forwarding'
 /** Longer than a sender needs for a few datagrams, however busy the machine is. */
@@ -19,96 +20,13 @@ async function obstacle(): Promise<string | undefined> {
   try {
     await office.raise([])
     if ((await office.network.feature('gw', 'lan0', FEATURE)) === 'undefined') return `the kernel has no ${FEATURE}`
-    await office.startGateway()
-    const { output } = await office.vpnctl('show', 'system')
-    return output.includes('USO') ? undefined : 'the TUN device takes no UDP super-segments before Linux 6.2'
+    return undefined
   } finally {
     await office.remove()
   }
 }
 const lacking = await obstacle()
 if (lacking !== undefined) console.warn(`UDP that the LAN merges is left out: ${lacking}`)
-
-/** `ORDERS ADDRESS`, each PORT:COUNT:BYTES:LAST:CHECKSUM:PMTU in turn with the others; prints the MTU that it is told of. */
-const SEND = `
-import socket, sys, time, struct
-IP_MTU_DISCOVER, IP_RECVERR, SO_NO_CHECK = 10, 11, 11
-to = sys.argv[2]
-flows = []
-for order in sys.argv[1].split(','):
-    port, count, size, last, checksum, pmtu = map(int, order.split(':'))
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1 - checksum)
-    s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, pmtu)
-    s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-    s.connect((to, port))
-    flows.append((s, count, size, last))
-ready = []
-for i in range(max(f[1] for f in flows)):
-    for s, count, size, last in flows:
-        if i >= count: continue
-        n = last if i == count - 1 else size
-        data = bytes((i * 7 + k * 13 + (k >> 8)) & 255 for k in range(n - 2))
-        ready.append((s, struct.pack('!H', i) + data))
-for s, data in ready:
-    for attempt in range(3):
-        try:
-            s.send(data)
-            break
-        except OSError: pass
-time.sleep(0.5)
-told = set()
-for s, *_ in flows:
-    try:
-        while True:
-            _, ancillary, _, _ = s.recvmsg(2048, 512, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
-            for level, kind, data in ancillary: told.add(struct.unpack('=IBBBBII', data[:16])[5])
-    except OSError: pass
-print(*sorted(told))
-`
-/** `PORTS SECONDS`: prints what came to each, its numbers in the order of their coming and the lengths, and any wrong bytes. */
-const TAKE = `
-import socket, sys, time, select, struct, json
-seen = {}
-sockets = []
-for port in sys.argv[1].split(','):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)
-    s.bind(('0.0.0.0', int(port)))
-    sockets.append(s)
-    seen[port] = {'count': 0, 'disorder': 0, 'wrong': 0, 'lengths': {}, 'last': 0}
-print('ready', flush=True)
-quiet = float(sys.argv[2])
-while True:
-    ready, _, _ = select.select(sockets, [], [], quiet)
-    if not ready and any(p['count'] for p in seen.values()): break
-    for s in ready:
-        data = s.recv(4096)
-        p = seen[str(s.getsockname()[1])]
-        i = struct.unpack('!H', data[:2])[0]
-        p['disorder'] += i != p['count']
-        p['count'] += 1
-        p['wrong'] += data[2:] != bytes((i * 7 + k * 13 + (k >> 8)) & 255 for k in range(len(data) - 2))
-        p['lengths'][len(data)] = p['lengths'].get(len(data), 0) + 1
-        p['last'] = len(data)
-print(json.dumps(seen), flush=True)
-`
-interface Taken {
-  readonly count: number
-  readonly disorder: number
-  readonly wrong: number
-  readonly lengths: Readonly<Record<string, number>>
-  readonly last: number
-}
-interface Flow {
-  readonly port: number
-  readonly count: number
-  readonly bytes: number
-  readonly last: number
-  readonly checksum: boolean
-  /** IP_PMTUDISC_DONT, _DO or _PROBE: DF is not set, set, or set whatever was told of the path. */
-  readonly pmtu: 0 | 2 | 3
-}
 
 describe.skipIf(lacking !== undefined)('UDP that the LAN’s device merges', () => {
   const office = new Office()
@@ -132,30 +50,17 @@ describe.skipIf(lacking !== undefined)('UDP that the LAN’s device merges', () 
   })
   afterAll(() => office.remove())
 
-  /** Sends flows at once, and answers what came of each, what the sender was told, and the packets that nftables saw. */
+  /** What came of each flow, what the sender was told, and the packets that nftables saw. */
   async function play(flows: readonly Flow[]) {
-    const ports = flows.map(f => f.port).join(',')
-    const taker = network.start('c3', `take-${ports}`, 'python3', '-c', TAKE, ports, '3')
-    const said = () => readFileSync(taker.logFile, 'utf8')
-    await until(() => said().includes('ready'), 10_000)
     const before = await trains()
-    const orders = flows.map(f => [f.port, f.count, f.bytes, f.last, Number(f.checksum), f.pmtu].join(':'))
-    const told = await must(network.inside('lan', 'python3', '-c', SEND, orders.join(','), inner))
-    await until(() => !taker.alive, 15_000)
-    await taker.stop()
-    const [, line = '{}'] = said().split('\n')
-    return { taken: JSON.parse(line) as Record<string, Taken>, told: told.trim(), trains: (await trains()) - before }
+    const played = await playTrains(network, flows, { namespace: 'c3', address: inner })
+    return { ...played, trains: (await trains()) - before }
   }
 
   async function trains(): Promise<number> {
     const listed = await must(network.inside('gw', 'nft', 'list', 'table', 'inet', 'trains'))
     return Number(/counter packets (\d+)/.exec(listed)![1])
   }
-
-  const whole = (f: Flow): Taken => ({
-    ...{ count: f.count, disorder: 0, wrong: 0, last: f.last },
-    lengths: { [f.bytes]: f.count - 1, [f.last]: 1 },
-  })
 
   it('is asked for, and shown', async () => {
     expect(await network.feature('gw', 'lan0', FEATURE)).toBe('true')

@@ -24,6 +24,7 @@ import { libreswan } from './libreswan.ts'
 import { livenessScenarios } from './liveness.ts'
 import { manyScenarios } from './many.ts'
 import { natInFrontScenarios } from './nat-in-front.ts'
+import { oldKernelScenarios } from './old-kernel.ts'
 import { passwordScenarios } from './passwords.ts'
 import { pathScenarios } from './paths.ts'
 import { renewalScenarios } from './renewals.ts'
@@ -288,5 +289,6 @@ export const scenarios: readonly Scenario[] = [
   ...passwordScenarios,
   ...certificateScenarios,
   ...natInFrontScenarios,
+  ...oldKernelScenarios,
   ...windowsDriverScenarios.map(scenario => ({ ...scenario, apart: true })),
 ].flatMap(scenario => (byLibreswan(scenario.name) ? [scenario, asLibreswan(scenario)] : [scenario]))
