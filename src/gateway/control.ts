@@ -210,6 +210,7 @@ export class Control {
       case 'bug':
         return this.bug(m.text, `worker ${worker}`)
       case 'stopped':
+        if (m.why !== undefined) this.world.log.add({ severity: Severity.Critical, module: 'SYS', text: m.why })
         return
     }
   }

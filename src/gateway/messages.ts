@@ -85,7 +85,8 @@ export type FromWorker =
   | { readonly kind: 'mirrored'; readonly packets: readonly MirroredPacket[] }
   /** Something thrown that nobody expected: the worker goes on with the next batch. */
   | { readonly kind: 'bug'; readonly text: string }
-  | { readonly kind: 'stopped' }
+  /** The last that is heard of it; `why` where nobody told it to stop. */
+  | { readonly kind: 'stopped'; readonly why?: string }
 
 /** What a worker thread is started with. */
 export interface WorkerStart {

@@ -18,6 +18,8 @@ import { Stats } from './stats.ts'
 
 /** After a bug the loop rests this long, so that one that comes back at every turn leaves control and the log alive. */
 const REST_MILLIS = 100
+/** What a queue answers whose TUN device was deleted. */
+const NO_DEVICE = 'EBADFD'
 /** What the poller's answer says, by the order of its descriptors. */
 const Ready = { Wake: 1, Udp: 2, Tun: 4, Raw: 8 } as const
 
@@ -115,7 +117,10 @@ class Loop {
     this.port = port
   }
 
-  /** Waits for something and deals with it; answers false when control said to stop. */
+  /** Why it ends although control did not say so. */
+  why: string | undefined
+
+  /** Waits for something and deals with it; answers false when control said to stop, or there is nothing left to serve. */
   turn(): boolean {
     const { native, forwarder, wires, clock } = this
     const ready = native.wait(this.poller, this.more ? 0 : -1)
@@ -135,6 +140,10 @@ class Loop {
       if (ready & Ready.Tun) forwarder.fromTun(clock, micros)
       wires.flush()
     } catch (e) {
+      if ((e as NodeJS.ErrnoException).code === NO_DEVICE) {
+        this.why = 'The TUN device is gone: somebody deleted it, and only a gateway that starts anew makes another'
+        return false
+      }
       this.tell({ kind: 'bug', text: e instanceof Error ? (e.stack ?? e.message) : String(e) })
       Atomics.wait(this.resting, 0, 0, REST_MILLIS)
     }
@@ -158,7 +167,7 @@ function run(start: WorkerStart, port: MessagePort): void {
   raiseThisThread(Steps.worker)
   const loop = new Loop(start, port)
   while (loop.turn());
-  loop.tell({ kind: 'stopped' })
+  loop.tell({ kind: 'stopped', ...(loop.why !== undefined && { why: loop.why }) })
 }
 
 /** Carries out everything control has sent, in order; answers false when it said to stop. */

@@ -115,6 +115,17 @@ describe.skipIf(lacking !== undefined)('a start', () => {
     expect(await office.traces()).toEqual([])
   })
 
+  it('whose TUN device somebody deletes ends, and says why, once', async () => {
+    const gateway = await office.startGateway()
+    await office.network.ip('gw', 'link del fg0')
+    await expect.poll(() => gateway.ended, { timeout: 10_000 }).toBe('status 4')
+    const said = readFileSync(gateway.logFile, 'utf8')
+    expect(said.split('The TUN device is gone: somebody deleted it').length).toBe(2)
+    expect(said).toContain('a supervisor can start it anew')
+    expect(said).not.toContain('Bug in')
+    expect(await office.traces()).toEqual([])
+  })
+
   it('takes a device without cable for one that is there, only down', async () => {
     await office.network.ip('lan', 'link set eth0 down')
     const propose = `
