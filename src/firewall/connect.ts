@@ -20,6 +20,7 @@ import type { CompiledRule } from './rules.ts'
 import { Kind, kindOf, matchRule, policyOf, Zone } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 import { track } from './track.ts'
+import { Seen } from './untracked.ts'
 import { answered } from './watch.ts'
 
 /** Bits of ICMP_KINDS by message type. */
@@ -57,12 +58,18 @@ export function admit(bytes: Uint8Array, tables: FirewallTables, h: Headers, p: 
   return reason
 }
 
-/** Between two sides that are free to speak nothing is tracked, and what opens something is only noted. */
+/** Between two sides that are free to speak nothing is tracked, and what opens something, or answers that, is only noted. */
 function passFreely(tables: FirewallTables, h: Headers, p: Passage, now: Millis): DropReason {
   if (h.moreFragments) tables.fragments.record(h, now)
-  tables.opened = h.protocol === IpProtocol.Tcp ? h.opensTcp : tables.untracked.isNew(p.session, h)
-  const accepts = TcpFlag.Syn | TcpFlag.Ack
-  if ((h.tcpFlags & accepts) === accepts) answered(tables, h.protocol, p.session, !p.fromClient)
+  if (h.protocol === IpProtocol.Tcp) {
+    tables.opened = h.opensTcp
+    const accepts = TcpFlag.Syn | TcpFlag.Ack
+    if ((h.tcpFlags & accepts) === accepts) answered(tables, h.protocol, p.session, !p.fromClient)
+    return DropReason.None
+  }
+  const seen = tables.untracked.look(p.session, h)
+  tables.opened = seen === Seen.New
+  if (seen === Seen.Answer) answered(tables, h.protocol, p.session, !p.fromClient)
   return DropReason.None
 }
 

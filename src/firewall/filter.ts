@@ -134,7 +134,7 @@ function note(
   if (reason === DropReason.TooBig) return
   const policy = policyBetween(tables.ruleset, p.from, p.to)
   const column = (tables.ruleset.outside[p.from] === 1 ? 0 : 2) + (reason === DropReason.None ? 0 : 1)
-  if (policy >= 0 && (reason !== DropReason.None || opened)) tables.counts[policy * 4 + column]!++
+  if (policy >= 0 && (reason !== DropReason.None || (opened && watched))) tables.counts[policy * 4 + column]!++
   if (reason !== DropReason.None) tables.events.record(h, p, false, decidedBy, reason, now)
   if (watched) watch(tables, h, p, policy, reason, opened, overlapped, now)
 }

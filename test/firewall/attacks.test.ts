@@ -123,6 +123,19 @@ describe('a port scan', () => {
     expect(started(a)).toEqual([])
   })
 
+  test('is not a server of the LAN that answers a client, nor is the client that asks it', () => {
+    const a = tables(firewall({ attacks: { portscan: small, hostscan: small, udpattack: small } }))
+    for (let n = 0; n < 300; n++) {
+      fromClient(a, 1, udp(ALICE, 20_000 + n, LAN_HOST, 8002))
+      toClient(a, udp(LAN_HOST, 8002, ALICE, 20_000 + n))
+      toClient(a, udp(LAN_HOST, 30_000 + n, ALICE, 5060))
+      fromClient(a, 1, udp(ALICE, 5060, LAN_HOST, 30_000 + n))
+    }
+    expect(started(a)).toEqual([])
+    for (let n = 0; n < 30; n++) toClient(a, udp(LAN_HOST, 8002, ALICE, 40_000 + n))
+    expect(started(a)).toEqual(['portscan out 1', 'udpattack out 1'])
+  })
+
   test('of 1000 ports is near enough to its trigger', () => {
     const a = tables(firewall({ attacks: { portscan: { ...small, inTrigger: 500, detail: 0 } } }))
     let at = 0

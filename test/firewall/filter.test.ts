@@ -536,4 +536,20 @@ describe('events', () => {
     for (let i = 0; i < 7; i++) toClient(t, udp(INTERNET, 5, BOB, 9), i)
     expect(t.events.take(t.ruleset).map(e => [e.at, e.repeats])).toEqual([[0, 7]])
   })
+  test('what passes between free sides is counted as what was opened, by who began, once', () => {
+    const t = tables()
+    for (let i = 0; i < 5; i++) {
+      // A client and a host of the LAN, and two clients.
+      for (const [other, back] of [
+        [LAN_HOST, false],
+        [BOB, true],
+      ] as const) {
+        const [ask, answer] = [udp(ALICE, 1000, other, 53), udp(other, 53, ALICE, 1000)]
+        expect([fromClient(t, 1, ask.slice()), back ? toClient(t, ask) : 'Forward']).toEqual(['Forward', 'Forward'])
+        if (back) expect(fromClient(t, 2, answer.slice())).toBe('Forward')
+        expect(toClient(t, answer)).toBe('Forward')
+      }
+    }
+    expect(t.policyCounts()).toEqual([{ policy: 'main', inAllowed: 0, inDenied: 0, outAllowed: 2, outDenied: 0 }])
+  })
 })

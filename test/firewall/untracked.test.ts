@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { Headers } from '../../src/firewall/headers.ts'
-import { Untracked } from '../../src/firewall/untracked.ts'
+import { Seen, Untracked } from '../../src/firewall/untracked.ts'
 
 function stream(port: number, back: boolean): Headers {
   const h = new Headers()
@@ -16,20 +16,21 @@ function stream(port: number, back: boolean): Headers {
 }
 
 describe('streams that nothing tracks', () => {
-  it('whatever its ports are, the two ways of one do not drive one another out', () => {
+  it('whatever its ports are, and whoever begins, the two ways of one are one, which is answered once', () => {
     const untracked = new Untracked()
     for (let port = 1024; port < 3024; port++) {
-      const news = [false, true, false, true, false, true].map(back => untracked.isNew(1, stream(port, back)))
-      expect(news).toEqual([true, true, false, false, false, false])
+      const begun = port % 2 === 0
+      const seen = [0, 0, 1, 0, 1, 1].map(way => untracked.look(1, stream(port, (way === 1) === begun)))
+      expect(seen).toEqual([Seen.New, Seen.Known, Seen.Answer, Seen.Known, Seen.Known, Seen.Known])
     }
   })
 
   it('of a session one is new again behind many others, and never for what another session sends', () => {
     const untracked = new Untracked()
-    expect(untracked.isNew(1, stream(1024, false))).toBe(true)
-    for (let port = 2000; port < 2200; port++) untracked.isNew(2, stream(port, false))
-    expect(untracked.isNew(1, stream(1024, false))).toBe(false)
-    for (let port = 2000; port < 2200; port++) untracked.isNew(1, stream(port, false))
-    expect(untracked.isNew(1, stream(1024, false))).toBe(true)
+    expect(untracked.look(1, stream(1024, false))).toBe(Seen.New)
+    for (let port = 2000; port < 2200; port++) untracked.look(2, stream(port, false))
+    expect(untracked.look(1, stream(1024, false))).toBe(Seen.Known)
+    for (let port = 2000; port < 2200; port++) untracked.look(1, stream(port, false))
+    expect(untracked.look(1, stream(1024, false))).toBe(Seen.New)
   })
 })
