@@ -19,9 +19,10 @@ namespace {
 
 constexpr std::string_view kCipherNames[kCipherCount] = {"des", "3des", "aes128", "aes192", "aes256",
                                                          "aesgcm128", "aesgcm192", "aesgcm256"};
-constexpr std::string_view kCryptoNames[] = {"openssl", "ipsec-mb", "avx512", "avx2", "portable", "vbmi", "shuffle"};
+constexpr std::string_view kCryptoNames[] = {"openssl", "ipsec-mb", "avx512", "avx2", "portable", "vbmi", "shuffle",
+                                            "sha1"};
 constexpr Crypto::Only kCryptos[] = {Crypto::Only::Openssl, Crypto::Only::IpsecMb,  Crypto::Only::Avx512, Crypto::Only::Avx2,
-                                     Crypto::Only::Portable, Crypto::Only::Vbmi, Crypto::Only::Shuffle};
+                                     Crypto::Only::Portable, Crypto::Only::Vbmi, Crypto::Only::Shuffle, Crypto::Only::Sha1};
 constexpr std::string_view kIntegrityNames[kIntegrityCount] = {"md5", "sha1", "sha256", "gcm"};
 
 napi_value ThrowRange(napi_env env, const char* message) {
@@ -47,6 +48,7 @@ napi_value Versions(napi_env env, napi_callback_info) {
     if (unit != nullptr) napi_set_element(env, units, count++, MakeText(env, unit->name));
   }
   Set(env, versions, "des", units);
+  Set(env, versions, "sha1", MakeBool(env, Sha1Lanes::Create() != nullptr));
   return versions;
 }
 

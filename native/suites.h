@@ -94,8 +94,19 @@ struct Job {
   bool done;
 };
 
+// HMAC's two hash states after their key block (RFC 2104 section 4), each in whole words.
+struct HmacStates {
+  HmacStates() = default;
+  HmacStates(const HmacStates&) = delete;
+  HmacStates& operator=(const HmacStates&) = delete;
+  ~HmacStates();
+
+  alignas(16) uint8_t inner[32];
+  uint8_t outer[32];
+};
+
 // OpenSSL's part of an SA's keys: a cipher context that only takes new IVs, and the HMAC's two hash states
-// after their key block (RFC 2104 section 4).
+// after their key block.
 class OpensslKeys {
  public:
   OpensslKeys() = default;
@@ -107,6 +118,7 @@ class OpensslKeys {
   void Crypt(Job& job);
   void Sign(Job& job);
   void Gcm(Job& job);
+  void CopyTo(HmacStates& states) const;
 
  private:
   union Hash {
@@ -132,10 +144,7 @@ struct IpsecMbKeys {
   IpsecMbKeys& operator=(const IpsecMbKeys&) = delete;
   ~IpsecMbKeys();
 
-  // What every packet of AES-CBC touches comes first. The HMAC's two hash states after their key block:
-  alignas(16) uint8_t inner[32];
-  uint8_t outer[32];
-  // The round keys of the SA's direction.
+  // What every packet of AES-CBC touches comes first: the round keys of the SA's direction.
   alignas(16) uint8_t aes[kMaxAesSchedule];
   // GCM's round keys and powers of its hash key, and DES's key schedules: large, and only where the SA has them.
   std::unique_ptr<gcm_key_data> gcm;
@@ -244,12 +253,48 @@ class Shuffle {
   DesShuffleState state_{};
 };
 
+// HMAC-SHA1-96 of packets side by side in AVX-512, with one thread's working memory.
+class Sha1Lanes {
+ public:
+  static constexpr size_t kLanes = 16;
+  using States = uint32_t[5][kLanes];
+
+  // Nothing for no instructions.
+  static std::unique_ptr<Sha1Lanes> Create();
+  Sha1Lanes(const Sha1Lanes&) = delete;
+  Sha1Lanes& operator=(const Sha1Lanes&) = delete;
+  ~Sha1Lanes();
+
+  // Any number of jobs of this HMAC; the longer ones had better come first.
+  void Sign(Job* const* jobs, size_t count);
+
+ private:
+  Sha1Lanes() = default;
+  void Begin(size_t lane, Job* job);
+  void BeginPadding(size_t lane);
+  void End(size_t lane);
+  void Finish();
+
+  alignas(64) States inner_ = {};
+  const uint8_t* from_[kLanes] = {};
+  uint32_t left_[kLanes] = {};   // whole blocks from there on,
+  bool padded_[kLanes] = {};     // which are the padded end of
+  Job* jobs_[kLanes] = {};       // this job, if there is one
+  alignas(64) uint8_t ends_[kLanes][2 * 64] = {};
+  // Those whose inner hash is known.
+  alignas(64) States digests_ = {};
+  alignas(64) States outer_ = {};
+  Job* waiting_jobs_[kLanes] = {};
+  size_t waiting_ = 0;
+};
+
 // All that one SA's keys become; wiped when it goes. What most packets touch comes first, and is dense: of thousands of SAs
 // the processor has to have in its caches, and their pages to know, what is used of them.
 struct Keys {
   Cipher cipher;
   Integrity integrity;
   Direction direction;
+  HmacStates hmac;
 #ifdef HAVE_IPSEC_MB
   IpsecMbKeys ipsec_mb;
 #endif
@@ -277,7 +322,7 @@ struct Keys {
 class Crypto {
  public:
   // With all but Best, one of them does all that it can, and OpenSSL the rest.
-  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable, Vbmi, Shuffle };
+  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable, Vbmi, Shuffle, Sha1 };
 
   explicit Crypto(Only only);
   // Whether `only` can be had here.
@@ -298,6 +343,7 @@ class Crypto {
   Only only_;
   std::unique_ptr<Bitslice> bitslice_;
   std::unique_ptr<Shuffle> shuffle_;
+  std::unique_ptr<Sha1Lanes> sha1_;
 #ifdef HAVE_IPSEC_MB
   size_t Share(size_t jobs, size_t threshold) const;
   std::unique_ptr<IpsecMb> ipsec_mb_;

@@ -110,11 +110,22 @@ void OneByOne(Job* const* jobs, size_t count) {
   for (size_t i = 0; i < count; i++) jobs[i]->keys->openssl->Crypt(*jobs[i]);
 }
 
+// Packets that the vector unit takes at once with AVX-512; with fewer registers half as many.
+constexpr size_t kLanes = 16;
+
+// How many of so many packets go through the lanes: whole sets of lanes, and the rest where it is worth a
+// set.
+size_t WorthLanes(size_t jobs, size_t threshold) {
+  size_t rest = jobs % kLanes;
+  return rest >= threshold ? jobs : jobs - rest;
+}
+
+// From how many packets on our own lanes of SHA-1 win over the library's pairs on the SHA instructions.
+constexpr size_t kSha1From = 7;
+
 #ifdef HAVE_IPSEC_MB
 
 constexpr size_t kNever = kBatchCapacity + 1;
-// Packets that the vector unit takes at once with AVX-512; with fewer registers half as many.
-constexpr size_t kLanes = 16;
 
 // From how many packets of one algorithm on libipsec-mb's lanes win over OpenSSL, measured with 1,408 bytes on a CPU
 // with AVX-512 and SHA instructions. AES-CBC decrypts one packet's blocks side by side and needs no second packet.
@@ -135,18 +146,15 @@ size_t Threshold(Cipher cipher, Direction direction) {
 }  // namespace
 
 #ifdef HAVE_IPSEC_MB
-// How many of so many packets go through the lanes: whole sets of lanes, and the rest where it is worth a
-// set.
 size_t Crypto::Share(size_t jobs, size_t threshold) const {
   if (ipsec_mb_ == nullptr) return 0;
   if (only_ == Only::IpsecMb) return jobs;
-  if (threshold == kNever) return 0;
-  size_t rest = jobs % kLanes;
-  return rest >= threshold ? jobs : jobs - rest;
+  return threshold == kNever ? 0 : WorthLanes(jobs, threshold);
 }
 #endif
 
 Crypto::Crypto(Only only) : only_(only), bitslice_(ChooseSlices(only)), shuffle_(ChooseShuffle(only)) {
+  if (only == Only::Best || only == Only::Sha1) sha1_ = Sha1Lanes::Create();
 #ifdef HAVE_IPSEC_MB
   if (only == Only::Best || only == Only::IpsecMb) ipsec_mb_ = IpsecMb::Create();
 #endif
@@ -157,7 +165,7 @@ bool Crypto::usable() const {
 #ifdef HAVE_IPSEC_MB
   if (only_ == Only::IpsecMb) return ipsec_mb_ != nullptr;
 #endif
-  return bitslice_ != nullptr || shuffle_ != nullptr;
+  return bitslice_ != nullptr || shuffle_ != nullptr || sha1_ != nullptr;
 }
 
 void Keys::FetchRest() const {
@@ -182,7 +190,9 @@ bool Crypto::Expand(const SuiteKeys& keys, Keys& expanded) {
 #ifdef HAVE_IPSEC_MB
   if (ipsec_mb_ != nullptr) ipsec_mb_->Expand(keys, expanded.ipsec_mb);
 #endif
-  return expanded.openssl->Expand(keys);
+  if (!expanded.openssl->Expand(keys)) return false;
+  if (!IsGcm(keys.cipher)) expanded.openssl->CopyTo(expanded.hmac);
+  return true;
 }
 
 // Jobs of one cipher share lanes, whatever SAs they belong to.
@@ -307,10 +317,15 @@ void Crypto::Sign(Job* const* jobs, size_t count) {
   Gcm(gcm, gcms);
   for (size_t a = 0; a < kHmacCount; a++) {
     size_t lanes = 0;
+    if (sha1_ != nullptr && a == Index(Integrity::Sha1)) {
+      lanes = WorthLanes(counts[a], only_ == Only::Sha1 ? 1 : kSha1From);
+      if (lanes > 0) sha1_->Sign(of[a], lanes);
+    }
 #ifdef HAVE_IPSEC_MB
     bool pairs = ipsec_mb_ != nullptr && ipsec_mb_->HasPairs(static_cast<Integrity>(a));
-    lanes = Share(counts[a], pairs ? kSignFromPairs[a] : kSignFrom[a]);
-    if (lanes > 0) ipsec_mb_->Sign(of[a], lanes);
+    size_t share = Share(counts[a] - lanes, pairs ? kSignFromPairs[a] : kSignFrom[a]);
+    if (share > 0) ipsec_mb_->Sign(of[a] + lanes, share);
+    lanes += share;
     if (pairs && counts[a] - lanes > 1) {
       ipsec_mb_->SignPairs(of[a] + lanes, counts[a] - lanes);
       lanes = counts[a];

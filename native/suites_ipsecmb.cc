@@ -26,8 +26,6 @@ constexpr bool kBursts = false;
 #define IMB_SUBMIT_HASH_BURST_NOCHECK(manager, jobs, count, hash) (static_cast<void>(manager), static_cast<void>(hash))
 #endif
 
-constexpr size_t kHashBlock = 64;  // of MD5, SHA-1 and SHA-256 alike
-
 void Complete(const IMB_JOB* finished) {
   if (finished == nullptr) return;
   static_cast<Job*>(finished->user_data)->done = finished->status == IMB_STATUS_COMPLETED;
@@ -37,8 +35,6 @@ void Complete(const IMB_JOB* finished) {
 
 IpsecMbKeys::~IpsecMbKeys() {
   OPENSSL_cleanse(aes, sizeof aes);
-  OPENSSL_cleanse(inner, sizeof inner);
-  OPENSSL_cleanse(outer, sizeof outer);
   OPENSSL_cleanse(salt, sizeof salt);
   if (gcm != nullptr) OPENSSL_cleanse(gcm.get(), sizeof *gcm);
   if (des != nullptr) OPENSSL_cleanse(des->bytes, sizeof des->bytes);
@@ -102,28 +98,6 @@ void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
       break;
   }
   OPENSSL_cleanse(other, sizeof other);
-
-  auto absorb = [this, &keys](uint8_t* state, uint8_t pad) {
-    uint8_t block[kHashBlock];
-    size_t length = kIntegritySizes[Index(keys.integrity)].key;
-    for (size_t i = 0; i < kHashBlock; i++) block[i] = pad ^ (i < length ? keys.integrity_key[i] : 0);
-    switch (keys.integrity) {
-      case Integrity::Md5:
-        IMB_MD5_ONE_BLOCK(manager_, block, state);
-        break;
-      case Integrity::Sha1:
-        IMB_SHA1_ONE_BLOCK(manager_, block, state);
-        break;
-      case Integrity::Sha256:
-        IMB_SHA256_ONE_BLOCK(manager_, block, state);
-        break;
-      case Integrity::Gcm:
-        break;
-    }
-    OPENSSL_cleanse(block, sizeof block);
-  };
-  absorb(expanded.inner, 0x36);
-  absorb(expanded.outer, 0x5c);
 }
 
 void IpsecMb::Crypt(Job* const* jobs, size_t count) {
@@ -198,8 +172,8 @@ void IpsecMb::Prepare(Job& job, IMB_JOB& next) const {
   next.msg_len_to_hash_in_bytes = job.signed_length;
   next.auth_tag_output = job.icv;
   next.auth_tag_output_len_in_bytes = kIntegritySizes[Index(keys.integrity)].icv;
-  next.u.HMAC._hashed_auth_key_xor_ipad = keys.ipsec_mb.inner;
-  next.u.HMAC._hashed_auth_key_xor_opad = keys.ipsec_mb.outer;
+  next.u.HMAC._hashed_auth_key_xor_ipad = keys.hmac.inner;
+  next.u.HMAC._hashed_auth_key_xor_opad = keys.hmac.outer;
   next.user_data = &job;
 }
 

@@ -68,6 +68,18 @@ bool OpensslKeys::Expand(const SuiteKeys& keys) {
   return ok;
 }
 
+HmacStates::~HmacStates() {
+  OPENSSL_cleanse(inner, sizeof inner);
+  OPENSSL_cleanse(outer, sizeof outer);
+}
+
+// Each of OpenSSL's structures begins with the state.
+void OpensslKeys::CopyTo(HmacStates& states) const {
+  static_assert(sizeof states.inner == SHA256_DIGEST_LENGTH && sizeof states.inner <= sizeof(Hash));
+  std::memcpy(states.inner, &inner_, sizeof states.inner);
+  std::memcpy(states.outer, &outer_, sizeof states.outer);
+}
+
 // A hash state after the key block of HMAC.
 void OpensslKeys::Absorb(const SuiteKeys& keys, Hash& hash, uint8_t pad) {
   uint8_t block[kHashBlock];

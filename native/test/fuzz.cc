@@ -258,8 +258,9 @@ void SealNonsense(Ends& ends, OwnBatch& batch) {
 // What can be had here, the best of each kind most often.
 Crypto::Only Kind() {
   static constexpr Crypto::Only kKinds[] = {Crypto::Only::IpsecMb, Crypto::Only::Avx512,   Crypto::Only::Avx2,
-                                            Crypto::Only::Shuffle, Crypto::Only::Portable, Crypto::Only::Openssl};
-  Crypto::Only kind = kKinds[Below(6)];
+                                            Crypto::Only::Shuffle, Crypto::Only::Portable, Crypto::Only::Openssl,
+                                            Crypto::Only::Sha1};
+  Crypto::Only kind = kKinds[Below(7)];
   return Chance(50) || !Crypto(kind).usable() ? Crypto::Only::Best : kind;
 }
 

@@ -29,8 +29,11 @@ export interface TunSteering {
   readonly ports: number
 }
 
-/** Who computes: a library, or our own DES: bit slices in one instruction set, or bytes (vbmi, shuffle). What it cannot do, OpenSSL does. */
-export type CryptoName = 'openssl' | 'ipsec-mb' | DesUnit
+/**
+ * Who computes: a library, or our own DES: bit slices in one instruction set, or bytes (vbmi, shuffle);
+ * or our own SHA-1, in AVX-512. What it cannot do, OpenSSL does.
+ */
+export type CryptoName = 'openssl' | 'ipsec-mb' | 'sha1' | DesUnit
 export type DesUnit = 'vbmi' | 'shuffle' | 'avx512' | 'avx2' | 'portable'
 
 /**
@@ -41,10 +44,10 @@ export interface Native {
   /** batch.h's own idea of src/packet/batch.ts's batchLayout: the same keys and values. */
   layout(): Record<string, number>
   /**
-   * Which crypto is compiled in and usable here, e.g. { ipsecMb: "1.3.0", openssl: "3.0.15", des: ["avx2", "portable"] };
+   * Which crypto is compiled in and usable here, e.g. { ipsecMb: "1.3.0", openssl: "3.0.15", des: ["avx2", "portable"], sha1: false };
    * absent ones are undefined.
    */
-  versions(): { ipsecMb?: string; openssl: string; des: DesUnit[] }
+  versions(): { ipsecMb?: string; openssl: string; des: DesUnit[]; sha1: boolean }
 
   attach(buffer: ArrayBuffer): NativeBatch
 

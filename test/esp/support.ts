@@ -30,6 +30,7 @@ export const engines: readonly { name: string; make: () => Engine }[] = [
   ...(native.versions().ipsecMb === undefined
     ? []
     : [{ name: 'native on libipsec-mb', make: () => new NativeEngine(native, 'ipsec-mb') }]),
+  ...(native.versions().sha1 ? [{ name: 'native, own SHA-1', make: () => new NativeEngine(native, 'sha1') }] : []),
   ...native
     .versions()
     .des.map(unit => ({ name: `native, own DES (${unit})`, make: () => new NativeEngine(native, unit) })),
