@@ -3,8 +3,8 @@
  * to keep them up, and then all lose their power at once and dial anew. What it takes of memory and processor.
  *
  * `--clients=N` (10,000), `--longest=S` that each rush may take (150), `--minutes=N` they stay (2), `--profile=xp|win10`,
- * `--group=N`, `--within=S` the storm's seconds from the first to the last of them (30): the clients take more of the
- * machine than the gateway.
+ * `--group=N`, `--within=S` the storm's seconds from the first to the last of them (30), `--storm=no`: the clients take more of
+ * the machine than the gateway.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -21,6 +21,7 @@ const option = (name: string) => process.argv.find(a => a.startsWith(`--${name}=
 const clients = Number(option('clients') ?? 10_000)
 const minutes = Number(option('minutes') ?? 2)
 const within = Number(option('within') ?? 30)
+const storms = option('storm') !== 'no'
 const profile = option('profile') === 'win10' ? 'win10' : 'xp'
 const group = Number(option('group') ?? (profile === 'xp' ? 2 : 20))
 
@@ -76,7 +77,7 @@ class CrowdBench {
       this.crowd = new Station(network, 'load', 'load-crowd')
       await this.gather()
       await this.stay()
-      await this.storm()
+      if (storms) await this.storm()
     } finally {
       await this.crowd?.end()
       await this.gateway?.stop(20_000)
@@ -104,12 +105,15 @@ class CrowdBench {
 
   private async stay(): Promise<void> {
     const before = this.cpu()
+    const byMinute: string[] = []
+    const clock = setInterval(() => byMinute.push(mebibytes(this.memory().rss)), 60_000)
     const stayed = await this.crowd!.obey<Stayed>({ do: 'stay', seconds: minutes * 60 })
+    clearInterval(clock)
     const cpu = share(before, this.cpu(), minutes * 60)
     const { rss, most } = this.memory()
     process.stdout.write(
       `${minutes} minutes: ${stayed.up} up, ${stayed.lost} lost; ${stayed.hellos} Hellos and ${stayed.echoes} echoes came, ` +
-        `${stayed.silent} clients heard none; ${cpu}\n  resident: ${mebibytes(rss)}, at most ${mebibytes(most)}\n`,
+        `${stayed.silent} clients heard none; ${cpu}\n  resident: ${mebibytes(rss)}, at most ${mebibytes(most)}; by the minute ${byMinute.join(', ')}\n`,
     )
     note({
       what: `${clients} sessions, resident`,
