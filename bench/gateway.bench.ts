@@ -7,8 +7,8 @@
  * load itself cannot keep up, which is then said. Either gateway has one processor, the load the others: see processors.ts.
  */
 
-import { type Daemon, must, sleep } from '../test/support/command.ts'
-import { project, whyNoNetwork } from '../test/support/netns.ts'
+import { type Daemon, sleep } from '../test/support/command.ts'
+import { whyNoNetwork } from '../test/support/netns.ts'
 import type { EspOffer } from '../test/support/offers.ts'
 import { Office } from '../test/support/office.ts'
 import { accounts, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
@@ -18,6 +18,7 @@ import { giveProcessors, receiveAside, stepAside, timeOf } from './processors.ts
 import { skipped } from './rows.ts'
 import { fetchSoftEther, firstLease, startSoftEther } from './softether.ts'
 import type { Station } from './station.ts'
+import { transfer } from './tcp-load.ts'
 import { FIRST_RATE, RECOVERY_MILLIS, raiseLoad, startClients, startLan, type Udp, UdpLoad } from './udp-load.ts'
 
 const option = (name: string) => process.argv.find(a => a.startsWith(`--${name}=`))?.slice(name.length + 3)
@@ -195,7 +196,7 @@ class Bench {
       ['both', ['pour', 'drain']],
     ] as const) {
       const cpu = await timeOf(this.office.network, 'gw')
-      const moved = await Promise.all(words.map(word => this.transfer(word, inner)))
+      const moved = await Promise.all(words.map(word => transfer(this.office.network, word, TCP_SECONDS, inner)))
       const spent = (await timeOf(this.office.network, 'gw')) - cpu
       await sleep(RECOVERY_MILLIS)
       const bytes = moved.reduce((sum, each) => sum + each.all, 0)
@@ -207,22 +208,8 @@ class Bench {
     }
     for (const [namespace, device] of RECEIVERS) await receiveAside(this.office.network, namespace, device, false)
   }
-
-  private async transfer(word: 'pour' | 'drain', inner: readonly string[]): Promise<Moved> {
-    const host = `${project}/dist/bench/load-lan.js`
-    const words = [word, lanHost, String(TCP_SECONDS), ...inner]
-    const argv = this.office.network.inside('load', process.execPath, host, ...words)
-    const said = await must(argv, { timeoutMillis: 1000 * TCP_SECONDS + 20_000 })
-    const [all, steady] = said.split(' ').map(Number)
-    return { all: all!, steady: steady! }
-  }
 }
 
-/** Bytes of a transfer, and of its steady part. */
-interface Moved {
-  readonly all: number
-  readonly steady: number
-}
 interface Echoes extends Quantiles {
   readonly sent: number
   readonly first?: number

@@ -4,18 +4,24 @@
  * measures another build of the gateway, for a comparison in one run with `--rounds=N`.
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
-import { type Daemon, run, until } from '../test/support/command.ts'
+import { readFileSync } from 'node:fs'
+import { type Daemon, until } from '../test/support/command.ts'
 import { project, whyNoNetwork } from '../test/support/netns.ts'
 import { Office } from '../test/support/office.ts'
 import { accounts, gatewayPublic, lanHost, officeScript, preSharedKey } from '../test/support/plan.ts'
+import { timeOf } from './processors.ts'
 import { note, skipped } from './rows.ts'
+import type { Station } from './station.ts'
+import { transfer } from './tcp-load.ts'
+import { raiseLoad, startClients, startLan } from './udp-load.ts'
 
 const option = (name: string) => process.argv.find(a => a.startsWith(`--${name}=`))?.slice(name.length + 3)
 const seconds = Number(option('seconds') ?? 3)
 const rounds = Number(option('rounds') ?? 1)
 const gateways = [...new Set([...(option('gateway')?.split(',') ?? []), project])]
 const SMALL = 100
+/** More packets a second than a gateway forwards beside the load that makes them. */
+const RATE = 1_000_000
 
 interface Measurement {
   readonly gateway: string
@@ -24,15 +30,6 @@ interface Measurement {
   readonly packets: number
   readonly cpuNanoseconds: number
   readonly wallSeconds: number
-}
-
-/** Nanoseconds that all threads of a process have run. */
-function cpuTime(pid: number): number {
-  let total = 0
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    total += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
-  }
-  return total
 }
 
 class Run {
@@ -53,12 +50,11 @@ class Run {
 
   /** Runs `load`, which answers the bytes that went (or 0: then each packet has SMALL), and notes what it cost. */
   private async measure(what: string, up: boolean, load: () => Promise<number>): Promise<void> {
-    const pid = this.gateway!.child.pid!
     const before = await this.packets()
-    const cpu = cpuTime(pid)
+    const cpu = await timeOf(this.office.network, 'gw')
     const began = performance.now()
     const bytes = await load()
-    const cpuNanoseconds = cpuTime(pid) - cpu
+    const cpuNanoseconds = (await timeOf(this.office.network, 'gw')) - cpu
     const wallSeconds = (performance.now() - began) / 1000
     const after = await this.packets()
     const packets = up ? after.in - before.in : after.out - before.out
@@ -80,53 +76,51 @@ class Run {
 
   async play(): Promise<void> {
     const { office } = this
+    const { network } = office
+    let lan: Station | undefined
     try {
-      await office.raise(['c3'])
+      await office.raise([])
+      await raiseLoad(office, 1)
       const argv = office.configure(officeScript().replace(' echo=30', ''), { forceEncapsulation: true, workers: 1 })
-      this.gateway = office.network.start('gw', 'floatgated', `${this.gatewayRoot}/bin/floatgated`, ...argv)
+      this.gateway = network.start('gw', 'floatgated', `${this.gatewayRoot}/bin/floatgated`, ...argv)
       const said = () => readFileSync(this.gateway!.logFile, 'utf8')
       if (!(await until(() => said().includes('floatgate: ready'), 20_000))) throw new Error(said())
-      office.network.start('lan', 'load', process.execPath, host, 'serve', lanHost)
-      for (const profile of ['win10', 'xp'] as const) await this.playProfile(profile)
+      lan = startLan(network)
+      for (const profile of ['win10', 'xp'] as const) await this.playProfile(profile, lan)
     } finally {
+      await lan?.end()
       await office.remove()
     }
   }
 
-  private async playProfile(profile: 'win10' | 'xp'): Promise<void> {
-    const { office } = this
+  private async playProfile(profile: 'win10' | 'xp', lan: Station): Promise<void> {
+    const { network } = this.office
     const { user, password } = accounts.dialin1
-    const account = ['--user', user, '--password', password, '--psk', preSharedKey]
-    const argv = [process.execPath, `${project}/dist/bench/load-client.js`, '--server', gatewayPublic, ...account]
-    const client = office.network.start('c3', `client-${profile}`, ...argv, '--profile', profile)
-    const said = () => readFileSync(client.logFile, 'utf8')
-    if (!(await until(() => said().includes('connected'), 20_000))) throw new Error(said())
-    const inner = /connected (\S+)/.exec(said())![1]!
     const suite = profile === 'xp' ? '3DES' : 'AES-256'
-    const load = async (where: string, ...words: string[]) => {
-      const argv = office.network.inside(where, process.execPath, host, ...words)
-      const { status, output } = await run(argv, { timeoutMillis: seconds * 1000 + 20_000 })
-      if (status !== 0) throw new Error(output)
-      return Number(output)
+    const clients = startClients(network)
+    try {
+      const { connected } = await clients.obey<{ connected: string[] }>({
+        ...{ do: 'dial', profile, clients: 1, server: gatewayPublic, psk: preSharedKey, user, password },
+      })
+      const blast = { do: 'blast', size: SMALL, seconds, rate: RATE }
+      await clients.obey({ do: 'probe', to: lanHost, seconds: 0.3 })
+      await this.measure(`${suite} ${SMALL} bytes down`, false, async () => {
+        await lan.obey({ ...blast, to: connected })
+        return 0
+      })
+      await this.measure(`${suite} ${SMALL} bytes up`, true, async () => {
+        await clients.obey({ ...blast, to: lanHost })
+        return 0
+      })
+      await clients.obey({ do: 'tun', to: lanHost })
+      const moved = async (word: 'pour' | 'drain') => (await transfer(network, word, seconds, connected)).all
+      await this.measure(`${suite} TCP down`, false, () => moved('drain'))
+      await this.measure(`${suite} TCP up`, true, () => moved('pour'))
+    } finally {
+      await clients.end()
     }
-    await load('c3', 'take', lanHost, '1')
-    await this.measure(`${suite} TCP down`, false, () => load('c3', 'take', lanHost, String(seconds)))
-    await this.measure(`${suite} TCP up`, true, () => load('c3', 'send', lanHost, String(seconds)))
-    await this.measure(`${suite} ${SMALL} bytes down`, false, async () => {
-      await load('lan', 'blast', lanHost, inner, String(SMALL), String(seconds))
-      return 0
-    })
-    await this.measure(`${suite} ${SMALL} bytes up`, true, async () => {
-      await load('c3', 'blast', inner, lanHost, String(SMALL), String(seconds))
-      return 0
-    })
-    client.child.kill('SIGKILL')
-    await until(() => !client.alive, 2000)
-    await office.vpnctl('disconnect', user)
   }
 }
-
-const host = `${project}/dist/bench/load-host.js`
 
 function line(m: Measurement): string {
   const gbits = (m.bytes * 8) / m.wallSeconds / 1e9
