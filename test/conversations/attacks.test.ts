@@ -10,10 +10,10 @@ import { type Endpoint, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts
 import { DropReason, dropReasonNames } from '../../src/packet/verdict.ts'
 import { concat } from '../../src/packet/writer.ts'
 import { mutate, Rng } from '../fuzz/random.ts'
-import { type Guest, type GuestOptions, LAN_HOST, ping, SERVER, World } from '../gateway/world.ts'
+import { anna, type Guest, type GuestOptions, LAN_HOST, ping, SERVER, World } from '../gateway/world.ts'
 import { authIp, windows7First, windows10First, xpFirst } from '../ike/samples.ts'
 import { type EspOffer, espProposal } from '../support/offers.ts'
-import { type VpnProfile, windows10, windowsXp } from '../support/profiles.ts'
+import { type VpnProfile, windows10 } from '../support/profiles.ts'
 
 vi.mock('../../src/ike/dh.ts', async original => {
   const dh = await original<typeof import('../../src/ike/dh.ts')>()
@@ -22,14 +22,6 @@ vi.mock('../../src/ike/dh.ts', async original => {
 
 beforeEach(() => void vi.mocked(generateKeyPair).mockClear())
 
-const anna: GuestOptions = {
-  profile: windowsXp,
-  user: 'anna',
-  password: 'apples',
-  address: ipv4('10.1.0.11'),
-  outer: ipv4('203.0.113.101'),
-  ports: { 500: 31_001, 4500: 31_002 },
-}
 const ben: GuestOptions = {
   ...anna,
   user: 'ben',

@@ -3,18 +3,10 @@ import type { EngineEvent } from '../../src/esp/engine.ts'
 import type { FromWorker } from '../../src/gateway/messages.ts'
 import { type Endpoint, ipv4 } from '../../src/packet/ip.ts'
 import { PuntReason } from '../../src/packet/verdict.ts'
-import { type GuestOptions, LAN_HOST, ping, World } from '../gateway/world.ts'
-import { windows10, windowsXp } from '../support/profiles.ts'
+import { anna, type GuestOptions, LAN_HOST, ping, World } from '../gateway/world.ts'
+import { windows10 } from '../support/profiles.ts'
 import { FUZZ_TIMEOUT, forSeeds, mutate, Rng } from './random.ts'
 
-const anna: GuestOptions = {
-  profile: windowsXp,
-  user: 'anna',
-  password: 'apples',
-  address: ipv4('10.1.0.11'),
-  outer: ipv4('203.0.113.101'),
-  ports: { 500: 31_001, 4500: 31_002 },
-}
 const ben: GuestOptions = {
   profile: windows10,
   user: 'ben',

@@ -5,24 +5,16 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseCommand } from '../../src/alliedware/parse.ts'
 import { privilegeFor } from '../../src/alliedware/privilege.ts'
-import type { CommandWorld } from '../../src/gateway/command-world.ts'
 import { carryOut } from '../../src/gateway/commands.ts'
 import { formatIpv4, ipv4 } from '../../src/packet/ip.ts'
 import { Reader } from '../../src/packet/reader.ts'
 import { must, which } from '../support/command.ts'
 import { espProposal } from '../support/offers.ts'
-import { windows10, windowsXp } from '../support/profiles.ts'
+import { windows10 } from '../support/profiles.ts'
+import { commandWorld } from './command-world.ts'
 import { temporaryDirectory } from './fakes.ts'
-import { type Guest, type GuestOptions, LAN_HOST, OFFICE, ping, World } from './world.ts'
+import { anna, type Guest, type GuestOptions, LAN_HOST, OFFICE, ping, World } from './world.ts'
 
-const anna: GuestOptions = {
-  profile: windowsXp,
-  user: 'anna',
-  password: 'apples',
-  address: ipv4('10.1.0.11'),
-  outer: ipv4('203.0.113.101'),
-  ports: { 500: 31_001, 4500: 31_002 },
-}
 const ben: GuestOptions = { ...anna, user: 'ben', password: 'bananas', ports: { 500: 32_001, 4500: 32_002 } }
 const carl: GuestOptions = { profile: windows10, user: 'carl', password: 'cherries', address: ipv4('203.0.113.50') }
 
@@ -42,17 +34,7 @@ const ROOT = { uid: 0, pid: 1, from: 'vpnctl (uid 0)' }
 function setUp(options?: ConstructorParameters<typeof World>[0]) {
   const world = new World(options)
   const captures = join(temporaryDirectory(), 'captures')
-  const commands: CommandWorld = {
-    control: world.control,
-    secrets: world.secrets,
-    log: world.gateway.log,
-    captures,
-    system: () => {
-      throw new Error('not asked for in these tests')
-    },
-    moreCounters: () => ({}),
-    configure: async () => [],
-  }
+  const commands = commandWorld(world, { captures })
   const type = (text: string, caller: Parameters<typeof carryOut>[2] = ROOT) => carryOut(commands, text, caller)
   return { world, type, captures }
 }

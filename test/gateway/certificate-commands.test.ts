@@ -5,13 +5,13 @@ import { expect, it } from 'vitest'
 import type { CertificateState } from '../../src/alliedware/show/certificate.ts'
 import type { AdminAnswer } from '../../src/gateway/caller.ts'
 import { decoded } from '../../src/gateway/certificates.ts'
-import type { CommandWorld } from '../../src/gateway/command-world.ts'
 import { carryOut } from '../../src/gateway/commands.ts'
 import { Log } from '../../src/gateway/log.ts'
 import { Pki } from '../../src/gateway/pki.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
 import { rsaClient } from '../support/authority.ts'
 import { windowsXp } from '../support/profiles.ts'
+import { commandWorld } from './command-world.ts'
 import { temporaryDirectory } from './fakes.ts'
 import { OFFICE, World } from './world.ts'
 
@@ -21,21 +21,11 @@ function setUp() {
   const pki = new Pki(temporaryDirectory(), wall)
   Object.assign(world.control.world, { credentials: () => pki.credentials })
   const lines: string[] = []
-  const commands: CommandWorld = {
-    control: world.control,
-    secrets: world.secrets,
+  const commands = commandWorld(world, {
     pki,
     serverAddress: () => '203.0.113.1',
     log: new Log(line => lines.push(line)),
-    system: () => {
-      throw new Error('not asked for in these tests')
-    },
-    moreCounters: () => ({}),
-    configure: async configuration => {
-      world.control.configure(configuration)
-      return []
-    },
-  }
+  })
   const type = (text: string): Promise<AdminAnswer> => carryOut(commands, text, { uid: 0, pid: 4711 })
   return { world, type, lines, pki }
 }

@@ -2,40 +2,16 @@ import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { SessionState } from '../../src/alliedware/show/state.ts'
 import type { AdminAnswer } from '../../src/gateway/caller.ts'
-import type { CommandWorld } from '../../src/gateway/command-world.ts'
 import { carryOut } from '../../src/gateway/commands.ts'
 import { Log } from '../../src/gateway/log.ts'
 import { SecretStore } from '../../src/gateway/secret-store.ts'
-import { ipv4 } from '../../src/packet/ip.ts'
-import { windowsXp } from '../support/profiles.ts'
-import { type GuestOptions, World } from './world.ts'
-
-const anna: GuestOptions = {
-  profile: windowsXp,
-  user: 'anna',
-  password: 'apples',
-  address: ipv4('10.1.0.11'),
-  outer: ipv4('203.0.113.101'),
-  ports: { 500: 31_001, 4500: 31_002 },
-}
+import { commandWorld } from './command-world.ts'
+import { anna, World } from './world.ts'
 
 function setUp() {
   const world = new World()
   const lines: string[] = []
-  const log = new Log(line => lines.push(line))
-  const commands: CommandWorld = {
-    control: world.control,
-    secrets: world.secrets,
-    log,
-    system: () => {
-      throw new Error('not asked for in these tests')
-    },
-    moreCounters: () => ({}),
-    configure: async configuration => {
-      world.control.configure(configuration)
-      return []
-    },
-  }
+  const commands = commandWorld(world, { log: new Log(line => lines.push(line)) })
   const type = (text: string): Promise<AdminAnswer> => carryOut(commands, text, { uid: 0, pid: 4711 })
   const password = (name: string) => {
     const user = new SecretStore(dirname(world.secrets.path)).allUsers().find(u => u.name === name)

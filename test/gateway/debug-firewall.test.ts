@@ -1,10 +1,10 @@
 /** ENABLE FIREWALL POLICY DEBUG over a live gateway: each packet and why, to the terminal that asked, and no more than can be read. */
 
 import { describe, expect, it } from 'vitest'
-import type { CommandWorld } from '../../src/gateway/command-world.ts'
 import { carryOut } from '../../src/gateway/commands.ts'
 import { emitIpv4, emitUdp, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import { windows10 } from '../support/profiles.ts'
+import { commandWorld, screen } from './command-world.ts'
 import { LAN_HOST, OFFICE, World } from './world.ts'
 
 const INTERNET = ipv4('198.51.100.7')
@@ -22,25 +22,8 @@ function udp(source: Ipv4, sourcePort: number, destination: Ipv4, destinationPor
 
 function setUp() {
   const world = new World({ script: SCRIPT })
-  const screen: string[] = []
-  const commands: CommandWorld = {
-    control: world.control,
-    secrets: world.secrets,
-    log: world.gateway.log,
-    system: () => {
-      throw new Error('nobody asks')
-    },
-    moreCounters: () => ({}),
-    configure: async configuration => {
-      world.control.configure(configuration)
-      return []
-    },
-    tell: (terminal, text) => {
-      if (terminal !== 7) return false
-      screen.push(...text.split('\n'))
-      return true
-    },
-  }
+  const terminal = screen()
+  const commands = commandWorld(world, { tell: terminal.tell })
   const type = (text: string, terminal?: number) =>
     carryOut(commands, text, { uid: 0, pid: 1, ...(terminal === undefined ? {} : { terminal }) })
   const carl = world.guest({ profile: windows10, user: 'carl', password: 'cherries', address: ipv4('203.0.113.50') })
@@ -49,8 +32,8 @@ function setUp() {
   const { address } = carl.client
   const send = (from: number, to: Ipv4, port: number) =>
     world.act(carl, { kind: 'ipPacket', bytes: udp(address, from, to, port) })
-  const said = () => screen.splice(0).map(line => line.replace(/^[A-Z0-9]+ \d\d:\d\d:\d\d: /, ''))
-  return { world, type, send, said, screen, address }
+  const said = () => terminal.lines.splice(0).map(line => line.replace(/^[A-Z0-9]+ \d\d:\d\d:\d\d: /, ''))
+  return { world, type, send, said, screen: terminal.lines, address }
 }
 
 describe('ENABLE FIREWALL POLICY DEBUG', () => {

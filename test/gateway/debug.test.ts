@@ -1,31 +1,18 @@
 /** ENABLE ... DEBUG over a live gateway: what is told, to whom, how much, and what never is. */
 
 import { describe, expect, it } from 'vitest'
-import type { CommandWorld } from '../../src/gateway/command-world.ts'
 import { carryOut } from '../../src/gateway/commands.ts'
 import { Debug } from '../../src/gateway/debug.ts'
 import { toHex } from '../../src/packet/bytes.ts'
-import { ipv4 } from '../../src/packet/ip.ts'
-import { windows10, windowsXp } from '../support/profiles.ts'
+import { windows10 } from '../support/profiles.ts'
+import { commandWorld, screen } from './command-world.ts'
 import { FakeClock } from './fakes.ts'
-import { type GuestOptions, OFFICE, World } from './world.ts'
-
-const anna: GuestOptions = {
-  profile: windowsXp,
-  user: 'anna',
-  password: 'apples',
-  address: ipv4('10.1.0.11'),
-  outer: ipv4('203.0.113.101'),
-  ports: { 500: 31_001, 4500: 31_002 },
-}
+import { anna, OFFICE, World } from './world.ts'
 
 function setUp(script = OFFICE) {
   const world = new World({ script })
-  const screen: string[] = []
-  const commands: CommandWorld = {
-    control: world.control,
-    secrets: world.secrets,
-    log: world.gateway.log,
+  const terminal = screen()
+  const commands = commandWorld(world, {
     system: () => ({
       name: 'Gate',
       version: '1.0.0',
@@ -37,22 +24,13 @@ function setUp(script = OFFICE) {
       offloads: 'none',
       warnings: [],
     }),
-    moreCounters: () => ({}),
-    configure: async configuration => {
-      world.control.configure(configuration)
-      return []
-    },
-    tell: (terminal, text) => {
-      if (terminal !== 7) return false
-      screen.push(...text.split('\n'))
-      return true
-    },
-  }
+    tell: terminal.tell,
+  })
   const type = (text: string, terminal?: number) =>
     carryOut(commands, text, { uid: 0, pid: 1, ...(terminal === undefined ? {} : { terminal }) })
   /** Without module and time. */
-  const said = () => screen.map(line => line.replace(/^[A-Z0-9]+ \d\d:\d\d:\d\d: /, ''))
-  return { world, type, screen, said }
+  const said = () => terminal.lines.map(line => line.replace(/^[A-Z0-9]+ \d\d:\d\d:\d\d: /, ''))
+  return { world, type, screen: terminal.lines, said }
 }
 
 describe('ENABLE ISAKMP DEBUG', () => {

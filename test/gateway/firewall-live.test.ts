@@ -10,6 +10,7 @@ import { carryOut } from '../../src/gateway/commands.ts'
 import { HostCounters } from '../../src/gateway/host-counters.ts'
 import { emitIpv4, emitUdp, IpProtocol, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
 import { windows10, windowsXp } from '../support/profiles.ts'
+import { commandWorld } from './command-world.ts'
 import { type Guest, LAN_HOST, OFFICE, World } from './world.ts'
 
 const INTERNET = ipv4('198.51.100.7')
@@ -60,24 +61,13 @@ describe('a client that scans', () => {
 
   beforeEach(() => {
     world = new World({ script: SCRIPT })
-    commands = {
-      control: world.control,
-      secrets: world.secrets,
-      log: world.gateway.log,
-      system: () => {
-        throw new Error('nobody asks')
-      },
-      moreCounters: () => ({}),
+    commands = commandWorld(world, {
       hostCounters: async () => {
         const counters = new HostCounters()
         counters.read(KERNEL)
         return counters
       },
-      configure: async configuration => {
-        world.control.configure(configuration)
-        return []
-      },
-    }
+    })
     told = []
     world.control.firewall.announce = text => told.push(text)
     anna = world.guest({

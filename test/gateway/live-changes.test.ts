@@ -1,21 +1,13 @@
 /** Commands on a running gateway: what they do not concern goes on, and what they do concern changes at once. */
 
 import { describe, expect, it } from 'vitest'
-import type { CommandWorld } from '../../src/gateway/command-world.ts'
 import { carryOut } from '../../src/gateway/commands.ts'
 import { Log } from '../../src/gateway/log.ts'
 import { formatIpv4, ipv4 } from '../../src/packet/ip.ts'
-import { windows10, windowsXp } from '../support/profiles.ts'
-import { type Guest, type GuestOptions, LAN_HOST, OFFICE, ping, World } from './world.ts'
+import { windows10 } from '../support/profiles.ts'
+import { commandWorld } from './command-world.ts'
+import { anna, type Guest, type GuestOptions, LAN_HOST, OFFICE, ping, World } from './world.ts'
 
-const anna: GuestOptions = {
-  profile: windowsXp,
-  user: 'anna',
-  password: 'apples',
-  address: ipv4('10.1.0.11'),
-  outer: ipv4('203.0.113.101'),
-  ports: { 500: 31_001, 4500: 31_002 },
-}
 const ben: GuestOptions = {
   ...anna,
   profile: windows10,
@@ -26,20 +18,7 @@ const ben: GuestOptions = {
 
 function running(script = OFFICE) {
   const world = new World({ script })
-  const log = new Log(() => undefined)
-  const commands: CommandWorld = {
-    control: world.control,
-    secrets: world.secrets,
-    log,
-    system: () => {
-      throw new Error('not asked for in these tests')
-    },
-    moreCounters: () => ({}),
-    configure: async configuration => {
-      world.control.configure(configuration)
-      return []
-    },
-  }
+  const commands = commandWorld(world, { log: new Log(() => undefined) })
   const type = async (text: string) => {
     const answer = await carryOut(commands, text, { uid: 0, pid: 4711 })
     expect(answer.exit, `${text}: ${answer.text}`).toBe(0)

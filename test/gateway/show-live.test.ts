@@ -4,23 +4,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { IpsecPolicyState, PppState } from '../../src/alliedware/show/state.ts'
-import type { CommandWorld } from '../../src/gateway/command-world.ts'
 import { carryOut } from '../../src/gateway/commands.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
-import { windows10, windowsXp } from '../support/profiles.ts'
-import { type Guest, type GuestOptions, LAN_HOST, OFFICE, ping, World } from './world.ts'
+import { windows10 } from '../support/profiles.ts'
+import { commandWorld } from './command-world.ts'
+import { anna, type Guest, type GuestOptions, LAN_HOST, OFFICE, ping, World } from './world.ts'
 
 const update = process.env['UPDATE_GOLDEN'] === '1'
 if (update && process.env['CI']) throw new Error('UPDATE_GOLDEN rewrites what a check compares with: not in CI')
 
-const anna: GuestOptions = {
-  profile: windowsXp,
-  user: 'anna',
-  password: 'apples',
-  address: ipv4('10.1.0.11'),
-  outer: ipv4('203.0.113.101'),
-  ports: { 500: 31_001, 4500: 31_002 },
-}
 const carl: GuestOptions = {
   profile: windows10,
   user: 'carl',
@@ -108,10 +100,7 @@ describe('SHOW over two connected clients', () => {
 
   beforeEach(() => {
     world = new World({ script: SCRIPT })
-    const commands: CommandWorld = {
-      control: world.control,
-      secrets: world.secrets,
-      log: world.gateway.log,
+    const commands = commandWorld(world, {
       system: () => ({
         name: 'Gate',
         version: '1.0.0',
@@ -123,12 +112,7 @@ describe('SHOW over two connected clients', () => {
         offloads: 'TUN TSO USO, UDP GRO GSO',
         warnings: [],
       }),
-      moreCounters: () => ({}),
-      configure: async configuration => {
-        world.control.configure(configuration)
-        return []
-      },
-    }
+    })
     type = text => carryOut(commands, text, { uid: 0, pid: 4711 })
     guest = world.guest(anna)
     world.connect(guest)

@@ -9,16 +9,8 @@ import type { RsaCredentials } from '../../src/ike/signature.ts'
 import { ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { authority, client, credentials, NOW, revocationList, rsaClient, server, trust } from '../support/authority.ts'
 import { profiles, windows10, windowsXp } from '../support/profiles.ts'
-import { type Guest, type GuestOptions, OFFICE, SERVER, World, type WorldOptions } from './world.ts'
+import { anna, type Guest, type GuestOptions, OFFICE, SERVER, World, type WorldOptions } from './world.ts'
 
-const anna: GuestOptions = {
-  profile: windowsXp,
-  user: 'anna',
-  password: 'apples',
-  address: ipv4('10.1.0.11'),
-  outer: ipv4('203.0.113.101'),
-  ports: { 500: 31_001, 4500: 31_002 },
-}
 const isEsp = (port: number, bytes: Uint8Array) => port === 4500 && bytes.length > 4 && readIpv4(bytes) !== 0
 
 interface Story {

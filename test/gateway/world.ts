@@ -12,7 +12,7 @@ import { concat } from '../../src/packet/writer.ts'
 import type { OfficeFacts } from '../../src/ppp/dhcp.ts'
 import { seededDice } from '../support/dice.ts'
 import { configurationOf, MemoryGateway, SERVICES } from '../support/memory-gateway.ts'
-import type { VpnProfile } from '../support/profiles.ts'
+import { type VpnProfile, windowsXp } from '../support/profiles.ts'
 import { VpnClient } from '../support/vpn-client.ts'
 import type { VpnClientEffect, VpnClientInput } from '../support/vpn-contract.ts'
 import { FakeClock, temporaryDirectory } from './fakes.ts'
@@ -45,6 +45,16 @@ export interface GuestOptions {
   readonly outer?: Ipv4
   /** What its NAT makes of source port 500 and 4500. */
   readonly ports?: { readonly 500: number; readonly 4500: number }
+}
+
+/** At home, behind a NAT. */
+export const anna: GuestOptions = {
+  profile: windowsXp,
+  user: 'anna',
+  password: 'apples',
+  address: ipv4('10.1.0.11'),
+  outer: ipv4('203.0.113.101'),
+  ports: { 500: 31_001, 4500: 31_002 },
 }
 
 /** A client in the world, with what it told. */
