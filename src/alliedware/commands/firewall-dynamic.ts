@@ -61,70 +61,52 @@ export const dynamicCommands: readonly CommandEntry[] = [
         return dynamics && { ...p, dynamics }
       }),
   }),
-  act({
-    verb: 'add',
-    path: 'FIREwall POLIcy=',
-    of: policyName,
-    parameters: templateParameters,
-    needs: ['dynamic'],
-    selector: 'dynamic',
-    section: 'FIREWALL',
-    kind: 'firewall template',
-    identity: (policy, args) => inPolicy(policy, args.dynamic),
-    apply: (draft, policy, args, report) =>
-      change(draft, policy, report, p => {
-        const template = p.dynamics.find(d => d.name === args.dynamic)
-        if (template === undefined) {
-          report.missing('firewall template', inPolicy(policy, args.dynamic))
-          return undefined
-        }
-        if ((args.user === undefined) === (args.file === undefined)) {
-          report.error('expected USER or FILE')
-          return undefined
-        }
-        if (args.user === undefined) {
-          const with_ = withFile(template, args.file!, report)
-          return with_ && { ...p, dynamics: p.dynamics.map(d => (d === template ? with_ : d)) }
-        }
-        const user = args.user.toLowerCase()
-        const with_ = {
-          ...template,
-          any: template.any || user === 'any',
-          none: template.none || user === 'none',
-          users: ['any', 'none', ...template.users].includes(user) ? template.users : [...template.users, user],
-        }
-        return { ...p, dynamics: p.dynamics.map(d => (d === template ? with_ : d)) }
-      }),
+  memberCommand('add', (template, user, file, report) => {
+    if (file !== undefined) return withFile(template, file, report)
+    const users = ['any', 'none', ...template.users].includes(user!) ? template.users : [...template.users, user!]
+    return { ...template, any: template.any || user === 'any', none: template.none || user === 'none', users }
   }),
-  act({
-    verb: 'delete',
-    path: 'FIREwall POLIcy=',
-    of: policyName,
-    parameters: templateParameters,
-    needs: ['dynamic'],
-    selector: 'dynamic',
-    section: 'FIREWALL',
-    kind: 'firewall template',
-    identity: (policy, args) => inPolicy(policy, args.dynamic),
-    apply: (draft, policy, args, report) =>
-      change(draft, policy, report, p => {
-        const template = p.dynamics.find(d => d.name === args.dynamic)
-        if (template === undefined) {
-          report.missing('firewall template', inPolicy(policy, args.dynamic))
-          return undefined
-        }
-        if ((args.user === undefined) === (args.file === undefined)) {
-          report.error('expected USER or FILE')
-          return undefined
-        }
-        const user = args.user?.toLowerCase()
-        const left = {
-          ...withoutFile(template, args.file),
-          any: template.any && user !== 'any',
-          none: template.none && user !== 'none',
-          users: template.users.filter(u => u !== user),
-        }
-        return { ...p, dynamics: p.dynamics.map(d => (d === template ? left : d)) }
-      }),
-  }),
+  memberCommand('delete', (template, user, file) => ({
+    ...withoutFile(template, file),
+    any: template.any && user !== 'any',
+    none: template.none && user !== 'none',
+    users: template.users.filter(u => u !== user),
+  })),
 ]
+
+/** ADD or DELETE of a user, whose name comes in lower case, or of a file of them: one of the two. */
+function memberCommand(
+  verb: 'add' | 'delete',
+  changed: (
+    template: DynamicTemplate,
+    user: string | undefined,
+    file: string | undefined,
+    report: Report,
+  ) => DynamicTemplate | undefined,
+): CommandEntry {
+  return act({
+    verb,
+    path: 'FIREwall POLIcy=',
+    of: policyName,
+    parameters: templateParameters,
+    needs: ['dynamic'],
+    selector: 'dynamic',
+    section: 'FIREWALL',
+    kind: 'firewall template',
+    identity: (policy, args) => inPolicy(policy, args.dynamic),
+    apply: (draft, policy, args, report) =>
+      change(draft, policy, report, p => {
+        const template = p.dynamics.find(d => d.name === args.dynamic)
+        if (template === undefined) {
+          report.missing('firewall template', inPolicy(policy, args.dynamic))
+          return undefined
+        }
+        if ((args.user === undefined) === (args.file === undefined)) {
+          report.error('expected USER or FILE')
+          return undefined
+        }
+        const next = changed(template, args.user?.toLowerCase(), args.file, report)
+        return next && { ...p, dynamics: p.dynamics.map(d => (d === template ? next : d)) }
+      }),
+  })
+}
