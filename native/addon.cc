@@ -22,10 +22,10 @@ namespace {
 
 using Register = napi_status (*)(napi_env, napi_value);
 
-constexpr Register kRooms[] = {RegisterBatch,    RegisterFiles, RegisterUdp,      RegisterRawEsp,
-                               RegisterSegments, RegisterTun,   RegisterSteering, RegisterTunSteering,
-                               RegisterPoll,     RegisterEsp,   RegisterIke,      RegisterNetlink,
-                               RegisterAddresses, RegisterFeatures};
+constexpr Register kRooms[] = {RegisterBatch,       RegisterFiles,     RegisterUdp,      RegisterRawEsp,
+                               RegisterSegments,    RegisterTun,       RegisterTunSuper, RegisterSteering,
+                               RegisterTunSteering, RegisterPoll,      RegisterEsp,      RegisterIke,
+                               RegisterNetlink,     RegisterAddresses, RegisterFeatures};
 
 }  // namespace
 }  // namespace floatgate

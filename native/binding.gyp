@@ -29,6 +29,7 @@
         "steering.cc",
         "tun.cc",
         "tun_steering.cc",
+        "tun_super.cc",
         "udp.cc",
         "<!@(ls esp*.cc suites_*.cc des_*.cc)"
       ],

@@ -6,5 +6,6 @@
 namespace floatgate {
 
 napi_status RegisterTun(napi_env env, napi_value exports);
+napi_status RegisterTunSuper(napi_env env, napi_value exports);
 
 }  // namespace floatgate
