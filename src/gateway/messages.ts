@@ -1,4 +1,4 @@
-/** What control and the workers say to each other. Keys travel as plain bytes, transferred, and are zeroed on arrival. */
+/** What control and the workers say to each other. Keys travel as plain bytes, and are zeroed behind them and on arrival. */
 
 import type { EngineEvent } from '../esp/engine.ts'
 import type { Suite } from '../esp/sa.ts'
@@ -13,7 +13,7 @@ export interface SaMessage {
   readonly spi: number
   readonly peer: number
   readonly suite: Suite
-  /** For encryption, and behind it for integrity: one piece of memory, which moves with the message. */
+  /** For encryption, and behind it for integrity: one piece of memory, which is nobody's any more once the message is on its way. */
   readonly keys: Uint8Array
   readonly replayWindow: number
   readonly softBytes: number
@@ -99,6 +99,8 @@ export interface WorkerStart {
   /** Whether datagrams may come coalesced. */
   readonly coalesced: boolean
   readonly wakeFd: number
+  /** As message-ring.ts has it. */
+  readonly ring: SharedArrayBuffer
   readonly stats: StatsMemory
   /** 32 random bits for the flow table's hash. */
   readonly seed: number

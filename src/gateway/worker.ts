@@ -9,6 +9,7 @@ import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
 import type { SegmentArithmetic } from '../packet/cut.ts'
 import { Forwarder, type Wires } from './forwarder.ts'
+import { type Posted, RingReader } from './message-ring.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import { loadNative, type NativePoller } from './native.ts'
 import { NativeEngine } from './native-engine.ts'
@@ -97,15 +98,18 @@ class Loop {
   private readonly forwarder: Forwarder
   private readonly poller: NativePoller
   private readonly wakeFd: number
-  private readonly port: MessagePort
+  private readonly reader: RingReader
   private readonly resting = new Int32Array(new SharedArrayBuffer(4))
   /** Whether datagrams may wait that no poller tells of. */
   private more = false
   /** When the last wait ended, in milliseconds, and how many microseconds it took. */
   private readonly times = new Float64Array(new ArrayBuffer(16))
+  /** When this turn began to carry out what control said. */
+  private obeying = 0
   /** Nobody has asked yet for the time of this turn. */
   private fresh = true
   private readonly clock = (): Millis => this.now()
+  private readonly obey = (m: ToWorker): boolean => this.carryOut(m)
 
   constructor(start: WorkerStart, port: MessagePort) {
     const { worker, seed, wakeFd, udpFd, tunFd, rawFd } = start
@@ -114,7 +118,7 @@ class Loop {
     this.forwarder = new Forwarder({ worker, engine, wires: this.wires, stats: new Stats(start.stats), seed, fill })
     this.poller = this.native.poller(rawFd >= 0 ? [wakeFd, udpFd, tunFd, rawFd] : [wakeFd, udpFd, tunFd], this.times)
     this.wakeFd = wakeFd
-    this.port = port
+    this.reader = new RingReader(start.ring, () => receiveMessageOnPort(port)?.message as Posted | undefined)
   }
 
   /** Why it ends although control did not say so. */
@@ -130,7 +134,9 @@ class Loop {
     try {
       if (ready & Ready.Wake) {
         native.clearEvent(this.wakeFd)
-        running = drain(forwarder, this.port, clock())
+        this.obeying = clock()
+        running = this.reader.drain(this.obey)
+        forwarder.flush(this.obeying)
       }
       if (ready & Ready.Udp || this.more) {
         this.more = false
@@ -144,10 +150,18 @@ class Loop {
         this.why = 'The TUN device is gone: somebody deleted it, and only a gateway that starts anew makes another'
         return false
       }
+      // What control said behind what failed is still to be done.
+      native.signal(this.wakeFd)
       this.tell({ kind: 'bug', text: e instanceof Error ? (e.stack ?? e.message) : String(e) })
       Atomics.wait(this.resting, 0, 0, REST_MILLIS)
     }
     return running
+  }
+
+  private carryOut(m: ToWorker): boolean {
+    if (m.kind === 'stop') return false
+    this.forwarder.obey(m, this.obeying)
+    return true
   }
 
   tell(message: FromWorker): void {
@@ -168,21 +182,6 @@ function run(start: WorkerStart, port: MessagePort): void {
   const loop = new Loop(start, port)
   while (loop.turn());
   loop.tell({ kind: 'stopped', ...(loop.why !== undefined && { why: loop.why }) })
-}
-
-/** Carries out everything control has sent, in order; answers false when it said to stop. */
-function drain(forwarder: Forwarder, port: MessagePort, now: Millis): boolean {
-  for (let r = receiveMessageOnPort(port); r !== undefined; r = receiveMessageOnPort(port)) {
-    for (const message of r.message as readonly ToWorker[]) {
-      if (message.kind === 'stop') {
-        forwarder.flush(now)
-        return false
-      }
-      forwarder.obey(message, now)
-    }
-  }
-  forwarder.flush(now)
-  return true
 }
 
 function fill(bytes: Uint8Array): void {

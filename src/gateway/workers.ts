@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import { type Endpoint, type Ipv4, readIpv4 } from '../packet/ip.ts'
 import { workerLimits } from './collector.ts'
+import { RingWriter, ringMemory } from './message-ring.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import type { Native, TunSteering } from './native.ts'
 import { Outbox } from './outbox.ts'
@@ -36,15 +37,18 @@ export class Workers implements DataPath {
     return this.threads.length
   }
 
-  start(start: Omit<WorkerStart, 'wakeFd'>, on: (worker: number, message: FromWorker) => void): void {
+  start(start: Omit<WorkerStart, 'wakeFd' | 'ring'>, on: (worker: number, message: FromWorker) => void): void {
     const wakeFd = this.native.eventFd()
+    const ring = ringMemory()
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: { ...start, wakeFd } satisfies WorkerStart,
+      workerData: { ...start, wakeFd, ring } satisfies WorkerStart,
       name: `data-${start.worker}`,
       resourceLimits: workerLimits,
     })
     const stopped = new Promise<void>(resolve => {
       worker.on('exit', () => {
+        // Of one that died there may be keys in it.
+        new Uint8Array(ring).fill(0)
         if (!this.stopping) this.die(start.worker)
         resolve()
       })
@@ -53,8 +57,9 @@ export class Workers implements DataPath {
       for (const m of all) on(start.worker, m)
     })
     worker.on('error', e => on(start.worker, { kind: 'bug', text: e.stack ?? e.message }))
+    const writer = new RingWriter(ring, posted => worker.postMessage(posted, posted.messages.flatMap(transferable)))
     const outbox = new Outbox(messages => {
-      worker.postMessage(messages, messages.flatMap(transferable))
+      writer.write(messages)
       this.native.signal(wakeFd)
     })
     this.threads.push({ worker, wakeFd, stopped, outbox })
