@@ -48,7 +48,7 @@ FLOATGATE_INLINE void LoadWords(const uint8_t* const* from, size_t at, Words& wo
   for (int i = 0; i < 16; i += 4) {
     V lane[4];
 #pragma GCC unroll 4
-    for (int k = 0; k < 4; k++) lane[k] = _mm512_shuffle_epi8(_mm512_loadu_si512(from[i + k] + at), swap);
+    for (int k = 0; k < 4; k++) lane[k] = _mm512_shuffle_epi8(_mm512_loadu_epi32(from[i + k] + at), swap);
     V a = _mm512_unpacklo_epi32(lane[0], lane[1]), b = _mm512_unpackhi_epi32(lane[0], lane[1]);
     V c = _mm512_unpacklo_epi32(lane[2], lane[3]), d = _mm512_unpackhi_epi32(lane[2], lane[3]);
     fours[i] = _mm512_unpacklo_epi64(a, c);
