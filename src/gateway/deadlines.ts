@@ -1,5 +1,6 @@
 /** One timer for all machines: a binary heap of deadlines, where an entry that was set anew leaves a stale one behind. */
 
+import { Heap } from '../heap.ts'
 import type { Millis } from '../machine.ts'
 
 export interface Clock {
@@ -24,7 +25,7 @@ interface Entry {
 
 export class Deadlines {
   private readonly clock: Clock
-  private readonly heap: Entry[] = []
+  private readonly heap = new Heap<Entry>()
   private readonly current = new Map<object, Entry>()
   private armed: Millis | undefined
   private cancel: (() => void) | undefined
@@ -46,13 +47,13 @@ export class Deadlines {
     }
     const entry = { at, key, run }
     this.current.set(key, entry)
-    push(this.heap, entry)
+    this.heap.push(entry)
     this.arm()
   }
 
   /** Forgets every deadline and cancels the timer. */
   clear(): void {
-    this.heap.length = 0
+    this.heap.clear()
     this.current.clear()
     this.cancel?.()
     this.cancel = undefined
@@ -60,7 +61,7 @@ export class Deadlines {
   }
 
   private arm(): void {
-    const first = this.heap[0]
+    const first = this.heap.first
     if (!first || (this.armed !== undefined && this.armed <= first.at)) return
     this.cancel?.()
     this.armed = first.at
@@ -72,8 +73,8 @@ export class Deadlines {
     this.cancel = undefined
     const now = this.clock.now()
     try {
-      for (let first = this.heap[0]; first && first.at <= now; first = this.heap[0]) {
-        pop(this.heap)
+      for (let first = this.heap.first; first && first.at <= now; first = this.heap.first) {
+        this.heap.pop()
         if (this.current.get(first.key) !== first) continue
         this.current.delete(first.key)
         first.run()
@@ -83,30 +84,4 @@ export class Deadlines {
       this.arm()
     }
   }
-}
-
-function push(heap: Entry[], entry: Entry): void {
-  let i = heap.push(entry) - 1
-  while (i > 0) {
-    const parent = (i - 1) >> 1
-    if (heap[parent]!.at <= entry.at) break
-    heap[i] = heap[parent]!
-    i = parent
-  }
-  heap[i] = entry
-}
-
-function pop(heap: Entry[]): void {
-  const last = heap.pop()!
-  if (heap.length === 0) return
-  let i = 0
-  for (;;) {
-    let child = 2 * i + 1
-    if (child >= heap.length) break
-    if (child + 1 < heap.length && heap[child + 1]!.at < heap[child]!.at) child++
-    if (heap[child]!.at >= last.at) break
-    heap[i] = heap[child]!
-    i = child
-  }
-  heap[i] = last
 }
