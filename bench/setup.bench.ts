@@ -5,6 +5,7 @@
  * connect, 100 otherwise.
  */
 
+import { collectWithoutHelp } from '../src/gateway/collector.ts'
 import { type CryptoName, loadNative } from '../src/gateway/native.ts'
 import { NativeArithmetic } from '../src/gateway/native-arithmetic.ts'
 import { type Arithmetic, computeBy } from '../src/ike/arithmetic.ts'
@@ -68,6 +69,8 @@ function alone(setups: RecordedSetups, by: Arithmetic, crypto?: CryptoName): num
   return sum
 }
 
+// V8 as the gateway has it.
+collectWithoutHelp()
 const ours = new NativeArithmetic(loadNative())
 console.log(`${clients} clients connect, processor time for each`)
 for (const { name, profile } of scenes) {

@@ -1,6 +1,7 @@
 // What IKE computes, in one call each: Diffie-Hellman, hashes, HMACs and CBC. node:crypto does the same on
 // the same OpenSSL, but makes an object for each, checks each key again, and knows no precomputed powers of a
 // generator.
+#define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "ike.h"
 
@@ -130,81 +131,90 @@ napi_value DhShared(napi_env env, napi_callback_info info) {
 // ------------------------------------------------------------------------------------------- hashes and
 // ciphers
 
-constexpr const char* kHashNames[] = {"MD5", "SHA1", "SHA2-256"};
-constexpr size_t kHashCount = sizeof kHashNames / sizeof *kHashNames;
+// OpenSSL's low-level functions, as for ESP (suites_openssl.cc): its objects cost as much as to hash a short message.
+union HashState {
+  MD5_CTX md5;
+  SHA_CTX sha1;
+  SHA256_CTX sha256;
+};
+
+struct Hash {
+  size_t size;
+  void (*begin)(HashState& state);
+  void (*add)(HashState& state, const uint8_t* data, size_t size);
+  void (*end)(HashState& state, uint8_t* into);
+};
+
+constexpr Hash kHashes[] = {
+    {MD5_DIGEST_LENGTH, [](HashState& s) { MD5_Init(&s.md5); },
+     [](HashState& s, const uint8_t* data, size_t size) { MD5_Update(&s.md5, data, size); },
+     [](HashState& s, uint8_t* into) { MD5_Final(into, &s.md5); }},
+    {SHA_DIGEST_LENGTH, [](HashState& s) { SHA1_Init(&s.sha1); },
+     [](HashState& s, const uint8_t* data, size_t size) { SHA1_Update(&s.sha1, data, size); },
+     [](HashState& s, uint8_t* into) { SHA1_Final(into, &s.sha1); }},
+    {SHA256_DIGEST_LENGTH, [](HashState& s) { SHA256_Init(&s.sha256); },
+     [](HashState& s, const uint8_t* data, size_t size) { SHA256_Update(&s.sha256, data, size); },
+     [](HashState& s, uint8_t* into) { SHA256_Final(into, &s.sha256); }},
+};
 constexpr size_t kHashBlock = 64;  // of each of them
+constexpr size_t kMaxHash = SHA256_DIGEST_LENGTH;
 
-const EVP_MD* HashOf(uint32_t algorithm) {
-  // Fetched once: to look one up costs more than to hash a message.
-  static EVP_MD* const* const hashes = [] {
-    EVP_MD** made = new EVP_MD*[kHashCount];
-    for (size_t i = 0; i < kHashCount; i++) made[i] = EVP_MD_fetch(nullptr, kHashNames[i], nullptr);
-    return made;
-  }();
-  return algorithm < kHashCount ? hashes[algorithm] : nullptr;
-}
-
-EVP_MD_CTX* HashContext() {
-  thread_local const std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
-  return context.get();
-}
-
-// The key of HMAC (RFC 2104): padded, or hashed where it is longer than a block, and XORed with `pad`.
-bool UpdateKey(EVP_MD_CTX* context, const EVP_MD* hash, ByteSpan key, uint8_t pad) {
-  uint8_t block[kHashBlock] = {};
-  bool ok = true;
-  if (key.size <= sizeof block) {
-    std::memcpy(block, key.data, key.size);
-  } else {
-    ok = EVP_Digest(key.data, key.size, block, nullptr, hash, nullptr) == 1;
-  }
-  for (uint8_t& byte : block) byte ^= pad;
-  ok = ok && EVP_DigestInit_ex(context, hash, nullptr) == 1 &&
-       EVP_DigestUpdate(context, block, sizeof block) == 1;
-  OPENSSL_cleanse(block, sizeof block);
-  return ok;
+const Hash* HashOf(uint32_t algorithm) {
+  return algorithm < sizeof kHashes / sizeof *kHashes ? &kHashes[algorithm] : nullptr;
 }
 
 // digest(algorithm, room, length): a message becomes its hash.
 napi_value Digest(napi_env env, napi_callback_info info) {
   Args args(env, info);
-  const EVP_MD* hash = HashOf(args.U32(0));
+  const Hash* hash = HashOf(args.U32(0));
   const ByteSpan room = args.Bytes(1);
   const size_t length = args.U32(2);
   if (!args.ok()) return nullptr;
-  if (hash == nullptr || length > room.size || room.size < EVP_MAX_MD_SIZE)
-    return ThrowType(env, "no such hash");
-  EVP_MD_CTX* context = HashContext();
-  const bool ok = EVP_DigestInit_ex(context, hash, nullptr) == 1 &&
-                  EVP_DigestUpdate(context, room.data, length) == 1 &&
-                  EVP_DigestFinal_ex(context, room.data, nullptr) == 1;
-  return ok ? Undefined(env) : ThrowType(env, "OpenSSL refuses");
+  if (hash == nullptr || length > room.size || room.size < kMaxHash) return ThrowType(env, "no such hash");
+  HashState state;
+  hash->begin(state);
+  hash->add(state, room.data, length);
+  hash->end(state, room.data);
+  return Undefined(env);
 }
 
-// hmac(algorithm, room, keyLength, length): a key and a message become the message's HMAC.
+// hmac(algorithm, room, keyLength, length): a key and a message become the message's HMAC (RFC 2104).
 napi_value Hmac(napi_env env, napi_callback_info info) {
   Args args(env, info);
-  const EVP_MD* hash = HashOf(args.U32(0));
+  const Hash* hash = HashOf(args.U32(0));
   const ByteSpan room = args.Bytes(1);
   const size_t key_length = args.U32(2);
   const size_t length = args.U32(3);
   if (!args.ok()) return nullptr;
-  if (hash == nullptr || key_length + length > room.size || room.size < EVP_MAX_MD_SIZE)
+  if (hash == nullptr || key_length + length > room.size || room.size < kMaxHash)
     return ThrowType(env, "no such hash");
-  const ByteSpan key = {room.data, key_length};
-  EVP_MD_CTX* context = HashContext();
-  uint8_t result[EVP_MAX_MD_SIZE];
-  const size_t size = static_cast<size_t>(EVP_MD_get_size(hash));
-  const bool ok =
-      UpdateKey(context, hash, key, 0x36) && EVP_DigestUpdate(context, room.data + key_length, length) == 1 &&
-      EVP_DigestFinal_ex(context, result, nullptr) == 1 && UpdateKey(context, hash, key, 0x5c) &&
-      EVP_DigestUpdate(context, result, size) == 1 && EVP_DigestFinal_ex(context, result, nullptr) == 1;
+  HashState state;
+  uint8_t result[kMaxHash];
+  // The key: padded, or hashed where it is longer than a block.
+  uint8_t block[kHashBlock] = {};
+  if (key_length <= sizeof block) {
+    std::memcpy(block, room.data, key_length);
+  } else {
+    hash->begin(state);
+    hash->add(state, room.data, key_length);
+    hash->end(state, block);
+  }
+  for (uint8_t& byte : block) byte ^= 0x36;
+  hash->begin(state);
+  hash->add(state, block, sizeof block);
+  hash->add(state, room.data + key_length, length);
+  hash->end(state, result);
+  for (uint8_t& byte : block) byte ^= 0x36 ^ 0x5c;
+  hash->begin(state);
+  hash->add(state, block, sizeof block);
+  hash->add(state, result, hash->size);
+  hash->end(state, result);
   OPENSSL_cleanse(room.data, key_length + length);
-  std::memcpy(room.data, result, size);
+  std::memcpy(room.data, result, hash->size);
+  OPENSSL_cleanse(block, sizeof block);
   OPENSSL_cleanse(result, sizeof result);
-  // What the context still holds grew from the key.
-  EVP_MD_CTX_reset(context);
-  return ok ? Undefined(env) : ThrowType(env, "OpenSSL refuses");
+  OPENSSL_cleanse(&state, sizeof state);
+  return Undefined(env);
 }
 
 const EVP_CIPHER* CbcOf(Cipher cipher) {
@@ -248,10 +258,11 @@ bool SlicedDecrypt(Cipher cipher, ByteSpan key, ByteSpan iv, ByteSpan text) {
     return std::unique_ptr<Bitslice>();
   }();
   if (bitslice == nullptr) return false;
+  // Bit slices take the key as it is: no schedule is made of it.
   Keys keys;
   keys.cipher = cipher;
   keys.direction = Direction::Decrypt;
-  keys.des->Expand({cipher, Integrity::Md5, Direction::Decrypt, key.data, nullptr});
+  std::memcpy(keys.des->words, key.data, key.size);
   Job job = {&keys, nullptr, 0, nullptr, iv.data, text.data, static_cast<uint32_t>(text.size), false};
   Job* jobs[] = {&job};
   bitslice->Decrypt(jobs, 1);
