@@ -238,7 +238,7 @@ function comesFromAll(tables: FirewallTables, h: Headers): boolean {
 }
 
 /** Unicast addresses that a router forwards: neither this-network, loopback, link-local, multicast nor class E. */
-function forwardable(address: number): boolean {
+export function forwardable(address: number): boolean {
   const first = address >>> 24
   return first !== 0 && first !== 127 && first < 224 && address >>> 16 !== 0xa9fe
 }

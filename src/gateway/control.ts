@@ -39,6 +39,7 @@ import { RulesNow } from './rules-now.ts'
 import { Sessions } from './sessions.ts'
 import { IKE_NAT_PORT } from './sockets.ts'
 import { ikeConfig, l2tpConfig, pppTemplate } from './translate.ts'
+import { unusableAddresses } from './unusable-addresses.ts'
 
 /** UDP header before an L2TP control message. */
 const UDP_HEADER = 8
@@ -153,7 +154,7 @@ export class Control {
       idleSeconds: template => this.current.pppTemplates.find(t => t.template === template)?.idleSeconds,
     })
     log.configure(configuration.log)
-    this.residents.configure(configuration)
+    this.configureResidents(configuration)
     this.watchAttempts()
   }
 
@@ -186,9 +187,14 @@ export class Control {
     this.world.log.configure(configuration.log)
     this.ike.configure(this.ikeConfig())
     this.l2tp.configure(l2tpConfig(configuration))
-    this.residents.configure(configuration)
+    this.configureResidents(configuration)
     this.publishRules()
     endOutdated(this)
+  }
+
+  private configureResidents(configuration: Configuration): void {
+    const { interfaces } = this.world.surroundings(configuration)
+    this.residents.configure(configuration, unusableAddresses(interfaces))
   }
 
   /** An IKE datagram, without the non-ESP marker. */

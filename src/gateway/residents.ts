@@ -42,14 +42,14 @@ export class Residents {
   dns: Addresses = [undefined, undefined]
   wins: Addresses = [undefined, undefined]
 
-  /** Takes a configuration into use; addresses that are out stay out. */
-  configure(c: Configuration): void {
+  /** Takes a configuration into use; addresses that are out stay out. Of a pool nobody gets one that is `unusable`. */
+  configure(c: Configuration, unusable: readonly Ipv4[] = []): void {
     this.users = new Users(c.users.map(u => ({ name: u.name, password: u.password, address: u.ipAddress })))
     this.disabled = new Set(c.users.filter(u => u.disabled === true).map(u => u.name.toLowerCase()))
     this.templatePools = new Map(
       c.pppTemplates.flatMap(t => (t.ipPool === undefined ? [] : [[t.template, t.ipPool.toLowerCase()]])),
     )
-    this.configurePools(c)
+    this.configurePools(c, unusable)
     this.dns = [c.ppp.dnsPrimary, c.ppp.dnsSecondary]
     this.wins = [c.ppp.winsPrimary, c.ppp.winsSecondary]
   }
@@ -115,8 +115,8 @@ export class Residents {
     return { kind: 'accepted', user, address: lease.address, displaced: lease.displaced, proof: undefined }
   }
 
-  private configurePools(c: Configuration): void {
-    const reserved = [...this.users].flatMap(u => (u.address === undefined ? [] : [u.address]))
+  private configurePools(c: Configuration, unusable: readonly Ipv4[]): void {
+    const reserved = [...unusable, ...[...this.users].flatMap(u => (u.address === undefined ? [] : [u.address]))]
     const named = new Set<string>()
     for (const p of c.ip.pools) {
       const name = p.name.toLowerCase()

@@ -1,12 +1,14 @@
 /** AlliedWare's interfaces on this host: which device each is, which addresses it has, and where proxy ARP is due. */
 
 import type { Configuration } from '../alliedware/config.ts'
+import { forwardable } from '../firewall/filter.ts'
 import type { AddressRange } from '../firewall/policy.ts'
 import type { Surroundings } from '../firewall/surroundings.ts'
 import { formatIpv4, type Ipv4, inSubnet } from '../packet/ip.ts'
 import { blocksOf, formatBlock, liesIn } from './blocks.ts'
 import { type DeviceAddress, deviceAddresses, deviceExists, deviceIsDown, deviceMtu } from './host.ts'
 import type { Site } from './site.ts'
+import { unusableAddresses } from './unusable-addresses.ts'
 
 /** The "dummy address" of RFC 7600: our end of the PPP links where no LAN lends its own. */
 const DUMMY_ADDRESS: Ipv4 = 0xc0000008
@@ -69,6 +71,13 @@ export function findDevices(c: Configuration, site: Site): Devices {
     warnings.push(
       '"hostFirewall": false in the site file: what sessions send and get is filtered; the host’s own devices have no firewall and no NAT of the gateway’s',
     )
+  }
+  const unusable = unusableAddresses(addresses)
+  for (const { name, ipAddress } of c.users) {
+    if (ipAddress !== undefined && (unusable.includes(ipAddress) || !forwardable(ipAddress)))
+      warnings.push(
+        `user ${name}: IPADDRESS=${formatIpv4(ipAddress)} is this host's own, or no one host's: such a connection carries nothing`,
+      )
   }
   const ofType = (type: 'private' | 'public') => [
     ...new Set(

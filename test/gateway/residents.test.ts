@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { readScript } from '../../src/alliedware/script.ts'
 import { Residents } from '../../src/gateway/residents.ts'
+import { unusableAddresses } from '../../src/gateway/unusable-addresses.ts'
 import { encodeText } from '../../src/packet/bytes.ts'
 import { formatIpv4, ipv4 } from '../../src/packet/ip.ts'
 import { concat } from '../../src/packet/writer.ts'
@@ -45,6 +46,25 @@ function setUp(script = SCRIPT) {
 }
 
 describe('residents', () => {
+  it('never get an address that nobody can have, which a pool may hold all the same', () => {
+    const { configuration } = readScript(SCRIPT.replace('192.168.8.100-192.168.8.101', '192.168.8.0-192.168.8.3'), {
+      values: {},
+    })
+    const residents = new Residents()
+    const lan = { address: ipv4('192.168.8.1'), mask: ipv4('255.255.255.0') }
+    expect(unusableAddresses([lan]).map(formatIpv4)).toEqual(['192.168.8.1', '192.168.8.0', '192.168.8.255'])
+    const pair = { address: ipv4('192.0.2.6'), mask: ipv4('255.255.255.254') }
+    expect(unusableAddresses([pair]).map(formatIpv4)).toEqual(['192.0.2.6'])
+    residents.configure(configuration, unusableAddresses([lan, pair]))
+    expect(residents.poolStates()).toMatchObject([{ size: 4, free: 2, used: [] }])
+    const given = [1, 2, 3].map(session => residents.admitAnyone(caller(session, 1)))
+    expect(given.map(a => (a.kind === 'accepted' ? formatIpv4(a.address) : a.reason))).toEqual([
+      '192.168.8.2',
+      '192.168.8.3',
+      'pool-empty',
+    ])
+  })
+
   it('have an address from the template’s pool, and give it back', () => {
     const { residents, admit } = setUp()
     expect(admit('anna', 'apples', 1)).toEqual({

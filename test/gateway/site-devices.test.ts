@@ -35,3 +35,21 @@ describe('an interface that is no device here', () => {
     ])
   })
 })
+
+describe('a user’s own address', () => {
+  it('is told where no session could carry anything with it', () => {
+    const user = (name: string, address: string) =>
+      `add user=${name} password=long-enough login=no ipaddress=${address}`
+    const users = ['127.0.0.1', '127.255.255.255', '224.0.0.1', '255.255.255.255', '10.9.8.7', '0.0.0.0'].map((a, i) =>
+      user(`u${i}`, a),
+    )
+    const { configuration } = readScript(users.join('\n'), { values: {} })
+    const why = "is this host's own, or no one host's: such a connection carries nothing"
+    expect(findDevices(configuration, EMPTY_SITE).warnings).toEqual([
+      `user u0: IPADDRESS=127.0.0.1 ${why}`,
+      `user u1: IPADDRESS=127.255.255.255 ${why}`,
+      `user u2: IPADDRESS=224.0.0.1 ${why}`,
+      `user u3: IPADDRESS=255.255.255.255 ${why}`,
+    ])
+  })
+})
