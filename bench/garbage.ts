@@ -24,7 +24,7 @@ import { Stats } from '../src/gateway/stats.ts'
 import { decapsulate as decapsulateL2tp } from '../src/l2tp/decapsulate.ts'
 import { encapsulate as encapsulateL2tp } from '../src/l2tp/encapsulate.ts'
 import { L2tpTable } from '../src/l2tp/table.ts'
-import { Batch, NEAR_CAPACITY } from '../src/packet/batch.ts'
+import { Batch } from '../src/packet/batch.ts'
 import { Secret } from '../src/packet/bytes.ts'
 import { emitIpv4, emitUdp, ipv4, TcpFlag } from '../src/packet/ip.ts'
 import { Verdict } from '../src/packet/verdict.ts'
@@ -213,11 +213,11 @@ class World implements Wires {
     for (const p of this.packets) if (p[9] === 6) p[33] = TcpFlag.Ack
   }
 
-  receive(batch: Batch): number {
+  receive(batch: Batch, _: boolean, most: number): number {
     batch.clear()
-    // One call of fromPublic: seven full batches, or one packet, behind which there is nothing.
+    // Full batches, of which a call of fromPublic takes several, or one packet, behind which there is nothing.
     this.batches = (this.batches + 1) % 9
-    const size = this.batches < 8 ? NEAR_CAPACITY : 1
+    const size = this.batches < 8 ? most : 1
     if (this.batches === 7) return 0
     for (let k = 0; k < size; k++) {
       const at = this.next++ % this.packets.length

@@ -79,11 +79,10 @@ async function serve(address: string): Promise<void> {
           batch.push(payload)
           batch.address[i] = to[next++ % to.length]!
           batch.port[i] = SINK_PORT
-          // Neighbours of one flow that name their own address or leave it to the kernel never share a message: single
-          // packets arrive, which only the receiver's device can merge.
-          batch.local[i] = next & 1 ? ipv4(address) : 0
+          batch.local[i] = ipv4(address)
         }
-        return native.sendEsp(source, -1, handle, batch.count)
+        // Single packets arrive, which only the receiver's device can merge.
+        return native.sendEsp(source, -1, handle, batch.count, true)
       }
       answer({ sent: order.do === 'burst' ? send(order.count) : await blast(order.seconds, order.rate, send) })
     }

@@ -38,6 +38,8 @@ export class Packets {
   private ready = 0
   private next = 0
   private row = 0
+  /** Hosts of their own know nothing of one another: their packets come in turn, and none of theirs together. */
+  private apart = false
 
   constructor(native: Native, engine: NativeEngine, socket: number, takeEvents: () => void) {
     this.native = native
@@ -90,6 +92,7 @@ export class Packets {
     const fill = filler(clients, to, size)
     this.ready = Math.ceil(count / BATCH_CAPACITY)
     this.next = this.row = 0
+    this.apart = clients.length > 1
     for (let i = 0; i < this.ready; i++) {
       const batch = this.prepared[i] ?? new Batch()
       this.prepared[i] = batch
@@ -105,7 +108,7 @@ export class Packets {
       const batch = this.prepared[this.next]!
       const end = Math.min(batch.count, this.row + left)
       left -= end - this.row
-      sent += this.native.sendEsp(this.socket, -1, this.engine.attach(batch), end)
+      sent += this.native.sendEsp(this.socket, -1, this.engine.attach(batch), end, this.apart)
       // What went is not sent again with the rest of its batch.
       batch.verdict.fill(Verdict.Drop, this.row, end)
       this.row = end === batch.count ? 0 : end

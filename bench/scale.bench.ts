@@ -13,7 +13,7 @@ import { Forwarder, type Wires } from '../src/gateway/forwarder.ts'
 import { loadNative } from '../src/gateway/native.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
 import { Stats } from '../src/gateway/stats.ts'
-import { Batch, NEAR_CAPACITY } from '../src/packet/batch.ts'
+import { Batch } from '../src/packet/batch.ts'
 import { Secret } from '../src/packet/bytes.ts'
 import { emitIpv4, emitUdp, ipv4 } from '../src/packet/ip.ts'
 import { Verdict } from '../src/packet/verdict.ts'
@@ -45,8 +45,8 @@ class Belt implements Wires {
   at = 0
   out = 0
 
-  receive(batch: Batch): number {
-    const n = this.fill(batch)
+  receive(batch: Batch, _: boolean, most: number): number {
+    const n = this.fill(batch, most)
     for (let i = 0; i < n; i++) {
       batch.address[i] = this.senders[this.at - n + i]!
       batch.port[i] = 4500
@@ -69,7 +69,7 @@ class Belt implements Wires {
 
   tell(): void {}
 
-  private fill(batch: Batch, most = NEAR_CAPACITY): number {
+  private fill(batch: Batch, most: number): number {
     batch.clear()
     const end = Math.min(this.packets.length, this.at + most)
     for (; this.at < end; this.at++) batch.push(this.packets[this.at]!)

@@ -40,7 +40,7 @@ inline constexpr uint32_t kBatchSize = kBytesStart + kBytesSize;
 // What a batch may have more than its slots: room behind them for super-segments out of a TUN device, or
 // places for coalesced datagrams instead of them.
 inline constexpr uint32_t kCoalescedStride = 65536 + kSlotSize;
-inline constexpr uint32_t kCoalescedRoom = kNearCapacity * kCoalescedStride;
+inline constexpr uint32_t kCoalescedRoom = kBatchCapacity * kCoalescedStride;
 
 enum class Verdict : uint8_t { Forward = 0, Punt = 1, Drop = 2 };
 

@@ -50,9 +50,9 @@ int ReceiveMessages(int fd, mmsghdr* headers, uint32_t room) {
 }
 
 // Makes rows of the messages that wait, as long as there is room. Answers the new count.
-uint32_t TakeArrivals(const BatchView& batch, uint32_t row) {
+uint32_t TakeArrivals(const BatchView& batch, uint32_t row, uint32_t end) {
   Arrivals& arrivals = *batch.arrivals;
-  while (row < kNearCapacity && arrivals.next < arrivals.count) {
+  while (row < end && arrivals.next < arrivals.count) {
     Arrival& message = arrivals.messages[arrivals.next];
     const uint32_t length = std::min(message.segment, message.length);
     batch.MakeRow(row, message.offset, std::min(length, kMaxPacket));
@@ -157,11 +157,11 @@ bool IsPassingError(int error) {
 }
 
 int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lead, uint32_t most) {
-  if (from >= kNearCapacity) return static_cast<int>(from);
-  const uint32_t room = std::min(kNearCapacity - from, most);
-  mmsghdr headers[kNearCapacity];
-  iovec slots[kNearCapacity];
-  Datagram datagrams[kNearCapacity];
+  if (from >= kBatchCapacity) return static_cast<int>(from);
+  const uint32_t room = std::min(kBatchCapacity - from, most);
+  mmsghdr headers[kBatchCapacity];
+  iovec slots[kBatchCapacity];
+  Datagram datagrams[kBatchCapacity];
   for (uint32_t i = 0; i < room; i++) {
     slots[i] = {batch.bytes + (from + i) * kSlotSize + kHeadroom - lead, kMaxPacket + lead};
     datagrams[i].PrepareReceive(&headers[i].msg_hdr, &slots[i]);
@@ -187,10 +187,13 @@ int ReceiveDatagrams(int fd, const BatchView& batch, uint32_t from, uint32_t lea
 // A call asks for as many messages as lately filled the batch: then what finds no row is little.
 int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from, uint32_t most) {
   Arrivals& arrivals = *batch.arrivals;
-  const uint32_t count = TakeArrivals(batch, from);
-  if (count != from || from >= kNearCapacity) return static_cast<int>(count);
+  // One message may hold many datagrams.
+  const uint32_t end = std::min(from + std::clamp(most, kNearCapacity, kBatchCapacity), kBatchCapacity);
+  if (from >= kBatchCapacity) return static_cast<int>(from);
+  const uint32_t count = TakeArrivals(batch, from, end);
+  if (count != from) return static_cast<int>(count);
 
-  const uint32_t room = std::clamp((kNearCapacity - from) / arrivals.expected, 1u, std::max(1u, most));
+  const uint32_t room = std::clamp((end - from) / arrivals.expected, 1u, std::max(1u, most));
   for (; arrivals.prepared < room; arrivals.prepared++) Prepare(batch, arrivals.prepared);
   const int got = ReceiveMessages(fd, arrivals.headers, room);
   if (got <= 0) return got < 0 ? got : static_cast<int>(from);
@@ -213,7 +216,7 @@ int ReceiveCoalesced(int fd, const BatchView& batch, uint32_t from, uint32_t mos
     Prepare(batch, i);
   }
   arrivals.expected = std::min(largest, kNearCapacity);
-  return static_cast<int>(TakeArrivals(batch, from));
+  return static_cast<int>(TakeArrivals(batch, from, end));
 }
 
 int ReceiveMessage(int fd, std::span<uint8_t> bytes, Way* way, size_t* size, uint32_t* segment) {

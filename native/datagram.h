@@ -48,12 +48,12 @@ struct Arrivals {
   uint32_t count = 0;
   // How many datagrams a message held lately.
   uint32_t expected = 1;
-  Arrival messages[kNearCapacity];
+  Arrival messages[kBatchCapacity];
   // So many of the headers are ready: the kernel writes into those that it uses.
   uint32_t prepared = 0;
-  mmsghdr headers[kNearCapacity];
-  iovec places[kNearCapacity];
-  Datagram datagrams[kNearCapacity];
+  mmsghdr headers[kBatchCapacity];
+  iovec places[kBatchCapacity];
+  Datagram datagrams[kBatchCapacity];
 };
 
 // Closes its descriptor unless it was released: a socket that is being set up.

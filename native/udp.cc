@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 
 #include "batch.h"
 #include "datagram.h"
@@ -102,17 +103,14 @@ napi_value ReceiveOne(napi_env env, napi_callback_info info) {
   return datagram;
 }
 
-// The rows that leave by one socket. Where the socket can segment, neighbours of equal length for the same
-// place go as one message, which the kernel cuts up after it has found the way once (UDP_SEGMENT); only the
-// last may be shorter.
+// The rows that leave by one socket. Where it is to segment, rows for the same place go as one message, a train,
+// which the kernel cuts up after it has found the way once (UDP_SEGMENT): all of one length, but the last that may be
+// shorter. Rows for other places may lie between them; the order for each place stays.
 class Departure {
  public:
   Departure(const BatchView& batch, bool segmenting) : batch_(batch), segmenting_(segmenting) {}
 
-  void Add(uint32_t row) {
-    bytes_[count_] = {batch_.Packet(row), batch_.length[row]};
-    rows_[count_++] = row;
-  }
+  void Add(uint32_t row) { added_[count_++] = row; }
 
   // Answers how many rows the kernel took. sendmmsg stops at the first message that fails: it answers how
   // many it sent before, and tells the error only when called with the failed message first.
@@ -126,6 +124,8 @@ class Departure {
     uint32_t dropped = 0;
     int waits = 0;
     bool tried = false;
+    MakeTrains();
+    TakePlaces();
     Compose(0);
     while (next < messages_) {
       const int taken = sendmmsg(fd, headers_ + next, messages_ - next, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -160,74 +160,126 @@ class Departure {
   static constexpr int kWaitMilliseconds = 1;
   // An Ethernet frame's worth: a longer packet would need fragmenting, and the kernel does not fragment
   // segments.
-  static constexpr size_t kMaxSegment = 1500 - 28;
+  static constexpr uint32_t kMaxSegment = 1500 - 28;
   // Linux's own UDP_MAX_SEGMENTS: a message of more is refused.
   static constexpr uint32_t kMaxSegments = 64;
   // UDP's length field, less the headers, bounds the whole message.
-  static constexpr size_t kMaxMessage = 65535 - 28;
+  static constexpr uint32_t kMaxMessage = 65535 - 28;
+  // For the latest train to each place: twice as many as there can be. A power of two.
+  static constexpr uint32_t kSlotsLog2 = 9;
+  static constexpr uint32_t kSlots = 1u << kSlotsLog2;
+  static_assert(kSlots >= 2 * kBatchCapacity);
 
-  // Makes messages of the rows from place `from` on. Message m has the places first_[m] up to first_[m + 1].
-  void Compose(uint32_t from) {
-    messages_ = 0;
-    for (uint32_t i = from; i < count_; messages_++) {
-      const uint32_t row = rows_[i];
-      const uint32_t rows = segmenting_ ? Alike(i) : 1;
-      first_[messages_] = i;
-      datagrams_[messages_].PrepareSend(
-          &headers_[messages_].msg_hdr, {&bytes_[i], rows},
-          rows > 1 ? static_cast<uint16_t>(bytes_[i].iov_len) : 0,
-          {batch_.local[row], batch_.address[row], static_cast<uint16_t>(batch_.port[row])});
-      i += rows;
-    }
-    first_[messages_] = count_;
+  struct Train {
+    // In the order in which rows were added.
+    uint32_t head;
+    uint32_t last;
+    uint32_t cars;
+    uint32_t segment;
+    uint32_t total;
+    bool open;
+  };
+
+  bool SamePlace(uint32_t row, uint32_t other) const {
+    return batch_.address[row] == batch_.address[other] && batch_.port[row] == batch_.port[other] &&
+           batch_.local[row] == batch_.local[other];
   }
 
-  // How many rows from place `i` on can share a message.
-  uint32_t Alike(uint32_t i) const {
-    const uint32_t row = rows_[i];
-    const size_t segment = bytes_[i].iov_len;
-    if (segment == 0 || segment > kMaxSegment) return 1;
-    size_t total = segment;
-    uint32_t end = i + 1;
-    while (end < count_ && end - i < kMaxSegments) {
-      const uint32_t other = rows_[end];
-      const size_t length = bytes_[end].iov_len;
-      total += length;
-      if (length == 0 || length > segment || total > kMaxMessage) break;
-      if (batch_.address[other] != batch_.address[row] || batch_.port[other] != batch_.port[row] ||
-          batch_.local[other] != batch_.local[row]) {
-        break;
+  // The slot of the latest train to where the row goes, or the free one for it.
+  uint32_t Find(const uint16_t* slots, uint32_t row) const {
+    const uint32_t mixed = (batch_.address[row] ^ (batch_.port[row] << 13) ^ batch_.local[row]) * 0x9e3779b1u;
+    uint32_t slot = mixed >> (32 - kSlotsLog2);
+    while (slots[slot] != 0 && !SamePlace(added_[trains_[slots[slot] - 1].head], row)) slot = (slot + 1) % kSlots;
+    return slot;
+  }
+
+  // Couples rows, each to the latest train to the same place where that is open for it; else it begins another one.
+  void MakeTrains() {
+    uint16_t slots[kSlots];
+    if (segmenting_ && count_ > 1) std::memset(slots, 0, sizeof slots);
+    uint32_t slot = 0;
+    for (uint32_t i = 0; i < count_; i++) {
+      const uint32_t row = added_[i];
+      if (segmenting_ && count_ > 1) {
+        // Most often it is the neighbour's.
+        if (i == 0 || !SamePlace(added_[i - 1], row)) slot = Find(slots, row);
+        if (slots[slot] != 0 && Couple(&trains_[slots[slot] - 1], i)) continue;
+        slots[slot] = static_cast<uint16_t>(messages_ + 1);
       }
-      end++;
-      if (length < segment) break;
+      const uint32_t length = batch_.length[row];
+      trains_[messages_++] = {i, i, 1, length, length, length != 0 && length <= kMaxSegment};
     }
-    return end - i;
+  }
+
+  bool Couple(Train* train, uint32_t i) {
+    const uint32_t length = batch_.length[added_[i]];
+    if (!train->open || length == 0 || length > train->segment || length > kMaxMessage - train->total) return false;
+    behind_[train->last] = static_cast<uint16_t>(i);
+    train->last = i;
+    train->cars++;
+    train->total += length;
+    train->open = length == train->segment && train->cars < kMaxSegments;
+    return true;
+  }
+
+  // Puts the rows of each train side by side: train m has the places first_[m] up to first_[m + 1].
+  void TakePlaces() {
+    uint32_t place = 0;
+    for (uint32_t m = 0; m < messages_; m++) {
+      first_[m] = place;
+      for (uint32_t i = trains_[m].head, left = trains_[m].cars; left > 0; i = behind_[i], left--) {
+        rows_[place] = added_[i];
+        bytes_[place++] = {batch_.Packet(added_[i]), batch_.length[added_[i]]};
+      }
+    }
+    first_[messages_] = place;
+  }
+
+  // Makes messages of the rows from place `from` on: of each train, or, where nothing is to be segmented, of each row.
+  void Compose(uint32_t from) {
+    if (!segmenting_) {
+      messages_ = count_ - from;
+      for (uint32_t m = 0; m <= messages_; m++) first_[m] = from + m;
+    }
+    for (uint32_t m = 0; m < messages_; m++) {
+      const uint32_t i = first_[m];
+      const uint32_t rows = first_[m + 1] - i;
+      const uint32_t row = rows_[i];
+      datagrams_[m].PrepareSend(&headers_[m].msg_hdr, {&bytes_[i], rows},
+                                rows > 1 ? static_cast<uint16_t>(bytes_[i].iov_len) : 0,
+                                {batch_.local[row], batch_.address[row], static_cast<uint16_t>(batch_.port[row])});
+    }
   }
 
   const BatchView& batch_;
   bool segmenting_;
-  // By place: the order in which rows were added.
+  // By the order in which rows were added.
   uint32_t count_ = 0;
+  uint32_t added_[kBatchCapacity];
+  uint16_t behind_[kBatchCapacity];
+  // By place.
   uint32_t rows_[kBatchCapacity];
   iovec bytes_[kBatchCapacity];
   // By message.
   uint32_t messages_ = 0;
+  Train trains_[kBatchCapacity];
   uint32_t first_[kBatchCapacity + 1];
   mmsghdr headers_[kBatchCapacity];
   Datagram datagrams_[kBatchCapacity];
 };
 
 napi_value SendEsp(napi_env env, napi_callback_info info) {
-  Args args(env, info, 4);
+  Args args(env, info, 5);
   const int udp_fd = args.I32(0);
   const int raw_fd = args.I32(1);
   const uint32_t count = args.U32(3);
+  const bool apart = args.count() > 4 && args.Bool(4);
   if (!args.ok()) return nullptr;
   const BatchView* batch = UnwrapBatch(env, args.Value(2));
   if (batch == nullptr) return nullptr;
   if (count > kBatchCapacity) return ThrowType(env, "argument 4 must be a batch's count");
 
-  Departure in_udp(*batch, true);
+  Departure in_udp(*batch, !apart);
   Departure bare(*batch, false);
   for (uint32_t row = 0; row < count; row++) {
     if (!batch->Forwards(row)) continue;

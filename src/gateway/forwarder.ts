@@ -82,7 +82,7 @@ export class Forwarder {
   /** Who gets how much, by source: where an SPI stands, and where an IP packet's destination does. */
   private readonly received = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
   private readonly receivedBare = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
-  private readonly helping = new Helping()
+  private readonly helping = { in: new Helping(), out: new Helping() }
   private readonly alone = { udp: new Alone(), raw: new Alone(), tun: new Alone() }
   private readonly read = new FairShare(16, address => this.firewall.sessions.ofAddress(address))
 
@@ -115,17 +115,19 @@ export class Forwarder {
     const batch = raw ? this.bare : this.inbound
     const share = raw ? this.receivedBare : this.received
     const alone = raw ? this.alone.raw : this.alone.udp
-    const most = alone.isLikely(micros) ? 1 : NEAR_CAPACITY
-    for (let left = TURN; left > 0; left -= NEAR_CAPACITY) {
+    const likely = alone.isLikely(micros)
+    for (let left = TURN; left > 0; ) {
       const now = clock()
-      batch.count = this.wires.receive(batch, raw, most)
+      const most = this.helping.in.most
+      batch.count = this.wires.receive(batch, raw, likely ? 1 : most)
       if (batch.count === 0) return false
+      left -= most
       alone.feel(batch.count)
-      share.limit(batch)
+      share.limit(batch, most)
       this.takeIn(batch, now)
-      const maybe = share.isTense || batch.count >= NEAR_CAPACITY / 2
-      share.feel(maybe && this.wires.filling?.(raw) === true)
-      if (batch.count < NEAR_CAPACITY) return false
+      this.helping.in.feel(batch)
+      share.feel((share.isTense || batch.count >= NEAR_CAPACITY / 2) && this.wires.filling?.(raw) === true)
+      if (batch.count < (likely ? NEAR_CAPACITY : most)) return false
     }
     return true
   }
@@ -154,14 +156,14 @@ export class Forwarder {
     let left = TURN
     for (let most = 0; left > 0; left -= most) {
       const now = clock()
-      most = alone ? 1 : this.helping.most
+      most = alone ? 1 : this.helping.out.most
       batch.count = this.wires.readTun(batch, most)
       if (batch.count === 0) break
       this.alone.tun.feel(packetsOf(batch))
       this.stats.add(this.worker, WorkerCounter.fromTunPackets, packetsOf(batch))
       this.read.limit(batch, most)
       filterOut(batch, this.firewall, now)
-      this.helping.feel(batch)
+      this.helping.out.feel(batch)
       if (this.cutter && holdsSuper(batch)) this.cutAndDeliver(batch, this.cutter, now)
       else this.deliver(batch, now)
       this.leave(batch, now)
@@ -267,7 +269,7 @@ export class Forwarder {
       case 'installInbound':
         return this.engine.installInbound(securityAssociation(m.sa))
       case 'installOutbound':
-        this.helping.set(m.sa.peer, m.sa.suite.cipher)
+        this.helping.out.set(m.sa.peer, m.sa.suite.cipher)
         return this.engine.installOutbound(securityAssociation(m.sa))
       case 'removeSa':
         this.engine.removeInbound(m.inboundSpi)

@@ -1,23 +1,29 @@
 /**
- * How many packets are read from the TUN device at once. DES is encrypted in lanes, one for each packet, which cost the same
- * however many are in use: so while most of what comes is for SAs with DES, all that waits is taken together, as far as a batch
- * holds it. All else is done in parts that stay in the processor's nearer caches.
+ * How many packets are taken at once, from the TUN device or a socket. All that waits is taken together, as far as a batch holds
+ * it, where that wins something; all else is done in parts that stay in the processor's nearer caches.
+ *
+ * - DES is encrypted in lanes, one for each packet, which cost the same however many are in use.
+ * - Where many clients' packets come in turn, few of a small batch are of one client: the more there are, the more of them go on
+ *   together, as one for the host or one for the wire.
  */
 
 import type { Cipher } from '../esp/sa.ts'
 import { BATCH_CAPACITY, type Batch, NEAR_CAPACITY } from '../packet/batch.ts'
 import { packetsIn } from '../packet/cut.ts'
 import { MAX_PEERS } from '../packet/table.ts'
+import { Verdict } from '../packet/verdict.ts'
 
 /** Fewer packets say nothing of those that come next. */
 const FEW = 16
+/** Packets of one client in a row, on an average: from so many on there are enough of it in a small batch. */
+const ENOUGH = 8
 
 export class Helping {
   /** By peer: 1 where what is sealed for it is encrypted by DES. */
   private readonly des = new Uint8Array(MAX_PEERS)
   private now = NEAR_CAPACITY
 
-  /** Packets to read next. */
+  /** Packets to take next. */
   get most(): number {
     return this.now
   }
@@ -27,15 +33,23 @@ export class Helping {
     this.des[peer] = cipher === 'des' || cipher === '3des' ? 1 : 0
   }
 
-  /** Looks at a batch whose peers are known. */
+  /** Looks at what goes on of a batch; its peers are known. */
   feel(batch: Batch): void {
+    let came = 0
     let all = 0
     let des = 0
+    let turns = 0
+    let before = -1
     for (let i = 0; i < batch.count; i++) {
       const packets = packetsIn(batch, i)
+      came += packets
+      if (batch.verdict[i] !== Verdict.Forward) continue
+      const peer = batch.peer[i]!
       all += packets
-      if (this.des[batch.peer[i]!] === 1) des += packets
+      if (this.des[peer] === 1) des += packets
+      if (peer !== before) turns++
+      before = peer
     }
-    if (all >= FEW) this.now = des * 2 > all ? BATCH_CAPACITY : NEAR_CAPACITY
+    if (all >= FEW) this.now = des * 2 > all || turns * ENOUGH > came ? BATCH_CAPACITY : NEAR_CAPACITY
   }
 }

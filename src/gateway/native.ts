@@ -119,8 +119,9 @@ export interface Native {
   /** Whether more than a sixteenth of a socket's receive buffer is full: some milliseconds of work. */
   isFilling(fd: number): boolean
   /** Sends every Forward row among the first `count` to address:port from local; port 0 goes to rawFd. Answers how many
-   * the kernel took; the others become Drop(SendFailed). Neighbours with the same way go with one system call. */
-  sendEsp(udpFd: number, rawFd: number, batch: NativeBatch, count: number): number
+   * the kernel took; the others become Drop(SendFailed). Rows with the same way go together, wherever they are in the batch, those of each
+   * way in order; with `apart` each goes by itself. */
+  sendEsp(udpFd: number, rawFd: number, batch: NativeBatch, count: number, apart?: boolean): number
   /** One datagram now, for control. `local` 0 lets the kernel choose. Answers false where the kernel would block. */
   sendTo(fd: number, local: number, address: number, port: number, bytes: Uint8Array): boolean
   /** Reads packets from a TUN queue into rows `from` up to `to` until none is left; answers the new count. */

@@ -75,10 +75,11 @@ export class FairShare {
     this.count(batch)
     this.weigh()
     const carried = Math.max(BUDGETS[this.pressure]!, this.greedy + this.suspected === 0 ? this.least : 0)
-    if (this.greedy > 0) this.greedy--
-    if (this.suspected > 0) this.suspected--
+    const helpings = full / NEAR_CAPACITY
+    this.greedy = Math.max(0, this.greedy - helpings)
+    this.suspected = Math.max(0, this.suspected - helpings)
     if (carried >= NEAR_CAPACITY) return
-    const part = this.part((carried * full) / NEAR_CAPACITY)
+    const part = this.part(carried * helpings, helpings)
     for (let i = 0; i < this.senders; i++) this.asked[this.slots[i]!] = 0
     for (let i = 0; i < batch.count; i++) {
       const slot = this.slotOf[i]!
@@ -134,9 +135,9 @@ export class FairShare {
     return slot
   }
 
-  /** The largest part with which all senders together stay within the budget; at least one packet. */
-  private part(budget: number): number {
-    let low = 1
+  /** The largest part with which all senders together stay within the budget, but at least so many packets. */
+  private part(budget: number, least: number): number {
+    let low = least
     let high = budget
     while (low < high) {
       const middle = (low + high + 1) >>> 1

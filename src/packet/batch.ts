@@ -26,7 +26,7 @@ export const READING_ROOM = 2 * SLOTS_SIZE
  * do not contend for the same lines of the processor's caches. Memory that no packet ever reached is none.
  */
 export const COALESCED_STRIDE = 65536 + SLOT_SIZE
-export const COALESCED_ROOM = NEAR_CAPACITY * COALESCED_STRIDE
+export const COALESCED_ROOM = BATCH_CAPACITY * COALESCED_STRIDE
 
 /** Byte offsets of the columns in the buffer, in order; `native.layout()` must answer the same. */
 export const batchLayout = {

@@ -1,10 +1,11 @@
-/** How much is read from the TUN device at once. */
+/** How much is taken at once. */
 
 import { describe, expect, it } from 'vitest'
 import type { Cipher } from '../../src/esp/sa.ts'
 import { Helping } from '../../src/gateway/helping.ts'
 import { BATCH_CAPACITY, Batch, NEAR_CAPACITY, READING_ROOM, SLOT_SIZE } from '../../src/packet/batch.ts'
 import { ipv4 } from '../../src/packet/ip.ts'
+import { Verdict } from '../../src/packet/verdict.ts'
 import { pushSuper, tcpPacket } from '../support/segments.ts'
 
 const ciphers: readonly Cipher[] = ['aes128', '3des', 'des', 'aesgcm128']
@@ -25,7 +26,7 @@ function batchOf(...counts: readonly (readonly [peer: number, count: number])[])
   return batch
 }
 
-describe('what is read at once', () => {
+describe('what is taken at once', () => {
   it.each([
     ['DES', [[DES, 64]], BATCH_CAPACITY],
     [
@@ -72,6 +73,32 @@ describe('what is read at once', () => {
       BATCH_CAPACITY * SLOT_SIZE,
     )
     batch.peer[row] = TRIPLE_DES
+    h.feel(batch)
+    expect(h.most).toBe(BATCH_CAPACITY)
+  })
+
+  it.each([
+    ['in turn', 1, BATCH_CAPACITY],
+    ['a few in a row', 7, BATCH_CAPACITY],
+    ['many in a row', 8, NEAR_CAPACITY],
+  ])('where packets of several clients come %s', (_, row, most) => {
+    const h = helping()
+    h.feel(batchOf(...Array.from({ length: 64 / row }, (_, i) => [i % 2 ? AES : GCM, row] as const)))
+    expect(h.most).toBe(most)
+    h.feel(batchOf([AES, 64]))
+    expect(h.most).toBe(NEAR_CAPACITY)
+  })
+
+  it('asks only what goes on: of what was dropped early nobody knows whose it is', () => {
+    const h = helping()
+    const batch = batchOf(...Array.from({ length: 64 }, (_, i) => [i % 2 ? AES : GCM, 1] as const))
+    for (let i = 32; i < 64; i++) {
+      batch.verdict[i] = Verdict.Drop
+      batch.peer[i] = 0
+    }
+    h.feel(batch)
+    expect(h.most).toBe(BATCH_CAPACITY)
+    batch.verdict.fill(Verdict.Drop, 0, 64)
     h.feel(batch)
     expect(h.most).toBe(BATCH_CAPACITY)
   })

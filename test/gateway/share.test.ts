@@ -127,6 +127,13 @@ describe('shares', () => {
     }
   })
 
+  it('of a larger batch everybody has as much as of so many small ones', () => {
+    const share = pressed(6)
+    const batch = batchOf(Array.from({ length: BATCH_CAPACITY }, (_, i) => (i % 2 ? 1 : 2 + ((i >> 1) % 32))))
+    share.limit(batch, BATCH_CAPACITY)
+    for (let word = 1; word <= 33; word++) expect(left(batch, word)).toBe(4)
+  })
+
   it('whoever makes up words is one sender', () => {
     const share = pressed(6, word => (word === 200 || word === 2 ? 1 : 0))
     const batch = batchOf([...Array.from({ length: 58 }, (_, i) => i + 3), ...new Array(6).fill(200)])
@@ -236,11 +243,12 @@ class Crossing implements Wires {
     return this.shares && this.queue.length > QUEUE / 2
   }
 
-  receive(batch: Batch): number {
-    return this.take(batch, session => {
+  receive(batch: Batch, _: boolean, most: number): number {
+    const make = (session: number) => {
       const l2tp = concat(Uint8Array.of(0, 2, 0, 1, 0, 1, 0xff, 0x03, 0, 0x21), packet(INNER + session, LAN))
       return concat(Uint8Array.of(0, 0, 0, session, 0, 0, 0, 0), emitUdp(1701, 1701, l2tp))
-    })
+    }
+    return this.take(batch, make, most)
   }
 
   readTun(batch: Batch, most: number): number {
@@ -257,7 +265,7 @@ class Crossing implements Wires {
 
   tell(): void {}
 
-  private take(batch: Batch, make: (session: number) => Uint8Array, most = NEAR_CAPACITY): number {
+  private take(batch: Batch, make: (session: number) => Uint8Array, most: number): number {
     batch.clear()
     while (batch.count < most && this.queue.length > 0) batch.push(make(this.queue.shift()!))
     this.largest = Math.max(this.largest, batch.count)

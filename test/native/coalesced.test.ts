@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { Batch, COALESCED_ROOM, COALESCED_STRIDE, MAX_PACKET, NEAR_CAPACITY } from '../../src/packet/batch.ts'
+import {
+  BATCH_CAPACITY,
+  Batch,
+  COALESCED_ROOM,
+  COALESCED_STRIDE,
+  MAX_PACKET,
+  NEAR_CAPACITY,
+} from '../../src/packet/batch.ts'
 import { DropReason, Verdict } from '../../src/packet/verdict.ts'
 import { attached, Descriptors, freePort, LOOPBACK, native, thrownBy, waitReadable } from './support.ts'
 
@@ -68,6 +75,17 @@ describe.skipIf(!able.gro)('coalesced datagrams', () => {
     expect(came.flatMap(b => b.values)).toEqual(count(200))
     expect(came.flatMap(b => b.sizes)).toEqual(count(200).map(i => 100 + Math.floor(i / 40)))
     expect(came[0]!.values.length).toBe(NEAR_CAPACITY)
+  })
+
+  it('are so many rows as are asked for, where that is more than a small batch', () => {
+    const { here, there, port } = pair()
+    for (let i = 0; i < 10; i++) send(there, port, new Array<number>(40).fill(50), i * 40)
+    const batch = room()
+    waitReadable(here)
+    expect((batch.batch.count = native.receiveUdp(here, batch.handle, 0, 300))).toBe(BATCH_CAPACITY)
+    expect(Array.from({ length: BATCH_CAPACITY }, (_, i) => batch.batch.packet(i)[0])).toEqual(
+      count(BATCH_CAPACITY).map(n => n & 0xff),
+    )
   })
 
   it('of one call are as many messages as the kernel makes of them, 64 in each', () => {

@@ -229,6 +229,37 @@ describe('UDP batches', () => {
     )
   })
 
+  it('go together with those for the same place, wherever they are, or apart where that is asked for', () => {
+    const sender = bound(0)
+    const places = Array.from({ length: 3 }, () => bound())
+    const able = places.map(place => native.coalesceUdp(place.fd)).every(a => a.gro && a.gso)
+    const { batch, handle } = attached()
+    for (let i = 0; i < 60; i++) {
+      // The second place's are longer from the middle on, the third's get shorter in between.
+      const size = [100, i < 30 ? 100 : 101, i % 15 === 14 ? 50 : 100][i % 3]!
+      const row = batch.push(new Uint8Array(size).fill(i))
+      batch.address[row] = LOOPBACK
+      batch.port[row] = places[i % 3]!.port
+    }
+    const trains = [[20], [10, 10], [5, 5, 5, 5]]
+    const bytes = new Uint8Array(65_536)
+    for (const apart of [false, true]) {
+      expect(native.sendEsp(sender.fd, -1, handle, 60, apart)).toBe(60)
+      for (const [p, place] of places.entries()) {
+        const cars: number[] = []
+        const values: number[] = []
+        waitReadable(place.fd)
+        for (let got = native.receiveOne(place.fd, bytes); got; got = native.receiveOne(place.fd, bytes)) {
+          const segment = got.segment || got.length
+          cars.push(Math.ceil(got.length / segment))
+          for (let at = 0; at < got.length; at += segment) values.push(bytes[at]!)
+        }
+        expect(values).toEqual(Array.from({ length: 20 }, (_, i) => 3 * i + p))
+        expect(cars).toEqual(apart || !able ? new Array(20).fill(1) : trains[p])
+      }
+    }
+  })
+
   it('drop rows without a socket for their way, or without an address', () => {
     const socket = bound()
     const { batch, handle } = attached()

@@ -18,7 +18,7 @@ import type { DataPath, HostNetwork, IkeSockets } from '../../src/gateway/ports.
 import type { SecretStore } from '../../src/gateway/secret-store.ts'
 import { Stats } from '../../src/gateway/stats.ts'
 import type { Dice } from '../../src/machine.ts'
-import { type Batch, NEAR_CAPACITY } from '../../src/packet/batch.ts'
+import type { Batch } from '../../src/packet/batch.ts'
 import { type Endpoint, formatIpv4, type Ipv4, ipv4, readIpv4 } from '../../src/packet/ip.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
 import { concat } from '../../src/packet/writer.ts'
@@ -114,12 +114,12 @@ export class MemoryWorker implements Wires {
     })
   }
 
-  receive(batch: Batch, raw: boolean): number {
+  receive(batch: Batch, raw: boolean, most: number): number {
     batch.clear()
     const { arrived } = this
     let left = 0
     for (const a of arrived) {
-      if ((a.remote.port === 0) !== raw || batch.count === NEAR_CAPACITY) {
+      if ((a.remote.port === 0) !== raw || batch.count === most) {
         arrived[left++] = a
         continue
       }
