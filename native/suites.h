@@ -146,7 +146,8 @@ struct IpsecMbKeys {
 
   // What every packet of AES-CBC touches comes first: the round keys of the SA's direction.
   alignas(16) uint8_t aes[kMaxAesSchedule];
-  // GCM's round keys and powers of its hash key, and DES's key schedules: large, and only where the SA has them.
+  // GCM's round keys and powers of its hash key, and DES's key schedules: large, and only where the SA has them
+  // and the library is to use them.
   std::unique_ptr<gcm_key_data> gcm;
   uint8_t salt[kGcmSalt];
   struct DesSchedules {
@@ -164,7 +165,8 @@ class IpsecMb {
   IpsecMb& operator=(const IpsecMb&) = delete;
   ~IpsecMb();
 
-  void Expand(const SuiteKeys& keys, IpsecMbKeys& expanded);
+  // `des`: the library's DES is wanted, too, whose schedules take longer to make than all else of an SA.
+  void Expand(const SuiteKeys& keys, bool des, IpsecMbKeys& expanded);
   // At most kBatchCapacity jobs, all of one cipher and direction, or of one HMAC.
   void Crypt(Job* const* jobs, size_t count);
   void Sign(Job* const* jobs, size_t count);

@@ -188,7 +188,7 @@ bool Crypto::Expand(const SuiteKeys& keys, Keys& expanded) {
   expanded.direction = keys.direction;
   if (IsDes(keys.cipher)) expanded.des->Expand(keys);
 #ifdef HAVE_IPSEC_MB
-  if (ipsec_mb_ != nullptr) ipsec_mb_->Expand(keys, expanded.ipsec_mb);
+  if (ipsec_mb_ != nullptr) ipsec_mb_->Expand(keys, only_ == Only::IpsecMb, expanded.ipsec_mb);
 #endif
   if (!expanded.openssl->Expand(keys)) return false;
   if (!IsGcm(keys.cipher)) expanded.openssl->CopyTo(expanded.hmac);

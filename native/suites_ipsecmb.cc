@@ -61,7 +61,7 @@ IpsecMb::~IpsecMb() {
   if (pairs_ != nullptr) free_mb_mgr(pairs_);
 }
 
-void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
+void IpsecMb::Expand(const SuiteKeys& keys, bool des, IpsecMbKeys& expanded) {
   if (IsGcm(keys.cipher)) {
     if (expanded.gcm == nullptr) expanded.gcm = std::make_unique<gcm_key_data>();
     std::memcpy(expanded.salt, keys.cipher_key + kCipherSizes[Index(keys.cipher)].key - kGcmSalt, kGcmSalt);
@@ -87,6 +87,7 @@ void IpsecMb::Expand(const SuiteKeys& keys, IpsecMbKeys& expanded) {
       break;
     case Cipher::Des:
     case Cipher::TripleDes:
+      if (!des) break;
       if (expanded.des == nullptr) expanded.des = std::make_unique<IpsecMbKeys::DesSchedules>();
       for (size_t i = 0; i < kCipherSizes[Index(keys.cipher)].key / 8u; i++) {
         uint8_t* schedule = expanded.des->bytes + i * IMB_DES_KEY_SCHED_SIZE;
