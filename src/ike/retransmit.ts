@@ -11,12 +11,18 @@ import type { IsakmpPolicy } from './policy.ts'
 /** How many of an exchange's last requests are remembered: main mode has three. */
 const REMEMBERED = 3
 
+interface Remembered {
+  readonly length: number
+  readonly digest: Uint8Array
+  readonly reply: Uint8Array | undefined
+}
+
 export class Replies {
-  private readonly entries: { readonly digest: Uint8Array; readonly reply: Uint8Array | undefined }[] = []
+  private readonly entries: Remembered[] = []
 
   /** Remembers a request that was dealt with; without a reply, a repetition of it is answered with silence. */
   remember(request: Uint8Array, reply: Uint8Array | undefined): void {
-    this.entries.push({ digest: digest(request), reply })
+    this.entries.push({ length: request.length, digest: digest(request), reply })
     if (this.entries.length > REMEMBERED) this.entries.shift()
   }
 
@@ -27,8 +33,14 @@ export class Replies {
 
   /** What is known of an identical request. */
   find(request: Uint8Array): { readonly reply: Uint8Array | undefined } | undefined {
-    const wanted = digest(request)
-    return this.entries.find(e => equal(e.digest, wanted))
+    let wanted: Uint8Array | undefined
+    for (const e of this.entries) {
+      // What is no repetition mostly has another length already: then it is not hashed only to hear that it is new.
+      if (e.length !== request.length) continue
+      wanted ??= digest(request)
+      if (equal(e.digest, wanted)) return e
+    }
+    return undefined
   }
 }
 
