@@ -20,44 +20,37 @@ const SEQUENCE = 4
  * right one would have to know the addresses on the far side of a NAT, and ESP's integrity covers the packet.
  */
 export function encapsulate(batch: Batch, table: L2tpTable): void {
-  const b = batch.bytes
-  for (let i = 0; i < batch.count; i++) {
-    if (batch.verdict[i] !== Verdict.Forward) continue
-    const row = batch.session[i]!
+  const { view, count, offset: offsets, length: lengths, verdict, session, peer, protocol } = batch
+  for (let i = 0; i < count; i++) {
+    if (verdict[i] !== Verdict.Forward) continue
+    const row = session[i]!
     if (!table.has(row)) {
       drop(batch, i, DropReason.UnknownSession)
       continue
     }
     const sequenced = table.sequencing[row] === 1
     const header = sequenced ? PLAIN + SEQUENCE : PLAIN
-    const length = batch.length[i]! + header
-    if (batch.offset[i]! < header || length > 0xffff) {
+    const length = lengths[i]! + header
+    const offset = offsets[i]!
+    if (offset < header || length > 0xffff) {
       drop(batch, i, DropReason.TooBig)
       continue
     }
-    const at = batch.offset[i]! - header
-    put16(b, at, table.localPort[row]!)
-    put16(b, at + 2, table.remotePort[row]!)
-    put16(b, at + 4, length)
-    put16(b, at + 6, 0)
-    put16(b, at + 8, sequenced ? HeaderFlag.Sequence | L2TP_VERSION : L2TP_VERSION)
-    put16(b, at + 10, table.remoteTunnelId[row]!)
-    put16(b, at + 12, table.remoteSessionId[row]!)
+    const at = offset - header
+    view.setUint32(at, (table.localPort[row]! << 16) | table.remotePort[row]!)
+    // No checksum.
+    view.setUint32(at + 4, length << 16)
+    view.setUint16(at + 8, sequenced ? HeaderFlag.Sequence | L2TP_VERSION : L2TP_VERSION)
+    view.setUint32(at + 10, (table.remoteTunnelId[row]! << 16) | table.remoteSessionId[row]!)
     if (sequenced) {
       // Uint16Array wraps at 65,536 as sequence numbers do. Nr means nothing in data messages.
-      put16(b, at + 14, table.ns[row]!++)
-      put16(b, at + 16, 0)
+      view.setUint32(at + 14, table.ns[row]!++ << 16)
     }
-    batch.offset[i] = at
-    batch.length[i] = length
-    batch.peer[i] = table.peer[row]!
-    batch.protocol[i] = IpProtocol.Udp
+    offsets[i] = at
+    lengths[i] = length
+    peer[i] = table.peer[row]!
+    protocol[i] = IpProtocol.Udp
   }
-}
-
-function put16(b: Uint8Array, at: number, value: number): void {
-  b[at] = value >>> 8
-  b[at + 1] = value
 }
 
 function drop(batch: Batch, i: number, reason: DropReason): void {

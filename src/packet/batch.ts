@@ -54,6 +54,8 @@ export class Batch {
   readonly buffer: ArrayBuffer
   /** The packets themselves: every `offset` counts from its start. */
   readonly bytes: Uint8Array
+  /** The same for words in network byte order: one access each. */
+  readonly view: DataView
   /** Where each packet starts now, in `bytes`. */
   readonly offset: Uint32Array
   readonly length: Uint32Array
@@ -91,6 +93,7 @@ export class Batch {
     const u8 = (at: number) => new Uint8Array(buffer, at, BATCH_CAPACITY)
     this.buffer = buffer
     this.bytes = new Uint8Array(buffer, l.bytes)
+    this.view = new DataView(buffer, l.bytes)
     this.offset = u32(l.offset)
     this.length = u32(l.length)
     this.peer = u32(l.peer)

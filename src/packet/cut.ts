@@ -117,9 +117,7 @@ export class Cutter {
     const count = Math.min(packets - done, BATCH_CAPACITY - first)
     for (let k = done; k < done + count; k++) add(from, row, into, header + Math.min(segment, payload - k * segment))
     this.arithmetic.copy(from, row, header, header + done * segment, into, first, count)
-    for (let k = 0; k < count; k++) {
-      adjust(into, first + k, done + k, segment, done + k === packets - 1)
-    }
+    adjust(into, first, count, done, packets, segment)
     this.arithmetic.sum(into, first, count)
     this.done = done + count
     if (this.done === packets) {
@@ -136,25 +134,30 @@ function add(from: Batch, row: number, into: Batch, length: number): number {
   return i
 }
 
-/** Makes the copied header that of packet `k` of its super-segment. */
-function adjust(batch: Batch, i: number, k: number, segment: number, last: boolean): void {
-  const { bytes } = batch
-  const ip = batch.offset[i]!
-  const length = batch.length[i]!
-  put16(bytes, ip + 2, length)
-  put16(bytes, ip + 4, ((bytes[ip + 4]! << 8) | bytes[ip + 5]!) + k)
-  const transport = ip + (bytes[ip]! & 15) * 4
-  if (bytes[ip + 9] === IpProtocol.Udp) return put16(bytes, transport + 4, length - (transport - ip))
-  const at = transport + 4
-  const sequence = ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) + k * segment
-  put16(bytes, at, sequence >>> 16)
-  put16(bytes, at + 2, sequence)
+/** Makes the copied headers in rows from `first` on those of the packets from `k` on of a super-segment that has `packets`. */
+function adjust(batch: Batch, first: number, count: number, k: number, packets: number, segment: number): void {
+  const { bytes, view, offset, length } = batch
+  const ip = offset[first]!
+  const isUdp = bytes[ip + 9] === IpProtocol.Udp
+  const transport = (bytes[ip]! & 15) * 4
+  const identification = view.getUint16(ip + 4) + k
+  const sequence = isUdp ? 0 : view.getUint32(ip + transport + 4) + k * segment
+  for (let i = 0; i < count; i++) {
+    const at = offset[first + i]!
+    const size = length[first + i]!
+    view.setUint16(at + 2, size)
+    view.setUint16(at + 4, identification + i)
+    if (isUdp) view.setUint16(at + transport + 4, size - transport)
+    else view.setUint32(at + transport + 4, sequence + i * segment)
+  }
+  if (isUdp) return
   // What ends the super-segment ends its last packet alone; that the window was reduced is told once (RFC 3168 section 6.1.2).
-  if (!last) bytes[transport + 13]! &= ~(TcpFlag.Fin | TcpFlag.Psh)
-  if (k > 0) bytes[transport + 13]! &= ~TcpFlag.Cwr
-}
-
-function put16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 8
-  bytes[at + 1] = value
+  const flags = transport + 13
+  const given = bytes[ip + flags]!
+  if (given & (TcpFlag.Fin | TcpFlag.Psh | TcpFlag.Cwr)) {
+    for (let i = 0; i < count; i++) {
+      const gone = (k + i === packets - 1 ? 0 : TcpFlag.Fin | TcpFlag.Psh) | (k + i > 0 ? TcpFlag.Cwr : 0)
+      bytes[offset[first + i]! + flags] = given & ~gone
+    }
+  }
 }
