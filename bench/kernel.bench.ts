@@ -362,6 +362,7 @@ function part(symbol: string, module: string | undefined): string {
   if (module !== undefined && /^(nf_|nft_|nfnetlink|libcrc)/.test(module)) return 'kernel: nftables'
   if (module !== undefined && /^virtio|^net_failover|^failover/.test(module)) return 'kernel: network cards'
   if (module === 'tun') return 'kernel: TUN'
+  if (/clear_page|huge_?page|hpage/.test(symbol)) return 'kernel: clearing of pages, huge pages'
   return 'kernel: all else, such as IP and UDP'
 }
 
