@@ -4,8 +4,8 @@
 #include "tun.h"
 
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -99,6 +99,7 @@ napi_value TunOpen(napi_env env, napi_callback_info info) {
   for (uint32_t i = 0; i < queues; i++) napi_set_element(env, list, i, MakeI32(env, fds[i]));
   napi_value result = MakeObject(env);
   Set(env, result, "name", MakeText(env, name.data(), name.size()));
+  Set(env, result, "index", MakeU32(env, if_nametoindex(name.c_str())));
   Set(env, result, "fds", list);
   Set(env, result, "tso", MakeBool(env, offload != Offload::None));
   Set(env, result, "uso", MakeBool(env, offload == Offload::TcpAndUdp));

@@ -7,9 +7,9 @@
 import { formatIpv4, IpProtocol } from '../packet/ip.ts'
 import type { NftablesInput } from './nft-input.ts'
 import { listLines, type PlacedList } from './nft-ipsec.ts'
-import { device } from './nft-match.ts'
+import { byEntrance } from './nft-match.ts'
 import type { Notes } from './nft-notes.ts'
-import { isPrivate, type Place } from './nft-places.ts'
+import { bySessions, isPrivate, type Place } from './nft-places.ts'
 
 /** `outside`: the public devices, or none where the firewall is off. */
 export function entranceChains(
@@ -24,13 +24,15 @@ export function entranceChains(
     'chain entrances {',
     // Behind what puts fragments together, before what tracks.
     '  type filter hook prerouting priority raw; policy accept;',
-    entrances(devices),
+    ...(devices.includes(input.tunDevice) ? [] : bySessions(input, 'iif', 'accept')),
+    byEntrance(devices.map((name, i) => ({ device: name, chain: `entrance_${i}` }))),
     '}',
     ...devices.flatMap((name, i) => {
       const policies = lists.filter(p => p.device === name).flatMap(p => listLines(p.list, 'in'))
       const done = policies.length > 0 ? `goto ipsec_in_${i}` : 'accept'
       return [
         `chain entrance_${i} {`,
+        '  meta nfproto != ipv4 accept',
         ...outside.filter(p => p.device === name).flatMap(p => sourceLines(input, p, done, notes)),
         ...(policies.length > 0 ? [`  ${done}`] : []),
         '}',
@@ -38,12 +40,6 @@ export function entranceChains(
       ]
     }),
   ]
-}
-
-/** To compare one name costs less than to look it up among several, and that less than to compare several. */
-function entrances(devices: readonly string[]): string {
-  if (devices.length === 1) return `  iifname ${device(devices[0]!)} meta nfproto ipv4 goto entrance_0`
-  return `  meta nfproto ipv4 iifname vmap { ${devices.map((name, i) => `${device(name)} : goto entrance_${i}`).join(', ')} }`
 }
 
 /**

@@ -23,6 +23,8 @@ export interface NftablesInput {
   readonly interfaces: readonly LocalInterface[]
   /** The device that the sessions' packets go through. */
   readonly tunDevice: string
+  /** Its number in the kernel, which costs a tenth of what a name costs to compare. It is our own, and does not go and come again. */
+  readonly tunIndex?: number | undefined
   /** Those that are up, the latest last. */
   readonly sessions?: readonly NftSession[]
   /** Global addresses that the workers translate to and from themselves (see nat-plan.ts). */

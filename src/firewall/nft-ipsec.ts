@@ -8,7 +8,9 @@
 
 import { IpProtocol } from '../packet/ip.ts'
 import type { IpsecPolicyFilter, IpsecPolicyList, PortSelector } from './ipsec-policy.ts'
+import type { NftablesInput } from './nft-input.ts'
 import { device, join, range } from './nft-match.ts'
+import { bySessions } from './nft-places.ts'
 
 /** Where nft counts what a policy decided: its rule's comment. nft's strings have no escapes. */
 export function ipsecComment(policy: string, direction: 'in' | 'out'): string {
@@ -38,11 +40,12 @@ export function placedLists(
 }
 
 /** For what leaves; for what enters see nft-entrances.ts. */
-export function ipsecOutChains(placed: readonly PlacedList[]): string[] {
+export function ipsecOutChains(input: NftablesInput, placed: readonly PlacedList[]): string[] {
   if (placed.length === 0) return []
   return [
     'chain ipsec_out {',
     '  type filter hook postrouting priority srcnat + 10; policy accept;',
+    ...(placed.some(p => p.device === input.tunDevice) ? [] : bySessions(input, 'oif', 'accept')),
     ...placed.map((p, i) => `  oifname ${device(p.device)} meta nfproto ipv4 jump ipsec_out_${i}`),
     '}',
     ...placed.flatMap(({ list }, i) => [`chain ipsec_out_${i} {`, ...listLines(list, 'out'), '}']),

@@ -20,6 +20,12 @@ export function device(name: string): string {
   return `"${name}"`
 }
 
+/** A line for what entered by one of these devices: one name is compared, several are looked up. */
+export function byEntrance(ways: readonly { readonly device: string; readonly chain: string }[]): string {
+  if (ways.length === 1) return `  iifname ${device(ways[0]!.device)} goto ${ways[0]!.chain}`
+  return `  iifname vmap { ${ways.map(w => `${device(w.device)} : goto ${w.chain}`).join(', ')} }`
+}
+
 /** Ranges as an anonymous set; overlapping ones are joined, since nft wants them apart. */
 export function ranges(list: readonly AddressRange[]): string {
   return `{ ${joinRanges(list).map(range).join(', ')} }`

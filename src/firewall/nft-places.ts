@@ -30,6 +30,11 @@ export function places(input: NftablesInput): Place[] {
   return out
 }
 
+/** A line for what entered or leaves by the sessions' device, where that can be asked without its name. */
+export function bySessions(input: NftablesInput, way: 'iif' | 'oif', verdict: string): string[] {
+  return input.tunIndex === undefined ? [] : [`  ${way} ${input.tunIndex} ${verdict}`]
+}
+
 /** The devices of a policy's interfaces of one type, without those that have none; the sessions' is the TUN device. */
 export function devicesOf(input: NftablesInput, policy: FirewallPolicy, type: 'private' | 'public'): string[] {
   const found = policy.interfaces.filter(i => i.type === type).flatMap(i => deviceOf(input, i.name) ?? [])

@@ -14,10 +14,10 @@ import { fragmentChain } from './nft-fragments.ts'
 import type { NftablesInput, NftSession } from './nft-input.ts'
 import { ipsecOutChains, type PlacedList, placedLists } from './nft-ipsec.ts'
 import { limitLines, limitSets } from './nft-limits.ts'
-import { device, join, matchOf, ranges } from './nft-match.ts'
+import { byEntrance, device, join, matchOf, ranges } from './nft-match.ts'
 import { destinationNat, sourceNat } from './nft-nat.ts'
 import { Notes } from './nft-notes.ts'
-import { contextOf, deviceOf, isPrivate, type Place, places, publicPlaces, rulesOf } from './nft-places.ts'
+import { bySessions, contextOf, deviceOf, isPrivate, type Place, places, publicPlaces, rulesOf } from './nft-places.ts'
 import { changeSets, fillSets, setLines } from './nft-sets.ts'
 import { timeoutChain } from './nft-timeouts.ts'
 import {
@@ -71,7 +71,7 @@ function chainsOf(input: NftablesInput, lists: readonly PlacedList[] = []): stri
   const guarded = input.firewall.enabled && input.firewall.policies.length > 0
   const notes = new Notes(input.logGroup)
   const outside = guarded ? publicPlaces(input) : []
-  const chains = [...entranceChains(input, outside, lists, notes), ...ipsecOutChains(lists)]
+  const chains = [...entranceChains(input, outside, lists, notes), ...ipsecOutChains(input, lists)]
   if (!guarded) return chains
   chains.push(
     ...fragmentChain(input, outside, notes.pieces(outside)),
@@ -256,6 +256,7 @@ function forwardChains(input: NftablesInput, notes: Notes): string[] {
   const all = places(input)
   /** By device of entry: several interfaces may be one device. */
   const jumps = new Map<string, string[]>()
+  const toSessions: string[] = []
   const chains: string[] = []
   let count = 0
   for (const from of all) {
@@ -266,18 +267,22 @@ function forwardChains(input: NftablesInput, notes: Notes): string[] {
       const chain = `between_${count++}`
       const ways = jumps.get(from.device) ?? []
       jumps.set(from.device, [...ways, `  oifname ${device(to.device)} jump ${chain}`])
+      if (to.device === input.tunDevice) toSessions.push(`  iifname ${device(from.device)} jump ${chain}`)
       chains.push(`chain ${chain} {`, ...lines, '}')
     }
   }
   if (count === 0) return []
-  const entrances = [...jumps].map(([from, ways], i) => ({ from, name: `from_${i}`, ways }))
+  const entrances = [...jumps].map(([from, ways], i) => ({ device: from, chain: `from_${i}`, ways }))
   return [
     'chain forward {',
     '  type filter hook forward priority filter; policy accept;',
-    // To compare a name costs more than all else of a rule: what sessions send is looked up once, and is done.
-    `  iifname vmap ${set(entrances.map(e => `${device(e.from)} : goto ${e.name}`))}`,
+    // To compare a name costs more than all else of a rule: what sessions send is done before, or looked up once.
+    ...bySessions(input, 'iif', 'accept'),
+    ...bySessions(input, 'oif', 'goto to_sessions'),
+    byEntrance(entrances),
     '}',
-    ...entrances.flatMap(e => [`chain ${e.name} {`, ...e.ways, '}']),
+    ...(input.tunIndex === undefined ? [] : ['chain to_sessions {', ...toSessions, '}']),
+    ...entrances.flatMap(e => [`chain ${e.chain} {`, ...e.ways, '}']),
     ...chains,
   ]
 }

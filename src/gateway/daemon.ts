@@ -253,7 +253,7 @@ async function bringUp(
   await network.setUp(tun.name, TUN_MTU)
   const hostLog = openHostLog(native, warnings)
   if (hostLog) undo.push(() => hostLog.close())
-  const hostFirewall = new HostFirewall(network, o.log, tun.name, TUN_MTU, hostLog)
+  const hostFirewall = new HostFirewall(network, o.log, tun, TUN_MTU, hostLog)
   const rawFds = Array.from({ length: workerCount }, (_, w) => openRaw(native, w, workerCount, warnings))
   for (const fd of rawFds) if (fd >= 0) opened(fd)
   const onlyUdp = rawFds.some(fd => fd < 0)

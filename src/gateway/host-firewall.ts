@@ -16,10 +16,16 @@ import type { Native } from './native.ts'
 import type { Network } from './network.ts'
 import { TableWatch } from './table-watch.ts'
 
-export type HostFirewallInput = Omit<NftablesInput, 'tableName' | 'tunDevice' | 'sessions' | 'logGroup'>
+export type HostFirewallInput = Omit<NftablesInput, 'tableName' | 'tunDevice' | 'tunIndex' | 'sessions' | 'logGroup'>
 
 /** Addresses of one translation that get a route and a proxy ARP entry. */
 const MOST_ADDRESSES = 1024
+
+/** The sessions' device, which stays as long as the gateway runs. */
+export interface Tun {
+  readonly name: string
+  readonly index?: number
+}
 
 /** The table was refused: the one before is in force. */
 export interface HostRefusal {
@@ -31,7 +37,7 @@ export interface HostRefusal {
 export class HostFirewall {
   private readonly network: Network
   private readonly log: Log
-  private readonly tun: string
+  private readonly tun: Tun
   private readonly tunMtu: number
   /** By address, in the order in which they came. */
   private readonly sessions = new Map<Ipv4, NftSession>()
@@ -49,7 +55,7 @@ export class HostFirewall {
   private readonly hostLog: Pick<HostLog, 'group' | 'close'> | undefined
   private watch: TableWatch | undefined
 
-  constructor(network: Network, log: Log, tun: string, tunMtu: number, hostLog?: Pick<HostLog, 'group' | 'close'>) {
+  constructor(network: Network, log: Log, tun: Tun, tunMtu: number, hostLog?: Pick<HostLog, 'group' | 'close'>) {
     this.network = network
     this.hostLog = hostLog
     this.logGroup = hostLog?.group
@@ -192,8 +198,9 @@ export class HostFirewall {
     const { sessions } = this
     return {
       ...input,
-      tableName: `floatgate_${this.tun}`,
-      tunDevice: this.tun,
+      tableName: `floatgate_${this.tun.name}`,
+      tunDevice: this.tun.name,
+      tunIndex: this.tun.index || undefined,
       logGroup: this.logGroup,
       get sessions() {
         return [...sessions.values()]

@@ -65,7 +65,11 @@ export interface Native {
    * host may leave checksums and the cutting of TCP (`tso`) and UDP (`uso`) to us, and takes super-segments, where the
    * kernel knows that. Where `tso` is true, only readSuper and writeSuper understand the device; else the plain ones.
    */
-  tunOpen(name: string, queues: number, offloads?: boolean): { name: string; fds: number[]; tso: boolean; uso: boolean }
+  tunOpen(
+    name: string,
+    queues: number,
+    offloads?: boolean,
+  ): { name: string; index: number; fds: number[]; tso: boolean; uso: boolean }
   /**
    * Attaches an eBPF program that picks the queue by a map from inner destination address to worker (absent: queue 0). Of
    * a shared address the port or ICMP identifier decides: by a map from single ports, else by blocks (nat-ports.ts).

@@ -89,6 +89,9 @@ function pings(where: string, host: string): boolean {
   return run(['ip', 'netns', 'exec', where, 'ping', '-c', '1', '-W', '1', host]).status === 0
 }
 
+/** Of fg0 in the gateway. */
+let tunIndex: number | undefined
+
 function apply(rules: Firewall): void {
   const text = nftablesTable({
     firewall: rules,
@@ -96,6 +99,7 @@ function apply(rules: Firewall): void {
     devices: { eth0: 'wan', vlan1: 'lan' },
     interfaces: SURROUNDINGS.interfaces,
     tunDevice: 'fg0',
+    tunIndex,
     ports: [500, 4500],
   })
   must(`ip netns exec ${ns.gw} nft -f -`, text ?? nftablesDelete('floatgate_test'))
@@ -125,6 +129,7 @@ if (why !== undefined) {
       link('lan', '192.168.8.1', ns.lan, '192.168.8.20', 'default')
       link('fg0', '10.9.0.1', ns.vpn, '10.9.0.50', 'default')
       must(`ip netns exec ${ns.gw} sysctl -qw net.ipv4.ip_forward=1`)
+      tunIndex = Number(/^\d+/.exec(run(['ip', '-n', ns.gw, '-o', 'link', 'show', 'fg0']).stdout)![0])
       await Promise.all([
         serve(ns.gw, '0.0.0.0', '500,4500,1701,53', '22'),
         serve(ns.pub, '0.0.0.0', '9000,4500', '9000'),

@@ -26,7 +26,7 @@ function chain(text: string | undefined, name: string): string[] {
 
 /** The chain for what is forwarded from one device to another, or ''. */
 function jump(text: string | undefined, from: string, to: string): string {
-  const entrance = new RegExp(`"${from}" : goto (from_\\d+)`).exec(chain(text, 'forward').join(' '))?.[1] ?? ''
+  const entrance = new RegExp(`"${from}" (?:: )?goto (from_\\d+)`).exec(chain(text, 'forward').join(' '))?.[1] ?? ''
   const line = chain(text, entrance).find(l => l.startsWith(`oifname "${to}"`))
   return line?.split(' ').at(-1) ?? ''
 }
@@ -128,7 +128,7 @@ describe('the office of the note', () => {
   })
 
   test('lets nothing from outside to the LAN or the sessions but answers', () => {
-    expect(chain(text, 'forward').at(-1)).toBe('iifname vmap { "wan" : goto from_0 }')
+    expect(chain(text, 'forward').at(-1)).toBe('iifname "wan" goto from_0')
     expect(jump(text, 'wan', 'lan')).toBe('between_0')
     expect(jump(text, 'wan', 'fg0')).toBe('between_1')
     expect(chain(text, 'between_0')[0]).toBe('ct state established,related accept')
@@ -156,9 +156,9 @@ describe('the office of the note', () => {
         { devices: { eth0: 'wan', 'eth0-1': 'wan', vlan1: 'lan' } },
       ),
     )
-    expect(chain(both, 'forward').at(-1)).toBe('iifname vmap { "wan" : goto from_0 }')
+    expect(chain(both, 'forward').at(-1)).toBe('iifname "wan" goto from_0')
     expect(chain(both, 'from_0')).toEqual(['oifname "lan" jump between_0', 'oifname "lan" jump between_1'])
-    expect(chain(both, 'entrances').at(-1)).toBe('iifname "wan" meta nfproto ipv4 goto entrance_0')
+    expect(chain(both, 'entrances').at(-1)).toBe('iifname "wan" goto entrance_0')
     expect(chain(both, 'entrance_0').filter(l => l.includes('fib saddr'))).toHaveLength(2)
   })
 })
@@ -166,12 +166,29 @@ describe('the office of the note', () => {
 test('several devices are looked up at their entrance, and each ends with its own IPsec policies', () => {
   const list = { interface: 'ppp0', policies: [] }
   const text = nftablesTable(input(firewall(), { devices: { eth0: 'wan', vlan1: 'lan', ppp0: 'dsl' }, ipsec: [list] }))
-  expect(chain(text, 'entrances').at(-1)).toBe(
-    'meta nfproto ipv4 iifname vmap { "wan" : goto entrance_0, "dsl" : goto entrance_1 }',
-  )
+  expect(chain(text, 'entrances').at(-1)).toBe('iifname vmap { "wan" : goto entrance_0, "dsl" : goto entrance_1 }')
   expect(text).not.toContain('goto ipsec_in_0')
-  expect(chain(text, 'entrance_1')).toEqual(['goto ipsec_in_1'])
+  expect(chain(text, 'entrance_1')).toEqual(['meta nfproto != ipv4 accept', 'goto ipsec_in_1'])
   expect(chain(text, 'ipsec_in_1').at(-1)).toBe('counter drop comment "ipsec in none of ppp0"')
+})
+
+test('what sessions send and get is told by their device’s number, where it is known, before any name is compared', () => {
+  const text = nftablesTable(input(firewall(), { tunIndex: 7, ipsec: [{ interface: 'eth0', policies: [] }] }))
+  expect(chain(text, 'entrances')[1]).toBe('iif 7 accept')
+  expect(chain(text, 'ipsec_out')[1]).toBe('oif 7 accept')
+  expect(chain(text, 'forward').slice(1)).toEqual([
+    'iif 7 accept',
+    'oif 7 goto to_sessions',
+    'iifname "wan" goto from_0',
+  ])
+  expect(chain(text, 'to_sessions')).toEqual([`iifname "wan" jump ${jump(text, 'wan', 'fg0')}`])
+})
+
+test('not where that device has IPsec policies itself', () => {
+  const ipsec = [{ interface: 'dyn-dynamic', policies: [] }]
+  const text = nftablesTable(input(firewall(), { tunIndex: 7, ipsec }))
+  expect(chain(text, 'entrances')).not.toContain('iif 7 accept')
+  expect(chain(text, 'ipsec_out')).not.toContain('oif 7 accept')
 })
 
 describe('an elaborate policy', () => {
@@ -266,14 +283,15 @@ describe('where somebody listens', () => {
   test('a source that cannot be there is refused in either case', () => {
     expect(chain(nftablesTable(input(firewall())), 'entrances')).toEqual([
       'type filter hook prerouting priority raw; policy accept;',
-      'iifname "wan" meta nfproto ipv4 goto entrance_0',
+      'iifname "wan" goto entrance_0',
     ])
     expect(chain(nftablesTable(input(firewall())), 'entrance_0')).toEqual([
+      'meta nfproto != ipv4 accept',
       'ip daddr { 203.0.113.1 } udp dport { 500, 4500 } notrack accept',
       'ip protocol 50 accept',
       'ip saddr != 0.0.0.0 fib saddr type { local, broadcast, multicast } counter drop',
       'ip saddr & 255.255.255.0 == 192.168.8.0 counter drop',
     ])
-    expect(note(chain(text, 'entrance_0')[2])[0]).toContain('log prefix "spoof 0 eth0 -"')
+    expect(note(chain(text, 'entrance_0')[3])[0]).toContain('log prefix "spoof 0 eth0 -"')
   })
 })

@@ -30,7 +30,7 @@ function host(group?: number) {
   const hostFirewall = new HostFirewall(
     network,
     log,
-    'fg0',
+    { name: 'fg0' },
     1400,
     group === undefined ? undefined : { group, close: () => undefined },
   )

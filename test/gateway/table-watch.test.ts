@@ -56,7 +56,7 @@ describe('a kernel that tells of no tables', () => {
   ])('does not keep the gateway from starting: a table of ours there: %s', async (enabled, warning) => {
     const log = new Log(() => undefined)
     const network = new Network(new Leavings(temporaryDirectory()), log, async () => ({ status: 0, output: '' }))
-    const host = new HostFirewall(network, log, 'fg0', 1400)
+    const host = new HostFirewall(network, log, { name: 'fg0' }, 1400)
     const rules = { ...firewall({}), enabled }
     const devices = { eth0: 'pub0', vlan1: 'lan0' }
     await host.apply({ firewall: rules, devices, interfaces: [], ports: [500] }, () => undefined, true)
