@@ -12,6 +12,17 @@ const lacking = await whyNoNetwork()
 if (lacking !== undefined) console.warn(`end-to-end tests are left out: ${lacking}`)
 const tshark = await which('tshark')
 
+/** Enhanced packet blocks in a pcapng that is still being written. */
+function packetsIn(file: string): number {
+  const bytes = readFileSync(file)
+  let packets = 0
+  for (let at = 0; at + 8 <= bytes.length; ) {
+    if (bytes.readUInt32LE(at) === 6) packets++
+    at += Math.max(12, bytes.readUInt32LE(at + 4))
+  }
+  return packets
+}
+
 describe.skipIf(lacking !== undefined)('troubleshooting a tunnel', () => {
   const office = new Office()
   let client: ClientProgram
@@ -97,6 +108,8 @@ describe.skipIf(lacking !== undefined)('troubleshooting a tunnel', () => {
     )
     await until(() => readFileSync(capture.logFile, 'utf8').includes('Capturing into'), 5000)
     await ping(4)
+    // The last answer is on its way to the client before its copy is to control: the capture would end between the two.
+    await until(() => packetsIn(file) >= 16, 5000)
     capture.child.kill('SIGINT')
     await until(() => !capture.alive, 5000)
     const log = await shown('sh', 'log', 'module=ch')
