@@ -53,8 +53,8 @@ const CHURNED = 0.2
 const PACKETS_OF_TURN = 900
 /** Turns from one look of the observer to the next. */
 const TOLD = 20
-/** How often a turn of them looks at the clock: before and behind what the client does, and behind each message. */
-const LOOKS = 2 + 3 * RENEWALS
+/** How often a turn of them looks at the clock: behind what the client does, and behind each message. */
+const LOOKS = 1 + 3 * RENEWALS
 
 const SESSIONS = 50
 /** Of each session, half of them TCP. */
@@ -386,14 +386,13 @@ async function churn(turns: number): Promise<{ readonly renewals: number; readon
   for (let turn = 0; turn < turns; turn++) {
     world.turn(clock)
     control.next()
-    look()
     world.renew(look)
     if (turn % TOLD === 0) await new Promise(resolve => setImmediate(resolve))
   }
   await new Promise(resolve => setTimeout(resolve, 50))
   const pauses = collections.flatMap(({ startTime, duration }) => {
     const i = began.findLastIndex(at => at <= startTime)
-    // One in the forwarding of packets is not told apart from it.
+    // One in the forwarding of packets, or in what the client does, is not told apart from it.
     return i < 0 || i === looks - 1 || (i + 1) % LOOKS === 0 ? [] : [{ millis: duration, own: used[i + 1]! - used[i]! }]
   })
   return { renewals: turns * RENEWALS, pauses }
