@@ -9,9 +9,9 @@ import type { CommandWorld } from '../../src/gateway/command-world.ts'
 import { carryOut } from '../../src/gateway/commands.ts'
 import { HostCounters } from '../../src/gateway/host-counters.ts'
 import { emitIpv4, emitUdp, IpProtocol, type Ipv4, ipv4 } from '../../src/packet/ip.ts'
-import { windows10, windowsXp } from '../support/profiles.ts'
+import { windows10 } from '../support/profiles.ts'
 import { commandWorld } from './command-world.ts'
-import { type Guest, LAN_HOST, OFFICE, World } from './world.ts'
+import { anna as annaOptions, type Guest, LAN_HOST, OFFICE, World } from './world.ts'
 
 const INTERNET = ipv4('198.51.100.7')
 const SCRIPT = `${OFFICE}
@@ -70,14 +70,7 @@ describe('a client that scans', () => {
     })
     told = []
     world.control.firewall.announce = text => told.push(text)
-    anna = world.guest({
-      profile: windowsXp,
-      user: 'anna',
-      password: 'apples',
-      address: ipv4('10.1.0.11'),
-      outer: ipv4('203.0.113.101'),
-      ports: { 500: 31_001, 4500: 31_002 },
-    })
+    anna = world.guest(annaOptions)
     carl = world.guest({ profile: windows10, user: 'carl', password: 'cherries', address: ipv4('203.0.113.50') })
     world.connect(anna)
     world.connect(carl)

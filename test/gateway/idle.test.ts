@@ -1,20 +1,11 @@
 /** IDLE of a PPP template: a session that carries nothing is hung up, and one that carries something is not. */
 
 import { describe, expect, it } from 'vitest'
-import { ipv4 } from '../../src/packet/ip.ts'
-import { windowsXp } from '../support/profiles.ts'
-import { type Guest, LAN_HOST, OFFICE, ping, World } from './world.ts'
+import { anna, type Guest, LAN_HOST, OFFICE, ping, World } from './world.ts'
 
 function dialIn(idle: string): { w: World; guest: Guest } {
   const w = new World({ script: OFFICE.replace('echo=30', `echo=30${idle}`) })
-  const guest = w.guest({
-    profile: windowsXp,
-    user: 'anna',
-    password: 'apples',
-    address: ipv4('10.1.0.11'),
-    outer: ipv4('203.0.113.101'),
-    ports: { 500: 31_001, 4500: 31_002 },
-  })
+  const guest = w.guest(anna)
   w.connect(guest)
   expect(guest.client.phase).toBe('up')
   return { w, guest }

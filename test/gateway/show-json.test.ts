@@ -6,9 +6,8 @@ import { commandTable } from '../../src/alliedware/table.ts'
 import type { AdminAnswer } from '../../src/gateway/caller.ts'
 import { perform } from '../../src/gateway/operator-commands.ts'
 import { Pki } from '../../src/gateway/pki.ts'
-import { ipv4 } from '../../src/packet/ip.ts'
-import { windowsXp } from '../support/profiles.ts'
 import { flashWorld } from './operators.ts'
+import { anna } from './world.ts'
 
 /** A value for each object and parameter that wants one, of a gateway with one client. */
 const VALUES: Readonly<Record<string, string>> = {
@@ -86,16 +85,7 @@ function commands(e: CommandEntry): string[] {
 async function gateway() {
   const w = await flashWorld()
   w.flash.write('boot.cfg', 'add user=x password=hush login=no\n')
-  w.world.connect(
-    w.world.guest({
-      profile: windowsXp,
-      user: 'anna',
-      password: 'apples',
-      address: ipv4('10.1.0.11'),
-      outer: ipv4('203.0.113.101'),
-      ports: { 500: 31_001, 4500: 31_002 },
-    }),
-  )
+  w.world.connect(w.world.guest(anna))
   const system = () => ({
     name: 'Gate',
     version: '1.0.0',
