@@ -54,11 +54,12 @@ export function onPath(program) {
   })
 }
 
-/** Runs a command; its output is shown only where it fails. */
-export function run(command, args, options = {}) {
+/** Runs a command; its output is shown only where it fails, and with it what to do then. */
+export function run(command, args, { remedy, ...options } = {}) {
   const r = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28, ...options })
   if (r.error || r.status !== 0) {
     process.stderr.write(`${r.stdout ?? ''}${r.stderr ?? ''}`)
+    if (remedy !== undefined) say(remedy)
     fail(`"${command} ${args.join(' ')}" failed (${r.error?.message ?? `exit ${r.status}`})`)
   }
   return r.stdout ?? ''
@@ -150,7 +151,7 @@ export function setup() {
     ['package.json', 'package-lock.json'],
     () => existsSync(join(root, 'node_modules', 'typescript')),
     'installing npm packages (npm ci)',
-    () => run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']),
+    npmPackages,
   )
   once(
     'native',
@@ -166,6 +167,26 @@ export function setup() {
     'compiling TypeScript',
     () => run('node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
   )
+}
+
+/** npm's own limits are two retries of five minutes each, for every package, without a word meanwhile. */
+const NPM_LIMITS = [
+  '--fetch-retries=1',
+  '--fetch-timeout=90000',
+  '--fetch-retry-mintimeout=1000',
+  '--fetch-retry-maxtimeout=5000',
+]
+
+function npmPackages() {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  const registry = run('npm', ['config', 'get', 'registry']).trim()
+  // Some of them are for other systems.
+  say(
+    `what npm has not kept of some ${Object.keys(packages).length} packages comes from ${registry}; that may take a minute`,
+  )
+  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--prefer-offline', ...NPM_LIMITS], {
+    remedy: `npm needs ${registry}: see that this host reaches it, or tell npm of a proxy or a mirror ("npm config set proxy URL", "npm config set registry URL")`,
+  })
 }
 
 /** Node's own headers where they were installed beside it, so that nothing is downloaded for the build. */
