@@ -136,7 +136,9 @@ class Capture {
   private look(): void {
     const { peers } = this.world
     const { clock } = this.world.world
-    if (clock.now() >= this.until) return this.end(`the ${this.order.seconds} seconds are over`)
+    const { seconds } = this.order
+    if (clock.now() >= this.until)
+      return this.end(seconds === 1 ? 'the second is over' : `the ${seconds} seconds are over`)
     const before = this.spis.size + this.peers.size
     for (const p of this.whom()) {
       this.peers.add(p)

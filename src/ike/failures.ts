@@ -1,7 +1,7 @@
 /** What went wrong in a Main Mode, and what to change, in the operator's words: none of this ever goes to the peer. */
 
 import { formatIpv4 } from '../packet/ip.ts'
-import { noCredentials } from './certificate-failures.ts'
+import { certificateFailure, noCredentials } from './certificate-failures.ts'
 import { type Failure, placeText } from './context.ts'
 import type { IkeError } from './error.ts'
 import { WHOLE_LENGTH } from './fragment.ts'
@@ -38,16 +38,25 @@ export function refusalFailure(answer: Exclude<FirstAnswer, { kind: 'chosen' }>,
   }
 }
 
-export function badMessage(place: Place, e: IkeError): Failure {
+export function badMessage(place: Place, e: IkeError, message: 'third' | 'fifth'): Failure {
   return {
     cause: 'bad-message',
-    detail: `the third message of ${placeText(place)} is not acceptable: ${e.message}`,
-    remedy: 'capture the exchange and report the client: its key exchange does not follow RFC 2409',
+    detail: `the ${message} message of ${placeText(place)} is not acceptable: ${e.message}`,
+    remedy: 'capture the exchange and report the client: its Main Mode does not follow RFC 2409',
   }
 }
 
+/** `e` is the one of `refusals`' errors that tells most. */
+export function fifthRefused(phase1: Phase1, place: Place, e: IkeError, refusals: readonly TrialRefusal[]): Failure {
+  if (e.reason === 'bad-identity') return badIdentity(place, refusals)
+  const certificate = certificateFailure(phase1, place, e)
+  if (certificate !== undefined) return certificate
+  // What is wrong behind a hash that was right says nothing of the key.
+  return e.reason === 'wrong-key' ? wrongKey(place, refusals) : badMessage(place, e, 'fifth')
+}
+
 /** No key fits: `refusals` has one for each that was tried. */
-export function wrongKey(place: Place, refusals: readonly TrialRefusal[]): Failure {
+function wrongKey(place: Place, refusals: readonly TrialRefusal[]): Failure {
   const reason = refusals[0]!.error.message
   const names = refusals.map(r => policyText(r.policy)).join(', ')
   if (refusals.length > 1)
@@ -68,7 +77,7 @@ function policyText(policy: IsakmpPolicy): string {
 }
 
 /** A key fits, but its policy wants somebody else. */
-export function badIdentity(place: Place, refusals: readonly TrialRefusal[]): Failure {
+function badIdentity(place: Place, refusals: readonly TrialRefusal[]): Failure {
   const refused = refusals.filter(r => r.error.reason === 'bad-identity')
   const wanted = refused.map(r => `ISAKMP policy "${r.policy.name}" wants "${r.policy.remoteIdentity}"`).join(', ')
   return {

@@ -3,21 +3,11 @@
 import type { Millis } from '../machine.ts'
 import { toHex } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
-import { certificateFailure } from './certificate-failures.ts'
 import { Notify } from './constants.ts'
 import type { Context, Failure } from './context.ts'
 import { Effort } from './effort.ts'
 import { IkeError } from './error.ts'
-import {
-  badIdentity,
-  badMessage,
-  noPolicy,
-  refusalFailure,
-  silence,
-  tooMany,
-  unheardAnswer,
-  wrongKey,
-} from './failures.ts'
+import { badMessage, fifthRefused, noPolicy, refusalFailure, silence, tooMany, unheardAnswer } from './failures.ts'
 import { HalfOpen } from './half-open.ts'
 import { emitClearNotify, emitInformational, notifyPayload } from './informational.ts'
 import { answerFirst, answerKeyExchange } from './main-mode.ts'
@@ -176,7 +166,7 @@ export class MainModes {
       this.arm(phase1)
       context.answer(phase1, place, reply)
     } catch (e) {
-      if (e instanceof IkeError) this.reportOnce(phase1, place, e, badMessage(place, e))
+      if (e instanceof IkeError) this.reportOnce(phase1, place, e, badMessage(place, e, 'third'))
       throw e
     }
   }
@@ -189,11 +179,7 @@ export class MainModes {
     phase1.replies.remember(bytes, undefined)
     // One that had the key, and came to the identity, tells more than those that had not.
     const { error } = result.refusals.find(r => r.error.reason !== 'wrong-key') ?? result.refusals[0]!
-    const failure =
-      error.reason === 'bad-identity'
-        ? badIdentity(place, result.refusals)
-        : (certificateFailure(phase1, place, error) ?? wrongKey(place, result.refusals))
-    this.reportOnce(phase1, place, error, failure)
+    this.reportOnce(phase1, place, error, fifthRefused(phase1, place, error, result.refusals))
     if (++state.refused >= MAX_REFUSED) this.end(phase1)
     throw error
   }

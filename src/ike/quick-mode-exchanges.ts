@@ -2,15 +2,23 @@
 
 import type { Ipv4 } from '../packet/ip.ts'
 import { NAT_T_PORT, Notify, PayloadType, Protocol } from './constants.ts'
-import { type Context, type Failure, placeText } from './context.ts'
+import type { Context, Failure } from './context.ts'
 import { costliestGroup } from './dh.ts'
 import { Effort, PHASE2_SHARE } from './effort.ts'
 import { IkeError } from './error.ts'
-import { isakmpDeletion } from './informational.ts'
+import { awaitsQuickMode, isakmpDeletion } from './informational.ts'
 import { notifyProtected } from './main-mode-exchanges.ts'
 import { body, type ParsedHeader } from './message.ts'
 import type { Peers } from './peers.ts'
-import { answerQuickMode, checkThird, openQuickMode, type QuickAccepted, type QuickAnswer } from './quick-mode.ts'
+import {
+  answerQuickMode,
+  checkThird,
+  openQuickMode,
+  type QuickAccepted,
+  type QuickAnswer,
+  type QuickRequest,
+} from './quick-mode.ts'
+import { badMessage, noPolicy, noProposal, noThird, policyInTheWay, tooManyPending } from './quick-mode-failures.ts'
 import { Replies, retransmissionGapSeconds } from './retransmit.ts'
 import type { Child, EstablishedPhase1, Peer, Place, QuickMode } from './state.ts'
 import { judgePairs } from './unused.ts'
@@ -55,7 +63,7 @@ export class QuickModes {
   private first(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Uint8Array, place: Place): void {
     const { context, peers } = this
     const { sa } = phase1.state
-    const request = openQuickMode(phase1, header, bytes)
+    const request = this.open(phase1, header, bytes, place)
     if (sa.retired) {
       // An answer, whatever SENDDELETES says: it would repeat itself for a minute before it makes a new ISAKMP SA.
       context.count('isakmp-sa-expired')
@@ -73,7 +81,7 @@ export class QuickModes {
     context.peerEvent(sa.peer, { kind: 'phase2Started', exchange: id, peer: sa.peer.id, remote: place.remote })
     this.makeRoom(sa.quickModes)
     const pending = [...sa.quickModes.values()].filter(q => q.state === 'WAIT_HASH').length
-    if (pending >= MAX_PENDING) return context.failPhase2(id, place, sa.peer, tooManyPending(place))
+    if (pending >= MAX_PENDING) return context.failPhase2(id, place, sa.peer, tooManyPending(place, pending))
 
     let answer: QuickAnswer
     try {
@@ -92,6 +100,24 @@ export class QuickModes {
     if (answer.kind === 'refused')
       return this.fail(phase1, id, place, this.noProposal(phase1, place, answer), Notify.NoProposalChosen)
     this.accept(phase1, id, header.messageId, bytes, place, answer)
+  }
+
+  /**
+   * What does not prove whose it is gets no answer, though there is a notify for it: anyone who saw the cookies can make it.
+   * But if a client goes no further than this, the operator reads why.
+   */
+  private open(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Uint8Array, place: Place): QuickRequest {
+    try {
+      return openQuickMode(phase1, header, bytes)
+    } catch (e) {
+      const { peer } = phase1.state.sa
+      const telling = awaitsQuickMode(phase1) && place.remote.address === peer.place.remote.address
+      if (e instanceof IkeError && telling && !phase1.reported) {
+        phase1.reported = true
+        this.context.event({ kind: 'suspected', peer: peer.id, remote: place.remote, ...badMessage(place, e) })
+      }
+      throw e
+    }
   }
 
   private noProposal(phase1: EstablishedPhase1, place: Place, answer: Extract<QuickAnswer, { kind: 'refused' }>) {
@@ -270,62 +296,6 @@ export function rememberInformational(phase1: EstablishedPhase1, messageId: numb
   }
 }
 
-function noProposal(place: Place, answer: Extract<QuickAnswer, { kind: 'refused' }>): Failure {
-  const { offered, allowed, nearest } = answer.refusal
-  return {
-    cause: 'no-proposal-phase2',
-    detail: `${placeText(place)} offered ${offered.join(', ')}; IPsec policy "${answer.policy.name}" allows ${allowed.join(', ')}`,
-    remedy: nearest,
-  }
-}
-
-function noPolicy(phase1: EstablishedPhase1, place: Place, identities: string): Failure {
-  return {
-    cause: 'bad-identity',
-    detail: `${placeText(place)} asked to protect ${identities}, which no IPsec policy of ISAKMP policy "${phase1.start.policy.name}" covers`,
-    remedy: 'create an IPsec policy with ACTION=IPSEC for UDP port 1701, or correct the ports of the one there is',
-  }
-}
-
-function policyInTheWay(place: Place, answer: Extract<QuickAnswer, { kind: 'clear' | 'taken' }>): Failure {
-  const { name, action } = answer.policy
-  if (answer.kind === 'taken')
-    return {
-      cause: 'bad-identity',
-      detail: `IPsec policy "${name}" has PEERADDRESS=DYNAMIC, which is for one peer at a time, and another than ${placeText(place)} has it`,
-      remedy: `set ipsec policy="${name}" peeraddress=any`,
-    }
-  return {
-    cause: 'bad-identity',
-    detail: `IPsec policy "${name}" with ACTION=${action.toUpperCase()} comes before any with ACTION=IPSEC for the L2TP of ${placeText(place)}`,
-    remedy: `move policies with open selectors behind those with ACTION=IPSEC: set ipsec policy="${name}" position=100`,
-  }
-}
-
 function interfaceOf(context: Context, own: Ipv4): string | undefined {
   return context.config.interfaces?.find(i => i.address === own)?.name
-}
-
-function badMessage(place: Place, e: IkeError): Failure {
-  return {
-    cause: 'bad-message',
-    detail: `the Quick Mode of ${placeText(place)} is not acceptable: ${e.message}`,
-    remedy: 'capture the exchange and report the client: its Quick Mode does not follow RFC 2409',
-  }
-}
-
-function noThird(place: Place, sent: number): Failure {
-  return {
-    cause: 'timeout',
-    detail: `${placeText(place)} never completed its Quick Mode, though our message went out ${sent} times`,
-    remedy: 'see that long UDP datagrams from this gateway reach the client, and that it did not hang up',
-  }
-}
-
-function tooManyPending(place: Place): Failure {
-  return {
-    cause: 'limit',
-    detail: `${placeText(place)} has ${MAX_PENDING} Quick Modes under way and does not complete them`,
-    remedy: 'restart the client',
-  }
 }

@@ -32,7 +32,8 @@ export interface QuickRequest {
 /** Decrypts and authenticates the first message. Throws IkeError; nothing before that may change any state. */
 export function openQuickMode(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Uint8Array): QuickRequest {
   const opened = openExchange(phase1, header, bytes)
-  checkPayloads('quick1', opened.payloads)
+  if (opened.payloads[0]!.type !== PayloadType.Hash)
+    throw new IkeError('unexpected-payload', undefined, 'it decrypts to something without HASH in front')
   checkHash1(phase1, header.messageId, opened)
   return { messageId: header.messageId, payloads: opened.payloads, iv: opened.iv }
 }
@@ -53,7 +54,8 @@ export function openExchange(
 export function checkHash1(phase1: EstablishedPhase1, messageId: number, opened: Unprotected): void {
   const { hash } = phase1.start.suite
   const wanted = hash1(hash, phase1.state.sa.keys.skeyidA, messageId, opened.behindFirst)
-  if (!equalSecret(opened.payloads[0]!.body, wanted)) throw new IkeError('bad-hash', Notify.InvalidHashInformation)
+  if (!equalSecret(opened.payloads[0]!.body, wanted))
+    throw new IkeError('bad-hash', Notify.InvalidHashInformation, 'its HASH is wrong')
 }
 
 export type QuickAnswer =
@@ -99,6 +101,7 @@ export function answerQuickMode(
   dice: Dice,
 ): QuickAnswer {
   const { payloads, messageId } = request
+  checkPayloads('quick1', payloads)
   const { start } = phase1
   const { keys } = phase1.state.sa
   const { hash } = start.suite

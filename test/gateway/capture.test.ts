@@ -112,6 +112,16 @@ describe('CAPTURE', () => {
     expect(packets(await written(path))).toHaveLength(all.length)
   })
 
+  it('of one second says so', async () => {
+    const { world, type } = setUp()
+    world.connect(world.guest(anna))
+    expect((await type('capture user=anna file=short.pcapng seconds=1')).exit).toBe(0)
+    world.advance(2000)
+    expect(world.log.filter(line => line.includes('over')).map(line => /the .* over/.exec(line)?.[0])).toEqual([
+      'the second is over',
+    ])
+  })
+
   it('ends when it is full, or when it is told to, and there is one at a time', async () => {
     const { world, type, captures } = setUp()
     const guest = world.guest(anna)

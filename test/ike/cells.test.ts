@@ -45,6 +45,9 @@ function garbage(client: Client, exchange: number, flags: number, messageId = 47
   return concat(emitHeader(header, PayloadType.Hash, body.length), body)
 }
 
+/** What the operator alone hears of it. */
+const TOLD: readonly string[] = ['discarded', 'suspected']
+
 /** The counters that went up, and what else happened but the event that tells of it. */
 function happens(gateway: Gateway, act: () => void): { counted: string[]; effects: string[] } {
   const before = { ...gateway.endpoint.snapshot().counters }
@@ -53,7 +56,7 @@ function happens(gateway: Gateway, act: () => void): { counted: string[]; effect
   const counted = Object.keys(after).filter(
     name => after[name] !== before[name] && !['received', 'sent'].includes(name),
   )
-  return { counted: counted.sort(), effects: kinds(gateway.take()).filter(k => k !== 'discarded') }
+  return { counted: counted.sort(), effects: kinds(gateway.take()).filter(k => !TOLD.includes(k)) }
 }
 
 const up: readonly State[] = ['UP', 'WAIT_HASH', 'DONE']

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Exchange, Notify, PayloadType } from '../../src/ike/constants.ts'
+import { Exchange, IdType, Notify, PayloadType } from '../../src/ike/constants.ts'
 import { checkPublicValue, generateKeyPair, sharedSecret } from '../../src/ike/dh.ts'
 import { IkeError } from '../../src/ike/error.ts'
 import { body, emitMessage, parseHeader, parseMessage } from '../../src/ike/message.ts'
@@ -156,6 +156,87 @@ describe('a wrong pre-shared key', () => {
     }
     expect(client.send(five)).toBeUndefined()
     expect(gateway.count('unknown-cookie')).toBe(1)
+  })
+})
+
+describe('a fifth message', () => {
+  it('whose hash is right and whose identity is none is told as that, and not as a wrong key', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway)
+    const short = { type: IdType.Ipv4Address, protocol: 0, port: 0, data: Uint8Array.of(192, 168, 1) }
+    Object.assign(client.ike, { identification: () => short })
+    const five = client.ike.message5(client.must(client.ike.message3(client.must(client.ike.message1()))))
+    gateway.take()
+    const notify = parseMessage(client.must(five))
+    expect(parseNotification(body(notify.payloads, PayloadType.Notification)!).type).toBe(Notify.PayloadMalformed)
+    const [failed] = events(gateway.take(), 'failed')
+    expect(failed).toMatchObject({ cause: 'bad-message', phase: 1 })
+    expect(failed!.detail).toBe(
+      'the fifth message of 203.0.113.7:1028 is not acceptable: IPv4 identity is not four bytes long',
+    )
+    expect(failed!.remedy).not.toContain('key')
+  })
+})
+
+describe('a first message of Quick Mode', () => {
+  /** One that is the client's own, of these of its payloads. */
+  const quick = (client: Client, ...types: number[]) => {
+    const { bytes, messageId } = client.ike.quick1()
+    const payloads = client.ike.openInformational(bytes)
+    return client.ike.protectExchange(
+      Exchange.Quick,
+      messageId,
+      payloads.filter(p => types.includes(p.type)),
+    ).bytes
+  }
+
+  it('that lacks a payload is refused once, by a protected notify, and told', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway).mainMode()
+    const bytes = quick(client, PayloadType.Sa, PayloadType.Identification)
+    gateway.take()
+    const answer = client.must(bytes)
+    expect(parseHeader(answer).exchange).toBe(Exchange.Informational)
+    expect(client.ike.openInformational(answer).map(p => parseNotification(p.body).type)).toEqual([
+      Notify.InvalidPayloadType,
+    ])
+    const [failed] = events(gateway.take(), 'failed')
+    expect(failed).toMatchObject({ cause: 'bad-message', phase: 2 })
+    expect(failed!.detail).toContain(`no payload ${PayloadType.Nonce} in quick1`)
+    for (let i = 0; i < 3; i++) expect(client.send(bytes)).toBeUndefined()
+    expect(gateway.count('repeated-message-id')).toBe(3)
+    client.quickMode()
+    expect(of(gateway.take(), 'installInbound')).toHaveLength(1)
+  })
+
+  it('that does not prove whose it is gets no answer; why it was not taken is told once', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway).mainMode()
+    const { bytes } = client.ike.quick1()
+    // Behind HASH, whose block its IV makes what it is: all stays readable but HASH.
+    const forged = bytes.slice()
+    forged[36] = forged[36]! ^ 1
+    gateway.take()
+    for (let i = 0; i < 3; i++) expect(client.send(forged)).toBeUndefined()
+    const effects = gateway.take()
+    expect(of(effects, 'send')).toEqual([])
+    expect(events(effects, 'suspected').map(e => e.detail)).toEqual([
+      'the Quick Mode of 203.0.113.7:1028 is not acceptable: its HASH is wrong',
+    ])
+    expect(gateway.count('bad-hash')).toBe(3)
+    // Nothing is lost by it.
+    client.send(client.ike.quick3(client.must(bytes)).bytes)
+    expect(of(gateway.take(), 'installInbound')).toHaveLength(1)
+  })
+
+  it('from another address than the client’s says nothing of the client', () => {
+    const gateway = new Gateway()
+    const client = new Client(gateway).mainMode()
+    const forged = client.ike.quick1().bytes
+    forged[36] = forged[36]! ^ 1
+    gateway.take()
+    client.send(forged, { address: ipv4('192.0.2.66'), port: 4500 })
+    expect(events(gateway.take(), 'suspected')).toEqual([])
   })
 })
 

@@ -505,7 +505,8 @@ export class Initiator {
     }
   }
 
-  private protectExchange(
+  /** A message of an exchange under the ISAKMP SA, with its HASH(1), and the IV of the next one. */
+  protectExchange(
     exchange: number,
     messageId: number,
     payloads: readonly Payload[],
