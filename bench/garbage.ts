@@ -1,25 +1,29 @@
 /**
  * What the data path leaves to the garbage collector: packets of both ways through one worker's whole Forwarder around the
- * native engine, with a policy that tracks and translates them, in batches of 64 and of one. Then the same while SAs are
- * renewed, which makes garbage: how long the collector then stops the thread. It fails where the heap grows with
- * the packets, or where they leave garbage.
+ * native engine, with a policy that tracks and translates them, in batches of 64 and of one. Then what control says among them:
+ * SAs are renewed, clients echo, sessions come and go. How much garbage each of it is, how often the collector is at work, and how
+ * long that stops the thread. It fails where the heap grows with the packets, or where they leave garbage.
  *
- * `--packets=N` (ten million otherwise); `--port`: all of control's messages go by the port, as if the ring were full;
+ * `--packets=N` (ten million otherwise); `--port`: all that control and worker say goes by the port, as if the rings were full;
  * `--days=N`: for how long the host's clock has been counting, 1 otherwise. From 25 on its milliseconds are more than a small
  * integer holds, and each batch leaves a number behind.
  */
 
+import { closeSync, openSync, readSync } from 'node:fs'
 import { type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { Suite } from '../src/esp/sa.ts'
 import { buildRuleset } from '../src/firewall/compile.ts'
 import { FIREWALL_DEFAULTS, type FirewallPolicy } from '../src/firewall/policy.ts'
 import { Forwarder, type Wires } from '../src/gateway/forwarder.ts'
-import { type Posted, RingReader, ringMemory } from '../src/gateway/message-ring.ts'
+import { RingReader } from '../src/gateway/message-ring.ts'
+import type { FromWorker, ToWorker } from '../src/gateway/messages.ts'
 import { loadNative } from '../src/gateway/native.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
 import { NativeSegments } from '../src/gateway/native-segments.ts'
 import { raiseThisThread, Steps } from '../src/gateway/priority.ts'
+import { PuntWriter } from '../src/gateway/punt-ring.ts'
+import { type Posted, ringMemory } from '../src/gateway/shared-ring.ts'
 import { Stats } from '../src/gateway/stats.ts'
 import { decapsulate as decapsulateL2tp } from '../src/l2tp/decapsulate.ts'
 import { encapsulate as encapsulateL2tp } from '../src/l2tp/encapsulate.ts'
@@ -32,7 +36,7 @@ import { decapsulate as decapsulatePpp } from '../src/ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../src/ppp/encapsulate.ts'
 import { PppTable } from '../src/ppp/table.ts'
 import { tcpPacket } from '../test/support/segments.ts'
-import { type Renewals, spiOf } from './renewals.ts'
+import { ECHO, idsOf, MESSAGES, type Renewals, spiOf, Turns, What } from './renewals.ts'
 import { note } from './rows.ts'
 
 const option = (name: string) => process.argv.find(a => a.startsWith(`--${name}=`))?.slice(name.length + 3)
@@ -45,16 +49,13 @@ const WARM_UP = 1_000_000
 const SAMPLE = 500
 /** Bytes of garbage a packet that are the compiler's, who now and then looks at a function again. */
 const TOLERATED = 0.1
-/** Renewals in each turn while pauses are looked for: far more than there ever are, so that the collector is often at work. */
-const RENEWALS = 256
-/** What part of the packets that is. */
+/** What part of the packets there are while control speaks, and turns of it before that are looked at. */
 const CHURNED = 0.2
+const CHURN_WARM_UP = 300
 /** Both ways, about. */
 const PACKETS_OF_TURN = 900
 /** Turns from one look of the observer to the next. */
 const TOLD = 20
-/** How often a turn of them looks at the clock: behind what the client does, and behind each message. */
-const LOOKS = 1 + 3 * RENEWALS
 
 const SESSIONS = 50
 /** Of each session, half of them TCP. */
@@ -90,27 +91,6 @@ const POLICY: FirewallPolicy = {
   ],
 }
 
-function ids(n: number, near: boolean) {
-  const [gateway, client] = [
-    { tunnel: 1, session: 2 },
-    { tunnel: 3, session: 4 },
-  ]
-  const [own, other] = near ? [gateway, client] : [client, gateway]
-  return {
-    session: n,
-    peer: n,
-    localTunnelId: own!.tunnel,
-    localSessionId: own!.session,
-    remoteTunnelId: other!.tunnel,
-    remoteSessionId: other!.session,
-    remotePort: 1701,
-    localPort: 1701,
-    template: 0,
-    hostName: '',
-    sequencing: false,
-  }
-}
-
 /** The packets of one session's flow, as its client sends them. */
 function packetOf(session: number, flow: number): Uint8Array {
   const source = INNER + session
@@ -139,12 +119,16 @@ class World implements Wires {
   private readonly answers = new Batch()
   private readonly packets: Uint8Array[] = []
   private readonly control: RingReader
+  private readonly punts: PuntWriter
   private next = 0
   private batches = 0
   private renewed = 0
+  /** What clients send before anything else. */
+  private echoes = 0
 
-  constructor(control: RingReader) {
+  constructor(control: RingReader, punts: PuntWriter) {
     this.control = control
+    this.punts = punts
     this.segments = new NativeSegments(this.native, this.engine)
     this.forwarder = new Forwarder({ worker: 0, engine: this.engine, wires: this, stats: Stats.forWorkers(1), seed: 1 })
     const interfaces = [{ name: 'eth0', address: SERVER, mask: MASK }]
@@ -159,9 +143,9 @@ class World implements Wires {
       this.installAtClient(spiOf(n, 0), n)
       this.engine.setPath({ peer: n, local: SERVER, remote: CLIENT + n, port: 4500 })
       this.client.setPath({ peer: n, local: CLIENT + n, remote: SERVER, port: 4500 })
-      this.l2tp.install(ids(n, false))
+      this.l2tp.install(idsOf(n, false))
       this.ppp.set(n, { up: true, compressAddress: false, compressProtocol: false })
-      this.forwarder.obey({ kind: 'installSession', ids: ids(n, true) }, 1)
+      this.forwarder.obey({ kind: 'installSession', ids: idsOf(n, true) }, 1)
       const row = { session: n, peer: n, address: INNER + n, user: `u${n}`, mtu: 1400 }
       this.forwarder.obey({ kind: 'networkUp', row, compressAddress: false, compressProtocol: false }, 1)
     }
@@ -179,21 +163,32 @@ class World implements Wires {
     this.forwarder.fromPublic(false, clock)
   }
 
-  /** Control has given some sessions new SAs, and taken the old ones away. `each`: behind each of its messages. */
-  renew(each: () => void): void {
-    for (let i = 0; i < RENEWALS; i++, this.renewed++) {
-      const n = 1 + (this.renewed % SESSIONS)
-      const times = Math.floor(this.renewed / SESSIONS)
+  /** Every client has new SAs, and no longer its old ones. */
+  renewClients(): void {
+    const times = this.renewed++
+    for (let n = 1; n <= SESSIONS; n++) {
       this.installAtClient(spiOf(n, times + 1), n)
       this.client.removeInbound(spiOf(n, times))
       this.client.removeOutbound(n, spiOf(n, times))
     }
-    each()
+  }
+
+  /** Every client sends an echo. */
+  echo(clock: () => number): void {
+    this.echoes = SESSIONS
+    this.forwarder.fromPublic(false, clock)
+    this.punts.flush()
+  }
+
+  /** Carries out what control has said. `each`: behind each of its messages. */
+  obey(each: () => void): void {
     this.control.drain(m => {
-      if (m.kind !== 'stop') this.forwarder.obey(m, 1)
+      if (m.kind !== 'stop') this.forwarder.obey(m, millis)
       each()
       return true
     })
+    this.forwarder.flush(millis)
+    this.punts.flush()
   }
 
   /** What the client's SAs make of garbage is little: its engine wipes the same keys again and again. */
@@ -215,6 +210,7 @@ class World implements Wires {
 
   receive(batch: Batch, _: boolean, most: number): number {
     batch.clear()
+    if (this.echoes > 0) return this.receiveEchoes(batch)
     // Full batches, of which a call of fromPublic takes several, or one packet, behind which there is nothing.
     this.batches = (this.batches + 1) % 9
     const size = this.batches < 8 ? most : 1
@@ -225,6 +221,19 @@ class World implements Wires {
       batch.session[i] = 1 + (at % SESSIONS)
     }
     encapsulatePpp(batch, this.ppp)
+    return this.leaveClients(batch)
+  }
+
+  private receiveEchoes(batch: Batch): number {
+    for (; this.echoes > 0; this.echoes--) {
+      const i = batch.push(ECHO)
+      batch.session[i] = this.echoes
+      batch.protocol[i] = 17
+    }
+    return this.leaveClients(batch)
+  }
+
+  private leaveClients(batch: Batch): number {
     encapsulateL2tp(batch, this.l2tp)
     this.client.seal(batch)
     for (let i = 0; i < batch.count; i++) {
@@ -280,7 +289,13 @@ class World implements Wires {
     return count
   }
 
-  tell(): void {}
+  tell(message: FromWorker): void {
+    this.punts.tell(message)
+  }
+
+  punt(batch: Batch, i: number): void {
+    this.punts.punt(batch, i)
+  }
 }
 
 function swap(bytes: Uint8Array, a: number, b: number, length: number): void {
@@ -302,35 +317,47 @@ if (collect === undefined) throw new Error('node --expose-gc is needed')
 raiseThisThread(Steps.worker)
 const native = loadNative()
 
-/** The thread that sends what control would. */
+/** The thread that says what control would, and hears the worker. */
 class Control {
   readonly reader: RingReader
-  private readonly turns = new Int32Array(new SharedArrayBuffer(8))
+  readonly up: PuntWriter
+  private readonly turns = new Int32Array(new SharedArrayBuffer(16))
   private readonly thread: Worker
 
   constructor(ring: SharedArrayBuffer) {
     const { port1, port2 } = new MessageChannel()
-    this.reader = new RingReader(ring, () => receiveMessageOnPort(port1)?.message as Posted | undefined)
-    const turns = this.turns.buffer as SharedArrayBuffer
+    const upRing = ringMemory(byPort ? 2 : undefined)
+    this.reader = new RingReader(ring, () => receiveMessageOnPort(port1)?.message as Posted<ToWorker> | undefined)
+    this.up = new PuntWriter(
+      upRing,
+      posted => port1.postMessage(posted),
+      () => undefined,
+    )
     const workerData: Renewals = {
       ring,
+      upRing,
       port: port2,
-      turns,
+      turns: this.turns.buffer as SharedArrayBuffer,
       suite: SUITE,
       keys: KEYS,
       sessions: SESSIONS,
-      count: RENEWALS,
+      inner: INNER,
     }
     this.thread = new Worker(new URL('./renewals.js', import.meta.url), { workerData, transferList: [port2] })
     port1.unref()
   }
 
-  /** Has it send one turn's renewals, which are there then. */
-  next(): void {
+  get punts(): number {
+    return Atomics.load(this.turns, Turns.Punts)
+  }
+
+  /** Has it say one turn's messages, which are there then. */
+  next(what: What): void {
     const { turns } = this
-    const turn = Atomics.add(turns, 0, 1)
-    Atomics.notify(turns, 0)
-    Atomics.wait(turns, 1, turn)
+    Atomics.store(turns, Turns.What, what)
+    const turn = Atomics.add(turns, Turns.Asked, 1)
+    Atomics.notify(turns, Turns.Asked)
+    Atomics.wait(turns, Turns.Answered, turn)
   }
 
   end(): Promise<number> {
@@ -339,8 +366,8 @@ class Control {
 }
 
 const control = new Control(ringMemory(byPort ? 2 : undefined))
-const world = new World(control.reader)
 let millis = days * 86_400_000
+const world = new World(control.reader, control.up)
 // As a worker does: the clock is asked once a batch.
 const clock = () => {
   millis += native.now() > 0 ? 1 : 0
@@ -367,35 +394,91 @@ async function run(packets: number) {
 }
 
 interface Pause {
+  /** By the clock. */
   readonly millis: number
-  /** The thread's own processor time, with that of one message: what else runs on the machine is not in it. */
+  /** Of these the thread could have run but had no processor. */
+  readonly waited: number
+  /** The thread's own processor time, with that of one message. */
   readonly own: number
 }
 
-/** So many turns with many renewals behind each, and how long the collector stopped the thread. */
-async function churn(turns: number): Promise<{ readonly renewals: number; readonly pauses: readonly Pause[] }> {
+/** The thread's time in the queue for a processor, in nanoseconds, as Linux counts it; 0 where it does not. */
+class Queue {
+  private readonly fd: number | undefined = Queue.open()
+  private readonly text = Buffer.alloc(64)
+
+  private static open(): number | undefined {
+    try {
+      return openSync('/proc/thread-self/schedstat', 'r')
+    } catch {
+      return undefined
+    }
+  }
+
+  /** The second of three numbers. */
+  waited(): number {
+    const { fd, text } = this
+    if (fd === undefined) return 0
+    const length = readSync(fd, text, 0, text.length, 0)
+    let [at, sum] = [text.indexOf(32) + 1, 0]
+    for (; at < length && text[at] !== 32; at++) sum = 10 * sum + text[at]! - 48
+    return sum
+  }
+
+  close(): void {
+    if (this.fd !== undefined) closeSync(this.fd)
+  }
+}
+
+/**
+ * So many turns with messages of a kind behind each: bytes of garbage and collections, but for those of the turns' own packets. With
+ * `looking` how long each collection stopped the thread, which makes garbage itself.
+ */
+async function churn(what: What, turns: number, looking: boolean) {
   // Before and after each message, when that was and what the thread had used by then: a collection is between two looks.
-  const began = new Float64Array(turns * LOOKS)
-  const used = new Float64Array(turns * LOOKS)
+  const most = turns * (2 + MESSAGES[what] * SESSIONS)
+  const [began, used, waited] = [new Float64Array(most), new Float64Array(most), new Float64Array(most)]
+  const queue = new Queue()
+  const inPackets = new Set<number>()
   let looks = 0
   const look = () => {
+    if (!looking) return
+    // The clock first: it may itself be what the collector is called for, which then belongs between this look and the last.
+    began[looks] = performance.now()
     used[looks] = native.threadTime()
-    began[looks++] = performance.now()
+    waited[looks++] = queue.waited()
   }
+  await new Promise(resolve => setTimeout(resolve, 50))
   collections.length = 0
-  for (let turn = 0; turn < turns; turn++) {
+  // Of the turns without a collection.
+  let [garbage, whole] = [0, 0]
+  for (let turn = 1; turn <= turns; turn++) {
+    const before = looking ? 0 : process.memoryUsage().heapUsed
+    inPackets.add(looks - 1)
     world.turn(clock)
-    control.next()
-    world.renew(look)
+    control.next(what)
+    if (what === What.Renewals) world.renewClients()
+    look()
+    world.obey(look)
+    if (what === What.Echoes) world.echo(clock)
+    look()
+    const left = looking ? -1 : process.memoryUsage().heapUsed - before
+    if (left >= 0) {
+      garbage += left
+      whole++
+    }
     if (turn % TOLD === 0) await new Promise(resolve => setImmediate(resolve))
   }
   await new Promise(resolve => setTimeout(resolve, 50))
-  const pauses = collections.flatMap(({ startTime, duration }) => {
-    const i = began.findLastIndex(at => at <= startTime)
+  queue.close()
+  const pauses = collections.flatMap(({ startTime, duration }): Pause[] => {
+    const i = began.subarray(0, looks).findLastIndex(at => at <= startTime)
     // One in the forwarding of packets, or in what the client does, is not told apart from it.
-    return i < 0 || i === looks - 1 || (i + 1) % LOOKS === 0 ? [] : [{ millis: duration, own: used[i + 1]! - used[i]! }]
+    if (i < 0 || i === looks - 1 || inPackets.has(i)) return []
+    const waiting = Math.min(duration, (waited[i + 1]! - waited[i]!) / 1e6)
+    return [{ millis: duration, waited: waiting, own: used[i + 1]! - used[i]! }]
   })
-  return { renewals: turns * RENEWALS, pauses }
+  return { said: turns * SESSIONS, garbage: garbage / whole / SESSIONS, times: collections.length, pauses }
 }
 
 const kilobytes = (bytes: number) => `${(bytes / 1024).toFixed(0)} kB`
@@ -427,27 +510,47 @@ if (world.lost > lost) fail('packets were lost')
 if (garbage > packets * TOLERATED) fail('the data path leaves garbage behind its packets')
 if (after.heapUsed - before.heapUsed > packets * TOLERATED) fail('the heap grows with the packets')
 
-const { renewals, pauses } = await churn(Math.ceil((wanted / PACKETS_OF_TURN) * CHURNED))
+const turns = Math.ceil((wanted / PACKETS_OF_TURN) * CHURNED)
 function quantiles(what: string, all: readonly number[]): string {
   const sorted = all.toSorted((a, b) => a - b)
   const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0
   note({ what: `pause of the collector in the data path, p99.9, ${what}`, value: at(0.999), unit: 'ms' })
   const named = [0.5, 0.99, 0.999].map(q => `p${q * 100} ${at(q).toFixed(2)}`)
-  return `${named.join(', ')} ms ${what}`
+  return `  ${named.join(', ')} ms ${what}, longest ${at(1).toFixed(2)}`
 }
-console.log(`${renewals} renewals of SAs among packets: ${pauses.length} collections. Their pauses:`)
+/** What a message leaves, once the compiler is done with what carries it out. */
+async function garbageOf(name: string, what: What): Promise<void> {
+  await churn(what, CHURN_WARM_UP, false)
+  const heard = control.punts
+  const { said, garbage, times } = await churn(what, turns, false)
+  if (what === What.Echoes && control.punts - heard < 0.9 * said) fail('echoes were lost')
+  console.log(`${said} ${name}: ${garbage.toFixed(1)} bytes of garbage each, ${times} collections`)
+  note({ what: `garbage of one of the ${name}`, value: garbage, unit: 'bytes' })
+}
+await garbageOf('renewals of SAs', What.Renewals)
+await garbageOf('echoes both ways', What.Echoes)
+await garbageOf('sessions that come and go', What.Sessions)
+await churn(What.Sessions, CHURN_WARM_UP, true)
+const { said, pauses } = await churn(What.Sessions, turns, true)
+console.log(`${said} sessions that come and go, looked at: ${pauses.length} collections. Their pauses:`)
 console.log(
-  `  ${quantiles(
+  quantiles(
     'of processor time',
     pauses.map(p => p.own),
-  )}`,
+  ),
 )
 console.log(
-  `  ${quantiles(
+  quantiles(
     'by the clock, what else runs on the machine included',
     pauses.map(p => p.millis),
-  )}`,
+  ),
 )
-note({ what: 'collections while SAs are renewed', value: pauses.length, unit: '' })
+console.log(
+  quantiles(
+    'by the clock, but for the wait for a processor',
+    pauses.map(p => p.millis - p.waited),
+  ),
+)
+note({ what: 'collections while sessions come and go', value: pauses.length, unit: '' })
 if (pauses.length === 0) fail('no collection was seen')
 await control.end()

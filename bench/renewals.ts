@@ -1,30 +1,66 @@
 /**
- * Control's part of allocation.bench.ts, in a thread of its own as in the gateway: each time it is asked to it gives some
- * sessions new SAs, and takes the old ones away.
+ * Control's part of allocation.bench.ts, in a thread of its own as in the gateway: each time it is asked to it renews SAs, sends
+ * echoes, or lets sessions come and go, and hears what the worker has to say.
  */
 
-import { type MessagePort, workerData } from 'node:worker_threads'
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Suite } from '../src/esp/sa.ts'
 import { RingWriter } from '../src/gateway/message-ring.ts'
-import type { SaMessage, ToWorker } from '../src/gateway/messages.ts'
+import type { FromWorker, SaMessage, ToWorker } from '../src/gateway/messages.ts'
+import { PuntReader } from '../src/gateway/punt-ring.ts'
+import type { Posted } from '../src/gateway/shared-ring.ts'
+import type { L2tpSessionIds } from '../src/l2tp/effects.ts'
 
 export interface Renewals {
   readonly ring: SharedArrayBuffer
+  readonly upRing: SharedArrayBuffer
   readonly port: MessagePort
-  /** How often it was asked, and how often it has answered. */
   readonly turns: SharedArrayBuffer
   readonly suite: Suite
   /** Bytes of both keys. */
   readonly keys: number
   readonly sessions: number
-  /** Of one turn. */
-  readonly count: number
+  /** Of the first one's address. */
+  readonly inner: number
 }
+
+/** Places in `turns`: how often it was asked, how often it has answered, for what, and how many punts it has heard. */
+export const Turns = { Asked: 0, Answered: 1, What: 2, Punts: 3 } as const
+/** In one turn: a new SA either way for every session, and the end of the old ones; an echo for each; as many sessions that come and go. */
+export const What = { Renewals: 0, Echoes: 1, Sessions: 2 } as const
+export type What = (typeof What)[keyof typeof What]
+/** Messages of one session in each. */
+export const MESSAGES = [3, 1, 3] as const
+
+/** An LCP Echo-Request (RFC 1661 section 5.8) with address and control fields. */
+export const ECHO = Uint8Array.of(0xff, 0x03, 0xc0, 0x21, 9, 1, 0, 8, 1, 2, 3, 4)
 
 /** The SPI of a session's SAs, both directions', after so many renewals. */
 export const spiOf = (session: number, times: number) => 0x1000 + session + (times << 16)
 
-function run({ ring, port, turns, suite, keys, sessions, count }: Renewals): void {
+/** As the gateway (`near`) or the client numbers session `n`. */
+export function idsOf(n: number, near: boolean): L2tpSessionIds {
+  const [gateway, client] = [
+    { tunnel: 1, session: 2 },
+    { tunnel: 3, session: 4 },
+  ]
+  const [own, other] = near ? [gateway, client] : [client, gateway]
+  return {
+    session: n,
+    peer: n,
+    localTunnelId: own!.tunnel,
+    localSessionId: own!.session,
+    remoteTunnelId: other!.tunnel,
+    remoteSessionId: other!.session,
+    remotePort: 1701,
+    localPort: 1701,
+    template: 0,
+    hostName: '',
+    sequencing: false,
+  }
+}
+
+function run({ ring, upRing, port, turns, suite, keys, sessions, inner }: Renewals): void {
   const places = new Int32Array(turns)
   const writer = new RingWriter(ring, posted =>
     port.postMessage(
@@ -32,6 +68,18 @@ function run({ ring, port, turns, suite, keys, sessions, count }: Renewals): voi
       posted.messages.flatMap(m => ('sa' in m && typeof m.sa === 'object' ? [m.sa.keys.buffer as ArrayBuffer] : [])),
     ),
   )
+  const reader = new PuntReader(upRing)
+  const hear = () => {
+    for (;;) {
+      const posted = receiveMessageOnPort(port)?.message as Posted<FromWorker> | undefined
+      if (posted === undefined) break
+      reader.posted(posted)
+    }
+    reader.drain(m => {
+      if (m.kind === 'punt') Atomics.add(places, Turns.Punts, 1)
+      return true
+    })
+  }
   const sa = (spi: number, peer: number): SaMessage => ({
     spi,
     peer,
@@ -41,20 +89,40 @@ function run({ ring, port, turns, suite, keys, sessions, count }: Renewals): voi
     softBytes: 0,
     hardBytes: 0,
   })
-  let done = 0
-  for (let turn = 0; ; turn++) {
-    Atomics.wait(places, 0, turn)
-    const messages: ToWorker[] = []
-    for (let i = 0; i < count; i++, done++) {
-      const peer = 1 + (done % sessions)
-      const times = Math.floor(done / sessions)
-      const [old, spi] = [spiOf(peer, times), spiOf(peer, times + 1)]
-      messages.push({ kind: 'installInbound', sa: sa(spi, peer) }, { kind: 'installOutbound', sa: sa(spi, peer) })
-      messages.push({ kind: 'removeSa', peer, inboundSpi: old, outboundSpi: old })
+  let times = 0
+  const messagesOf = (what: number, n: number): ToWorker[] => {
+    switch (what) {
+      case What.Renewals: {
+        const [old, spi] = [spiOf(n, times), spiOf(n, times + 1)]
+        return [
+          { kind: 'installInbound', sa: sa(spi, n) },
+          { kind: 'installOutbound', sa: sa(spi, n) },
+          { kind: 'removeSa', peer: n, inboundSpi: old, outboundSpi: old },
+        ]
+      }
+      case What.Echoes:
+        return [{ kind: 'injectFrame', peer: n, session: n, bytes: ECHO.slice() }]
+      default: {
+        const session = n + sessions
+        const row = { session, peer: session, address: inner + session, user: `u${session}`, mtu: 1400 }
+        return [
+          { kind: 'installSession', ids: idsOf(session, true) },
+          { kind: 'networkUp', row, compressAddress: false, compressProtocol: false },
+          { kind: 'removeSession', session },
+        ]
+      }
     }
+  }
+  for (let turn = 0; ; turn++) {
+    Atomics.wait(places, Turns.Asked, turn)
+    hear()
+    const what = Atomics.load(places, Turns.What)
+    const messages: ToWorker[] = []
+    for (let n = 1; n <= sessions; n++) messages.push(...messagesOf(what, n))
+    if (what === What.Renewals) times++
     writer.write(messages)
-    Atomics.store(places, 1, turn + 1)
-    Atomics.notify(places, 1)
+    Atomics.store(places, Turns.Answered, turn + 1)
+    Atomics.notify(places, Turns.Answered)
   }
 }
 

@@ -69,6 +69,8 @@ class Belt implements Wires {
 
   tell(): void {}
 
+  punt(): void {}
+
   private fill(batch: Batch, most: number): number {
     batch.clear()
     const end = Math.min(this.packets.length, this.at + most)

@@ -2,13 +2,14 @@
 
 import type { Dice } from '../machine.ts'
 import { type Batch, SLOT_SIZE } from '../packet/batch.ts'
+import { Secret } from '../packet/bytes.ts'
 import { readIpv4 as readWord, writeIpv4 as writeWord } from '../packet/ip.ts'
 import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { concat } from '../packet/writer.ts'
 import type { Engine, EngineEvent, SaUsage } from './engine.ts'
 import { ReplayWindow } from './replay.ts'
 import { checkInbound, checkOutbound, checkPeer } from './rules.ts'
-import type { InboundSa, OutboundSa, PeerPath, SaLimits, Suite } from './sa.ts'
+import type { InboundSa, OutboundSa, PeerPath, SaKeys, SaLimits, Suite } from './sa.ts'
 import {
   cipherSizes,
   DRAFT_SHA256_ICV,
@@ -312,12 +313,17 @@ function makeRow(sa: {
     sha256: integrity === 'sha256',
     icv: integritySizes[integrity].icv,
     counts: isGcm(cipher),
-    protection: protection(sa.suite, sa.keys),
+    protection: protection(sa.suite, copyOf(sa.keys)),
     limits: { ...sa.limits },
     usage: { packets: 0, bytes: 0, badIcv: 0, replayed: 0 },
     softReported: false,
     hardReported: false,
   }
+}
+
+/** Whoever installs an SA may use its keys' memory for the next. */
+function copyOf({ encryption, integrity }: SaKeys): SaKeys {
+  return { encryption: new Secret(encryption.reveal().slice()), integrity: new Secret(integrity.reveal().slice()) }
 }
 
 /** The ICV's length; of the two that an unsettled SA may have, a packet's length fits at most one. */

@@ -27,7 +27,7 @@ import { Helping } from './helping.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { Mirror } from './mirror.ts'
 import { PuntLimit } from './punt-limit.ts'
-import { securityAssociation } from './security-association.ts'
+import { SaRoom } from './security-association.ts'
 import { FairShare } from './share.ts'
 import { type Stats, WorkerCounter } from './stats.ts'
 
@@ -49,8 +49,10 @@ export interface Wires {
   writeTun(batch: Batch): number
   /** The same, to each row's address and port. */
   send(batch: Batch): number
-  /** To control. `bytes` of a punt are the receiver's. */
+  /** To control. */
   tell(message: FromWorker): void
+  /** Hands it packet `i`, behind all that it was told before. */
+  punt(batch: Batch, i: number): void
 }
 
 /** Packets taken from one source before the others get their turn. */
@@ -79,6 +81,7 @@ export class Forwarder {
   private readonly punts = new PuntLimit()
   private readonly mirror = new Mirror(packets => this.wires.tell({ kind: 'mirrored', packets }))
   private injectingFrames = false
+  private readonly sas = new SaRoom()
   /** Who gets how much, by source: where an SPI stands, and where an IP packet's destination does. */
   private readonly received = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
   private readonly receivedBare = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
@@ -213,7 +216,7 @@ export class Forwarder {
         this.stats.addDrop(worker, DropReason.UnknownSpi)
       } else if (this.punts.allows(batch.peer[i]!, now)) {
         this.stats.addPunt(worker, batch.reason[i]!)
-        this.punt(batch, i)
+        this.wires.punt(batch, i)
       } else {
         this.stats.addDrop(worker, DropReason.PuntLimit)
       }
@@ -224,20 +227,6 @@ export class Forwarder {
     const spi = readWord(batch.bytes, batch.offset[i]!)
     const place = { local: batch.local[i]!, remote: batch.address[i]!, port: batch.port[i]! }
     this.wires.tell({ kind: 'engine', events: [{ kind: 'stray', spi, ...place }] })
-  }
-
-  private punt(batch: Batch, i: number): void {
-    this.wires.tell({
-      kind: 'punt',
-      reason: batch.reason[i]!,
-      peer: batch.peer[i]!,
-      session: batch.session[i]!,
-      sa: batch.sa[i]!,
-      local: batch.local[i]!,
-      address: batch.address[i]!,
-      port: batch.port[i]!,
-      bytes: batch.copy(i),
-    })
   }
 
   /** Writes the ICMP errors that filterOut made back into the TUN device. */
@@ -267,10 +256,10 @@ export class Forwarder {
       case 'setPath':
         return this.engine.setPath(m)
       case 'installInbound':
-        return this.engine.installInbound(securityAssociation(m.sa))
+        return this.engine.installInbound(this.sas.of(m.sa))
       case 'installOutbound':
         this.helping.out.set(m.sa.peer, m.sa.suite.cipher)
-        return this.engine.installOutbound(securityAssociation(m.sa))
+        return this.engine.installOutbound(this.sas.of(m.sa))
       case 'removeSa':
         this.engine.removeInbound(m.inboundSpi)
         return this.engine.removeOutbound(m.peer, m.outboundSpi)

@@ -67,19 +67,22 @@ export type ToWorker =
     }
   | { readonly kind: 'stop' }
 
+/** A packet that is control's business; `bytes` are the receiver's. */
+export interface Punt {
+  readonly kind: 'punt'
+  readonly reason: number
+  readonly peer: number
+  readonly session: number
+  readonly sa: number
+  readonly local: number
+  readonly address: number
+  readonly port: number
+  readonly bytes: Uint8Array
+}
+
 /** Worker to control. */
 export type FromWorker =
-  | {
-      readonly kind: 'punt'
-      readonly reason: number
-      readonly peer: number
-      readonly session: number
-      readonly sa: number
-      readonly local: number
-      readonly address: number
-      readonly port: number
-      readonly bytes: Uint8Array
-    }
+  | Punt
   | { readonly kind: 'engine'; readonly events: readonly EngineEvent[] }
   | { readonly kind: 'firewall'; readonly news: FirewallNews }
   | { readonly kind: 'mirrored'; readonly packets: readonly MirroredPacket[] }
@@ -98,9 +101,11 @@ export interface WorkerStart {
   readonly tunOffloads: 'none' | 'tcp' | 'all'
   /** Whether datagrams may come coalesced. */
   readonly coalesced: boolean
-  readonly wakeFd: number
-  /** As message-ring.ts has it. */
+  /** What control says, and what wakes the worker for it; what the worker says, and what wakes control: shared-ring.ts. */
   readonly ring: SharedArrayBuffer
+  readonly wakeFd: number
+  readonly upRing: SharedArrayBuffer
+  readonly upFd: number
   readonly stats: StatsMemory
   /** 32 random bits for the flow table's hash. */
   readonly seed: number

@@ -9,12 +9,14 @@ import type { Millis } from '../machine.ts'
 import type { Batch } from '../packet/batch.ts'
 import type { SegmentArithmetic } from '../packet/cut.ts'
 import { Forwarder, type Wires } from './forwarder.ts'
-import { type Posted, RingReader } from './message-ring.ts'
+import { RingReader } from './message-ring.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import { loadNative, type NativePoller } from './native.ts'
 import { NativeEngine } from './native-engine.ts'
 import { NativeSegments } from './native-segments.ts'
 import { raiseThisThread, Steps } from './priority.ts'
+import { PuntWriter } from './punt-ring.ts'
+import type { Posted } from './shared-ring.ts'
 import { Stats } from './stats.ts'
 
 /** After a bug the loop rests this long, so that one that comes back at every turn leaves control and the log alive. */
@@ -31,13 +33,16 @@ class KernelWires implements Wires {
   private readonly native = loadNative()
   private readonly engine: NativeEngine
   private readonly start: WorkerStart
-  private readonly port: MessagePort
-  private readonly told: FromWorker[] = []
+  private readonly control: PuntWriter
 
   constructor(start: WorkerStart, engine: NativeEngine, port: MessagePort) {
     this.start = start
     this.engine = engine
-    this.port = port
+    this.control = new PuntWriter(
+      start.upRing,
+      posted => port.postMessage(posted, posted.messages.flatMap(transferable)),
+      () => this.native.signal(start.upFd),
+    )
     this.coalesces = start.coalesced
     this.segmentsTcpOnly = start.tunOffloads === 'tcp'
     if (start.tunOffloads !== 'none') this.segments = new NativeSegments(this.native, engine)
@@ -75,17 +80,21 @@ class KernelWires implements Wires {
   }
 
   tell(message: FromWorker): void {
-    this.told.push(message)
+    this.control.tell(message)
   }
 
-  /** Hands up what was told since the last time. */
-  flush(): void {
-    const { told } = this
-    if (told.length === 0) return
-    const bytes = told.flatMap(m => (m.kind === 'punt' ? [m.bytes.buffer as ArrayBuffer] : []))
-    this.port.postMessage(told, bytes)
-    told.length = 0
+  punt(batch: Batch, i: number): void {
+    this.control.punt(batch, i)
   }
+
+  /** Control hears what was told since the last time. */
+  flush(): void {
+    this.control.flush()
+  }
+}
+
+function transferable(m: FromWorker): ArrayBuffer[] {
+  return m.kind === 'punt' ? [m.bytes.buffer as ArrayBuffer] : []
 }
 
 /**
@@ -118,7 +127,7 @@ class Loop {
     this.forwarder = new Forwarder({ worker, engine, wires: this.wires, stats: new Stats(start.stats), seed, fill })
     this.poller = this.native.poller(rawFd >= 0 ? [wakeFd, udpFd, tunFd, rawFd] : [wakeFd, udpFd, tunFd], this.times)
     this.wakeFd = wakeFd
-    this.reader = new RingReader(start.ring, () => receiveMessageOnPort(port)?.message as Posted | undefined)
+    this.reader = new RingReader(start.ring, () => receiveMessageOnPort(port)?.message as Posted<ToWorker> | undefined)
   }
 
   /** Why it ends although control did not say so. */

@@ -3,11 +3,13 @@
 import { Worker } from 'node:worker_threads'
 import { type Endpoint, type Ipv4, readIpv4 } from '../packet/ip.ts'
 import { workerLimits } from './collector.ts'
-import { RingWriter, ringMemory } from './message-ring.ts'
+import { RingWriter } from './message-ring.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import type { Native, TunSteering } from './native.ts'
 import { Outbox } from './outbox.ts'
 import type { DataPath } from './ports.ts'
+import { PuntReader } from './punt-ring.ts'
+import { type Posted, ringMemory } from './shared-ring.ts'
 
 interface Thread {
   readonly worker: Worker
@@ -15,6 +17,9 @@ interface Thread {
   readonly stopped: Promise<void>
   readonly outbox: Outbox
 }
+
+/** What a worker says is heard for so long before other work gets its turn. */
+const TURN_MILLIS = 10
 
 export class Workers implements DataPath {
   private readonly native: Native
@@ -37,24 +42,51 @@ export class Workers implements DataPath {
     return this.threads.length
   }
 
-  start(start: Omit<WorkerStart, 'wakeFd' | 'ring'>, on: (worker: number, message: FromWorker) => void): void {
+  start(
+    start: Omit<WorkerStart, 'wakeFd' | 'ring' | 'upFd' | 'upRing'>,
+    on: (worker: number, message: FromWorker) => void,
+  ): void {
     const wakeFd = this.native.eventFd()
-    const ring = ringMemory()
+    const upFd = this.native.eventFd()
+    const [ring, upRing] = [ringMemory(), ringMemory()]
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: { ...start, wakeFd, ring } satisfies WorkerStart,
+      workerData: { ...start, wakeFd, ring, upFd, upRing } satisfies WorkerStart,
       name: `data-${start.worker}`,
       resourceLimits: workerLimits,
     })
+    const reader = new PuntReader(upRing)
+    const hear = (millis: number) => {
+      const end = performance.now() + millis
+      return reader.drain(m => {
+        on(start.worker, m)
+        return performance.now() < end
+      })
+    }
+    const listen = () => {
+      this.native.clearEvent(upFd)
+      let all = false
+      try {
+        all = hear(TURN_MILLIS)
+      } finally {
+        // The rest, too, where one could not be heard.
+        if (!all) this.native.signal(upFd)
+      }
+    }
+    const watcher = this.native.watch(upFd, listen)
     const stopped = new Promise<void>(resolve => {
       worker.on('exit', () => {
+        this.native.unwatch(watcher)
+        hear(Number.POSITIVE_INFINITY)
+        this.native.close(upFd)
         // Of one that died there may be keys in it.
         new Uint8Array(ring).fill(0)
         if (!this.stopping) this.die(start.worker)
         resolve()
       })
     })
-    worker.on('message', (all: readonly FromWorker[]) => {
-      for (const m of all) on(start.worker, m)
+    worker.on('message', (posted: Posted<FromWorker>) => {
+      reader.posted(posted)
+      this.native.signal(upFd)
     })
     worker.on('error', e => on(start.worker, { kind: 'bug', text: e.stack ?? e.message }))
     const writer = new RingWriter(ring, posted => worker.postMessage(posted, posted.messages.flatMap(transferable)))

@@ -36,6 +36,8 @@ class Queues implements Wires {
     return 0
   }
   tell(): void {}
+
+  punt(): void {}
 }
 
 const SLOW = 20_000

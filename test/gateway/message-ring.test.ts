@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Posted, RingReader, RingWriter, ringMemory } from '../../src/gateway/message-ring.ts'
+import { RingReader, RingWriter } from '../../src/gateway/message-ring.ts'
 import type { SaMessage, ToWorker } from '../../src/gateway/messages.ts'
+import { type Posted, ringMemory } from '../../src/gateway/shared-ring.ts'
 
 /** Both ends over one memory, and the port between them. */
 function ends(words?: number) {
   const memory = ringMemory(words)
-  const port: Posted[] = []
+  const port: Posted<ToWorker>[] = []
   const writer = new RingWriter(memory, posted => port.push(structuredClone(posted)))
   const reader = new RingReader(memory, () => port.shift())
   const heard: ToWorker[] = []
@@ -133,7 +134,7 @@ describe('the ring between control and a worker', () => {
     writer.write([removal(1), removal(2), down(3), down(4), removal(5)])
     const heard: ToWorker[] = []
     const failing = (m: ToWorker) => {
-      heard.push(m)
+      heard.push({ ...m })
       if (heard.length % 2 === 1) throw new Error('not that')
       return true
     }
@@ -147,8 +148,8 @@ describe('the ring between control and a worker', () => {
     const { memory, writer, reader, heard, hear } = ends(64)
     const near = -40
     const places = new Int32Array(memory)
-    Object.assign(writer, { written: near })
-    Object.assign(reader, { read: near })
+    Object.assign((writer as unknown as { shared: object }).shared, { written: near })
+    Object.assign((reader as unknown as { shared: object }).shared, { read: near })
     places[0] = near
     places[16] = near
     for (let i = 0; i < 40; i++) {

@@ -265,6 +265,8 @@ class Crossing implements Wires {
 
   tell(): void {}
 
+  punt(): void {}
+
   private take(batch: Batch, make: (session: number) => Uint8Array, most: number): number {
     batch.clear()
     while (batch.count < most && this.queue.length > 0) batch.push(make(this.queue.shift()!))

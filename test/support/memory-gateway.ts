@@ -15,6 +15,7 @@ import { Forwarder, type Wires } from '../../src/gateway/forwarder.ts'
 import { Log, Severity } from '../../src/gateway/log.ts'
 import type { FromWorker, ToWorker } from '../../src/gateway/messages.ts'
 import type { DataPath, HostNetwork, IkeSockets } from '../../src/gateway/ports.ts'
+import { puntOf } from '../../src/gateway/punt-ring.ts'
 import type { SecretStore } from '../../src/gateway/secret-store.ts'
 import { Stats } from '../../src/gateway/stats.ts'
 import type { Dice } from '../../src/machine.ts'
@@ -149,6 +150,10 @@ export class MemoryWorker implements Wires {
 
   tell(message: FromWorker): void {
     this.out.tell(message)
+  }
+
+  punt(batch: Batch, i: number): void {
+    this.out.tell(puntOf(batch, i))
   }
 
   private each(batch: Batch, deed: (i: number) => void): number {
