@@ -146,8 +146,9 @@ export class Forwarder {
     filterIn(batch, this.firewall, now)
     this.stats.addSessions(batch, false)
     this.merger?.merge(batch)
-    this.stats.add(this.worker, WorkerCounter.toTunPackets, this.wires.writeTun(batch))
-    this.leave(batch, now)
+    const written = this.wires.writeTun(batch)
+    this.stats.add(this.worker, WorkerCounter.toTunPackets, written)
+    if (written < batch.count) this.leave(batch, now)
     this.firewallEvents()
     if (this.mirror.on) this.mirror.flush()
   }
@@ -162,14 +163,14 @@ export class Forwarder {
       most = alone ? 1 : this.helping.out.most
       batch.count = this.wires.readTun(batch, most)
       if (batch.count === 0) break
-      this.alone.tun.feel(packetsOf(batch))
-      this.stats.add(this.worker, WorkerCounter.fromTunPackets, packetsOf(batch))
+      const packets = packetsOf(batch)
+      this.alone.tun.feel(packets)
+      this.stats.add(this.worker, WorkerCounter.fromTunPackets, packets)
       this.read.limit(batch, most)
       filterOut(batch, this.firewall, now)
       this.helping.out.feel(batch)
       if (this.cutter && holdsSuper(batch)) this.cutAndDeliver(batch, this.cutter, now)
       else this.deliver(batch, now)
-      this.leave(batch, now)
       this.reply()
       this.firewallEvents()
       if (alone || batch.count < most) break
@@ -179,10 +180,8 @@ export class Forwarder {
 
   private cutAndDeliver(batch: Batch, cutter: Cutter, now: Millis): void {
     cutter.begin()
-    while (cutter.next(batch, this.pieces)) {
-      this.deliver(this.pieces, now)
-      this.leave(this.pieces, now)
-    }
+    while (cutter.next(batch, this.pieces)) this.deliver(this.pieces, now)
+    this.leave(batch, now)
   }
 
   private deliver(batch: Batch, now: Millis): void {
@@ -197,9 +196,11 @@ export class Forwarder {
   private sealAndSend(batch: Batch, now: Millis): void {
     if (this.engine.seal(batch) > 0) this.engineEvents(now)
     if (this.mirror.on) this.mirror.sealed(batch, now)
-    this.stats.add(this.worker, WorkerCounter.sentPackets, this.wires.send(batch))
+    const sent = this.wires.send(batch)
+    this.stats.add(this.worker, WorkerCounter.sentPackets, sent)
     this.stats.add(this.worker, WorkerCounter.batches, 1)
     this.stats.addSent(this.worker, batch)
+    if (sent < batch.count) this.leave(batch, now)
   }
 
   /** Counts what was dropped and hands to control what is its business. */
@@ -333,7 +334,6 @@ export class Forwarder {
     if (this.injectingFrames) encapsulateL2tp(batch, this.l2tp)
     this.sealAndSend(batch, now)
     this.stats.add(this.worker, WorkerCounter.injected, batch.count)
-    this.leave(batch, now)
     batch.clear()
   }
 }

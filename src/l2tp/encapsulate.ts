@@ -6,6 +6,11 @@ import { DropReason, Verdict } from '../packet/verdict.ts'
 import { HeaderFlag, L2TP_VERSION } from './constants.ts'
 import type { L2tpTable } from './table.ts'
 
+// A module's own constants V8 knows as it compiles; what is imported it looks up at each use.
+const FORWARD = Verdict.Forward
+const UDP = IpProtocol.Udp
+const FLAGS = L2TP_VERSION << 16
+const SEQUENCED_FLAGS = (HeaderFlag.Sequence | L2TP_VERSION) << 16
 /** UDP header, flags, tunnel ID, session ID. */
 const PLAIN = 14
 /** Ns and Nr. */
@@ -21,35 +26,48 @@ const SEQUENCE = 4
  */
 export function encapsulate(batch: Batch, table: L2tpTable): void {
   const { view, count, offset: offsets, length: lengths, verdict, session, peer, protocol } = batch
+  // Of the packet before: its session's row, and what its header has of it.
+  let row = 0
+  let owner = 0
+  let ports = 0
+  let tunnel = 0
+  let call = 0
+  let sequenced = false
   for (let i = 0; i < count; i++) {
-    if (verdict[i] !== Verdict.Forward) continue
-    const row = session[i]!
-    if (!table.has(row)) {
-      drop(batch, i, DropReason.UnknownSession)
-      continue
+    if (verdict[i] !== FORWARD) continue
+    if (session[i] !== row || row === 0) {
+      row = session[i]!
+      if (!table.has(row)) {
+        row = 0
+        drop(batch, i, DropReason.UnknownSession)
+        continue
+      }
+      owner = table.peer[row]!
+      sequenced = table.sequencing[row] === 1
+      ports = (table.localPort[row]! << 16) | table.remotePort[row]!
+      tunnel = (sequenced ? SEQUENCED_FLAGS : FLAGS) | table.remoteTunnelId[row]!
+      call = table.remoteSessionId[row]! << 16
     }
-    const sequenced = table.sequencing[row] === 1
     const header = sequenced ? PLAIN + SEQUENCE : PLAIN
     const length = lengths[i]! + header
-    const offset = offsets[i]!
-    if (offset < header || length > 0xffff) {
+    const at = offsets[i]! - header
+    if (at < 0 || length > 0xffff) {
       drop(batch, i, DropReason.TooBig)
       continue
     }
-    const at = offset - header
-    view.setUint32(at, (table.localPort[row]! << 16) | table.remotePort[row]!)
+    view.setInt32(at, ports)
     // No checksum.
-    view.setUint32(at + 4, length << 16)
-    view.setUint16(at + 8, sequenced ? HeaderFlag.Sequence | L2TP_VERSION : L2TP_VERSION)
-    view.setUint32(at + 10, (table.remoteTunnelId[row]! << 16) | table.remoteSessionId[row]!)
+    view.setInt32(at + 4, length << 16)
+    view.setInt32(at + 8, tunnel)
     if (sequenced) {
       // Uint16Array wraps at 65,536 as sequence numbers do. Nr means nothing in data messages.
-      view.setUint32(at + 14, table.ns[row]!++ << 16)
-    }
+      view.setInt32(at + 12, call | table.ns[row]!++)
+      view.setInt16(at + 16, 0)
+    } else view.setInt16(at + 12, call >>> 16)
     offsets[i] = at
     lengths[i] = length
-    peer[i] = table.peer[row]!
-    protocol[i] = IpProtocol.Udp
+    peer[i] = owner
+    protocol[i] = UDP
   }
 }
 

@@ -123,21 +123,32 @@ export class Batch {
 
   /** The same, whose `length` bytes the caller is to write. */
   add(length: number): number {
-    const i = this.count++
-    this.offset[i] = i * SLOT_SIZE + HEADROOM
-    this.length[i] = length
-    this.peer[i] = 0
-    this.session[i] = 0
-    this.sa[i] = 0
-    this.address[i] = 0
-    this.port[i] = 0
-    this.local[i] = 0
-    this.protocol[i] = 0
-    this.verdict[i] = 0
-    this.reason[i] = 0
-    this.next[i] = 0
-    this.segment[i] = 0
-    return i
+    return this.addMany(1, length, 0, 0)
+  }
+
+  /** So many of them of one session, all of that length; answers the first one's row. */
+  addMany(count: number, length: number, peer: number, session: number): number {
+    const first = this.count
+    const end = first + count
+    const { offset, sa, address, port, local, protocol, verdict, reason, next, segment } = this
+    const { length: lengths, peer: peers, session: sessions } = this
+    for (let i = first; i < end; i++) {
+      offset[i] = i * SLOT_SIZE + HEADROOM
+      lengths[i] = length
+      peers[i] = peer
+      sessions[i] = session
+      sa[i] = 0
+      address[i] = 0
+      port[i] = 0
+      local[i] = 0
+      protocol[i] = 0
+      verdict[i] = 0
+      reason[i] = 0
+      next[i] = 0
+      segment[i] = 0
+    }
+    this.count = end
+    return first
   }
 
   /** The bytes of packet `i`, for who keeps them. */

@@ -52,8 +52,9 @@ export function packetsIn(batch: Batch, i: number): number {
 
 /** How many packets the whole batch stands for. */
 export function packetsOf(batch: Batch): number {
-  let packets = 0
-  for (let i = 0; i < batch.count; i++) packets += packetsIn(batch, i)
+  const { segment, count } = batch
+  let packets = count
+  for (let i = 0; i < count; i++) if (segment[i] !== 0) packets += packetsIn(batch, i) - 1
   return packets
 }
 
@@ -90,7 +91,7 @@ export class Cutter {
 
   private move(from: Batch, into: Batch): void {
     const row = this.row++
-    const i = add(from, row, into, from.length[row]!)
+    const i = into.addMany(1, from.length[row]!, from.peer[row]!, from.session[row]!)
     this.arithmetic.copy(from, row, 0, 0, into, i, 1)
   }
 
@@ -113,9 +114,9 @@ export class Cutter {
     const segment = from.segment[row]!
     const payload = from.length[row]! - header
     const packets = Math.ceil(payload / segment)
-    const first = into.count
-    const count = Math.min(packets - done, BATCH_CAPACITY - first)
-    for (let k = done; k < done + count; k++) add(from, row, into, header + Math.min(segment, payload - k * segment))
+    const count = Math.min(packets - done, BATCH_CAPACITY - into.count)
+    const first = into.addMany(count, header + segment, from.peer[row]!, from.session[row]!)
+    if (done + count === packets) into.length[into.count - 1] = header + payload - (packets - 1) * segment
     this.arithmetic.copy(from, row, header, header + done * segment, into, first, count)
     adjust(into, first, count, done, packets, segment)
     this.arithmetic.sum(into, first, count)
@@ -127,30 +128,33 @@ export class Cutter {
   }
 }
 
-function add(from: Batch, row: number, into: Batch, length: number): number {
-  const i = into.add(length)
-  into.peer[i] = from.peer[row]!
-  into.session[i] = from.session[row]!
-  return i
-}
-
 /** Makes the copied headers in rows from `first` on those of the packets from `k` on of a super-segment that has `packets`. */
 function adjust(batch: Batch, first: number, count: number, k: number, packets: number, segment: number): void {
   const { bytes, view, offset, length } = batch
+  const end = first + count
   const ip = offset[first]!
   const isUdp = bytes[ip + 9] === IpProtocol.Udp
   const transport = (bytes[ip]! & 15) * 4
-  const identification = view.getUint16(ip + 4) + k
-  const sequence = isUdp ? 0 : view.getUint32(ip + transport + 4) + k * segment
-  for (let i = 0; i < count; i++) {
-    const at = offset[first + i]!
-    const size = length[first + i]!
-    view.setUint16(at + 2, size)
-    view.setUint16(at + 4, identification + i)
-    if (isUdp) view.setUint16(at + transport + 4, size - transport)
-    else view.setUint32(at + transport + 4, sequence + i * segment)
+  let identification = view.getUint16(ip + 4) + k
+  if (isUdp) {
+    for (let i = first; i < end; i++) {
+      const at = offset[i]!
+      const size = length[i]!
+      view.setInt16(at + 2, size)
+      view.setInt16(at + 4, identification++)
+      view.setInt16(at + transport + 4, size - transport)
+    }
+    return
   }
-  if (isUdp) return
+  // Sequence numbers come round.
+  let sequence = (view.getInt32(ip + transport + 4) + k * segment) | 0
+  for (let i = first; i < end; i++) {
+    const at = offset[i]!
+    view.setInt16(at + 2, length[i]!)
+    view.setInt16(at + 4, identification++)
+    view.setInt32(at + transport + 4, sequence)
+    sequence = (sequence + segment) | 0
+  }
   // What ends the super-segment ends its last packet alone; that the window was reduced is told once (RFC 3168 section 6.1.2).
   const flags = transport + 13
   const given = bytes[ip + flags]!
