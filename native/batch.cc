@@ -71,7 +71,7 @@ napi_value Attach(napi_env env, napi_callback_info info) {
   view->protocol = start + kProtocolColumn;
   view->verdict = start + kVerdictColumn;
   view->reason = start + kReasonColumn;
-  view->next = start + kNextColumn;
+  view->next = reinterpret_cast<uint16_t*>(start + kNextColumn);
   view->segment = column32(kSegmentColumn);
   view->bytes = start + kBytesStart;
   view->size = static_cast<uint32_t>(size) - kBytesStart;

@@ -10,7 +10,7 @@
 
 namespace floatgate {
 
-inline constexpr uint32_t kBatchCapacity = 256;
+inline constexpr uint32_t kBatchCapacity = 512;
 // What is received at a time: it stays in the processor's nearer caches.
 inline constexpr uint32_t kNearCapacity = 64;
 // No power of two, or the same part of each slot would contend for the same few lines of the processor's caches.
@@ -19,22 +19,22 @@ inline constexpr uint32_t kHeadroom = 64;
 inline constexpr uint32_t kTailroom = 64;
 inline constexpr uint32_t kMaxPacket = kSlotSize - kHeadroom - kTailroom;
 
-// Byte offsets of the columns in the ArrayBuffer: first the 32-bit columns, then the 8-bit ones, then the
-// packets.
+// Byte offsets of the columns in the ArrayBuffer: first the 32-bit columns, then the one of 16 bits and those of 8, then
+// the packets.
 inline constexpr uint32_t kOffsetColumn = 0;
-inline constexpr uint32_t kLengthColumn = 1024;
-inline constexpr uint32_t kPeerColumn = 2048;
-inline constexpr uint32_t kSessionColumn = 3072;
-inline constexpr uint32_t kSaColumn = 4096;
-inline constexpr uint32_t kAddressColumn = 5120;
-inline constexpr uint32_t kPortColumn = 6144;
-inline constexpr uint32_t kLocalColumn = 7168;
-inline constexpr uint32_t kSegmentColumn = 8192;
-inline constexpr uint32_t kProtocolColumn = 9216;
-inline constexpr uint32_t kVerdictColumn = 9472;
-inline constexpr uint32_t kReasonColumn = 9728;
-inline constexpr uint32_t kNextColumn = 9984;
-inline constexpr uint32_t kBytesStart = 12288;
+inline constexpr uint32_t kLengthColumn = 2112;
+inline constexpr uint32_t kPeerColumn = 4224;
+inline constexpr uint32_t kSessionColumn = 6336;
+inline constexpr uint32_t kSaColumn = 8448;
+inline constexpr uint32_t kAddressColumn = 10560;
+inline constexpr uint32_t kPortColumn = 12672;
+inline constexpr uint32_t kLocalColumn = 14784;
+inline constexpr uint32_t kSegmentColumn = 16896;
+inline constexpr uint32_t kNextColumn = 19008;
+inline constexpr uint32_t kProtocolColumn = 20096;
+inline constexpr uint32_t kVerdictColumn = 20672;
+inline constexpr uint32_t kReasonColumn = 21248;
+inline constexpr uint32_t kBytesStart = 24576;
 inline constexpr uint32_t kBytesSize = kBatchCapacity * kSlotSize;
 inline constexpr uint32_t kBatchSize = kBytesStart + kBytesSize;
 // What a batch may have more than its slots: room behind them for super-segments out of a TUN device, or
@@ -99,7 +99,7 @@ struct BatchView {
   uint8_t* protocol = nullptr;
   uint8_t* verdict = nullptr;
   uint8_t* reason = nullptr;
-  uint8_t* next = nullptr;
+  uint16_t* next = nullptr;
   uint32_t* segment = nullptr;
   uint8_t* bytes = nullptr;  // every offset counts from here
   uint32_t size = 0;         // how many bytes: kBytesSize or more

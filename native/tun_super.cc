@@ -222,7 +222,8 @@ napi_value WriteSuper(napi_env env, napi_callback_info info) {
   if (count > kBatchCapacity) return ThrowType(env, "argument 3 must be a batch's count");
 
   uint32_t sent = 0;
-  bool gone[kBatchCapacity] = {};
+  bool gone[kBatchCapacity];
+  std::fill_n(gone, count, false);
   for (uint32_t row = 0; row < count; row++) {
     if (gone[row] || !batch->Forwards(row)) continue;
     if (!batch->InBounds(row)) {

@@ -166,7 +166,7 @@ class Departure {
   // UDP's length field, less the headers, bounds the whole message.
   static constexpr uint32_t kMaxMessage = 65535 - 28;
   // For the latest train to each place: twice as many as there can be. A power of two.
-  static constexpr uint32_t kSlotsLog2 = 9;
+  static constexpr uint32_t kSlotsLog2 = 10;
   static constexpr uint32_t kSlots = 1u << kSlotsLog2;
   static_assert(kSlots >= 2 * kBatchCapacity);
 

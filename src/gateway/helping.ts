@@ -17,6 +17,8 @@ import { Verdict } from '../packet/verdict.ts'
 const FEW = 16
 /** Packets of one client in a row, on an average: from so many on there are enough of it in a small batch. */
 const ENOUGH = 8
+/** Packets that DES encrypts side by side at most. */
+const LANES = 256
 
 export class Helping {
   /** By peer: 1 where what is sealed for it is encrypted by DES. */
@@ -50,6 +52,8 @@ export class Helping {
       if (peer !== before) turns++
       before = peer
     }
-    if (all >= FEW) this.now = des * 2 > all || turns * ENOUGH > came ? BATCH_CAPACITY : NEAR_CAPACITY
+    if (all < FEW) return
+    if (turns * ENOUGH > came) this.now = BATCH_CAPACITY
+    else this.now = des * 2 > all ? LANES : NEAR_CAPACITY
   }
 }

@@ -21,7 +21,7 @@ const GREEDY = 8
 const WATCHED = 1024
 /** and is taken to be for so many batches more: a second or so, since who sends little is not always among them. */
 const REMEMBERED = 5000
-/** More than twice as many as a batch can hold senders. A power of two. */
+/** Twice as many as a batch can hold senders. A power of two. */
 const SLOTS = 1024
 
 export class FairShare {

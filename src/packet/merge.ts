@@ -8,7 +8,7 @@ import { IpProtocol, TcpFlag } from './ip.ts'
 import { Verdict } from './verdict.ts'
 
 /** Places for flows that are open at a time, which a hash chooses; of two in one place the later ends the earlier one's train. */
-const PLACES_LOG2 = 8
+const PLACES_LOG2 = 11
 const PLACES = 1 << PLACES_LOG2
 /** An odd number whose multiples spread over all bits. */
 const SPREAD = 0x9e3779b1
@@ -29,8 +29,8 @@ export class Merger {
   private readonly source = new Int32Array(PLACES)
   private readonly destination = new Int32Array(PLACES)
   private readonly ports = new Int32Array(PLACES)
-  private readonly head = new Uint8Array(PLACES)
-  private readonly last = new Uint8Array(PLACES)
+  private readonly head = new Uint16Array(PLACES)
+  private readonly last = new Uint16Array(PLACES)
   /** Where the sequence number of the next one must be. */
   private readonly sequence = new Int32Array(PLACES)
   private readonly total = new Int32Array(PLACES)

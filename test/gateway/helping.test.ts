@@ -8,6 +8,8 @@ import { ipv4 } from '../../src/packet/ip.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
 import { pushSuper, tcpPacket } from '../support/segments.ts'
 
+/** Packets that DES encrypts side by side. */
+const LANES = 256
 const ciphers: readonly Cipher[] = ['aes128', '3des', 'des', 'aesgcm128']
 const [AES, TRIPLE_DES, DES, GCM] = [0, 1, 2, 3]
 
@@ -28,7 +30,7 @@ function batchOf(...counts: readonly (readonly [peer: number, count: number])[])
 
 describe('what is taken at once', () => {
   it.each([
-    ['DES', [[DES, 64]], BATCH_CAPACITY],
+    ['DES', [[DES, 64]], LANES],
     [
       '3DES and DES, most of it',
       [
@@ -36,7 +38,7 @@ describe('what is taken at once', () => {
         [AES, 31],
         [DES, 13],
       ],
-      BATCH_CAPACITY,
+      LANES,
     ],
     [
       'half of it',
@@ -53,7 +55,7 @@ describe('what is taken at once', () => {
     h.feel(batchOf(...counts))
     expect(h.most).toBe(most)
     // A few packets between two loads change nothing.
-    h.feel(batchOf([most === BATCH_CAPACITY ? AES : DES, 3]))
+    h.feel(batchOf([most === LANES ? AES : DES, 3]))
     h.feel(batchOf())
     expect(h.most).toBe(most)
     h.feel(batchOf([AES, 64]))
@@ -74,7 +76,7 @@ describe('what is taken at once', () => {
     )
     batch.peer[row] = TRIPLE_DES
     h.feel(batch)
-    expect(h.most).toBe(BATCH_CAPACITY)
+    expect(h.most).toBe(LANES)
   })
 
   it.each([
@@ -107,7 +109,7 @@ describe('what is taken at once', () => {
     const h = helping()
     h.set(AES, '3des')
     h.feel(batchOf([AES, 64]))
-    expect(h.most).toBe(BATCH_CAPACITY)
+    expect(h.most).toBe(LANES)
     h.set(AES, 'aes128')
     h.feel(batchOf([AES, 64]))
     expect(h.most).toBe(NEAR_CAPACITY)

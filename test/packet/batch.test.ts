@@ -22,6 +22,8 @@ const columns = [
   'protocol',
   'verdict',
   'reason',
+  'segment',
+  'next',
 ] as const
 
 describe('a batch', () => {

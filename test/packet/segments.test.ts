@@ -101,16 +101,16 @@ describe('a super-segment', () => {
     const batch = new Batch(READING_ROOM)
     const small = (n: number) => tcpPacket({ ...ends, sequence: n, payload: Uint8Array.of(n) })
     batch.push(small(1))
-    pushSuper(batch, tcpPacket({ ...ends, sequence: 100, payload: bytes(30_000) }), 100, ANNEX)
+    pushSuper(batch, tcpPacket({ ...ends, sequence: 100, payload: bytes(60_000) }), 100, ANNEX)
     batch.push(small(2))
     batch.verdict[batch.push(small(3))] = Verdict.Drop
     batch.push(small(4))
     expect(holdsSuper(batch)).toBe(true)
-    expect([0, 1, 2].map(i => packetsIn(batch, i))).toEqual([1, 300, 1])
+    expect([0, 1, 2].map(i => packetsIn(batch, i))).toEqual([1, 600, 1])
     const cut = cutAll(batch)
-    expect(cut.map(b => b.count)).toEqual([256, 47])
+    expect(cut.map(b => b.count)).toEqual([512, 91])
     const numbers = packets(cut).map(sequenceOf)
-    expect(numbers).toEqual([1, ...Array.from({ length: 300 }, (_, i) => 100 + i * 100), 2, 4])
+    expect(numbers).toEqual([1, ...Array.from({ length: 600 }, (_, i) => 100 + i * 100), 2, 4])
   })
 
   it.each([
