@@ -267,26 +267,34 @@ class Sha1Lanes {
   Sha1Lanes& operator=(const Sha1Lanes&) = delete;
   ~Sha1Lanes();
 
+  // The words of a block in each lane, two at a time.
+  using Pairs = uint64_t[8][kLanes];
+
   // Any number of jobs of this HMAC; the longer ones had better come first.
   void Sign(Job* const* jobs, size_t count);
 
  private:
   Sha1Lanes() = default;
   void Begin(size_t lane, Job* job);
-  void BeginPadding(size_t lane);
   void End(size_t lane);
+  void Enter(uint32_t lanes);
+  void Leave(uint32_t lanes, Job* const* jobs);
   void Finish();
 
+  // Lanes are numbered by the bits of a word.
+  static constexpr uint32_t kAllLanes = (1u << kLanes) - 1;
   alignas(64) States inner_ = {};
-  const uint8_t* from_[kLanes] = {};
-  uint32_t left_[kLanes] = {};   // whole blocks from there on,
-  bool padded_[kLanes] = {};     // which are the padded end of
-  Job* jobs_[kLanes] = {};       // this job, if there is one
-  alignas(64) uint8_t ends_[kLanes][2 * 64] = {};
+  alignas(64) Pairs pairs_ = {};
+  alignas(64) const uint8_t* from_[kLanes] = {};  // what each lane hashes
+  alignas(64) const uint8_t* then_[kLanes] = {};  // and what it does after that: of
+  alignas(64) uint32_t left_[kLanes] = {};        // so many blocks
+  Job* jobs_[kLanes] = {};
+  uint32_t padded_ = 0;  // those at the padded end of their packet, which is in one of two places
+  uint32_t other_ends_ = 0;
+  alignas(64) uint8_t ends_[kLanes][2][2 * 64] = {};
   // Those whose inner hash is known.
-  alignas(64) States digests_ = {};
-  alignas(64) States outer_ = {};
-  Job* waiting_jobs_[kLanes] = {};
+  alignas(64) uint32_t digests_[5][2 * kLanes] = {};
+  Job* waiting_jobs_[2 * kLanes] = {};
   size_t waiting_ = 0;
 };
 
