@@ -177,7 +177,7 @@ struct OwnBatch {
     view.protocol = memory.get() + kProtocolColumn;
     view.verdict = memory.get() + kVerdictColumn;
     view.reason = memory.get() + kReasonColumn;
-    view.next = memory.get() + kNextColumn;
+    view.next = reinterpret_cast<uint16_t*>(memory.get() + kNextColumn);
     view.segment = word(kSegmentColumn);
     view.bytes = memory.get() + kBytesStart;
     view.size = kBytesSize;
