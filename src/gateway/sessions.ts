@@ -2,6 +2,7 @@
 
 import { innerMtu } from '../esp/overhead.ts'
 import type { ChildSa } from '../ike/effects.ts'
+import { CallResult } from '../l2tp/constants.ts'
 import type { L2tpEffect, L2tpInput, L2tpSessionIds } from '../l2tp/effects.ts'
 import type { Dice } from '../machine.ts'
 import { emitUdp, formatIpv4 } from '../packet/ip.ts'
@@ -23,10 +24,8 @@ import { ofAdmission, ofLink, ofTunnel, type Refusal } from './refusals.ts'
 import type { Residents } from './residents.ts'
 import type { Session } from './session.ts'
 import { SessionIndex } from './session-index.ts'
+import { SessionRoutes } from './session-routes.ts'
 import type { Stats } from './stats.ts'
-
-/** CDN result codes of RFC 2661 section 4.4.2. */
-const CdnResult = { LostCarrier: 1, GeneralError: 2, Administrative: 3 } as const
 
 export class Sessions {
   readonly all = new Map<number, Session>()
@@ -34,7 +33,7 @@ export class Sessions {
   /** What the links that are gone have counted. */
   private readonly bygone = new Map<string, number>()
   private pppNumber = 0
-
+  private readonly routes: SessionRoutes
   private readonly to: {
     readonly data: DataPath
     readonly network: HostNetwork
@@ -64,6 +63,7 @@ export class Sessions {
 
   constructor(to: Sessions['to']) {
     this.to = to
+    this.routes = new SessionRoutes(to.network)
   }
 
   carryOut(effect: L2tpEffect): void {
@@ -177,6 +177,13 @@ export class Sessions {
     return sa ? innerMtu(sa.suite, sa.udpEncapsulated, this.to.network.publicMtu, sequencing) : 1280
   }
 
+  /** Sequence numbers were asked for when the template was made already, or never. */
+  private lay(s: Session, peerMru: number): void {
+    if (s.admission?.kind !== 'accepted') return
+    s.mtu = s.ids.sequencing ? Math.min(peerMru, this.pathMru(s.ids)) : peerMru
+    this.routes.lay(s.ids.session, s.admission.address, s.mtu, s.admission.user)
+  }
+
   private ppp(s: Session, effect: PppEffect): void {
     switch (effect.kind) {
       case 'send':
@@ -211,6 +218,7 @@ export class Sessions {
       this.index.loggedOut(s)
       s.admission = admission
       this.index.loggedIn(s)
+      if (!e.again) this.lay(s, s.link.snapshot().peerMru)
     } else this.failed(s, ofAdmission(e.name, admission.reason))
     const result = resultOf(admission, this.to.residents, this.to.network.localAddress)
     s.driver.handle({ kind: 'authenticated', request: e.request, result })
@@ -230,10 +238,9 @@ export class Sessions {
   }
 
   private networkUp(s: Session, e: Extract<PppEffect, { kind: 'networkUp' }>): void {
-    const { network, data, steering } = this.to
+    const { data, steering } = this.to
     if (s.admission?.kind !== 'accepted') return
-    // Sequence numbers were asked for when the template was made already, or never.
-    s.mtu = s.ids.sequencing ? Math.min(e.peerMru, this.pathMru(s.ids)) : e.peerMru
+    this.lay(s, e.peerMru)
     s.since ??= this.to.wall()
     s.networkUp = true
     s.usedAt = this.to.clock.now()
@@ -245,7 +252,6 @@ export class Sessions {
       const here = w === s.worker ? row : { ...row, peer: 0 }
       data.post(w, { kind: 'networkUp', row: here, compressAddress, compressProtocol })
     }
-    network.addSession(e.address, s.mtu, network.proxyDevice(e.address), e.user)
     this.to.attempts.connected(s.ids.session, e.user, formatIpv4(e.address), this.to.clock.now())
     this.to.up(s.ids.peer)
     this.to.log.add({
@@ -281,9 +287,8 @@ export class Sessions {
 
   /** Takes the session's route away. */
   private withdraw(s: Session): void {
-    if (!s.networkUp || s.admission?.kind !== 'accepted') return
-    this.to.network.removeSession(s.admission.address)
-    this.to.steering.down(s.ids.session)
+    this.routes.remove(s.ids.session)
+    if (s.networkUp) this.to.steering.down(s.ids.session)
   }
 
   /**
@@ -322,7 +327,7 @@ export class Sessions {
     this.to.l2tp({
       kind: 'closeSession',
       session: s.ids.session,
-      resultCode: cause === 'echo-failed' ? CdnResult.LostCarrier : CdnResult.Administrative,
+      resultCode: cause === 'echo-failed' ? CallResult.LostCarrier : CallResult.Administrative,
       reason: detail,
     })
   }

@@ -126,7 +126,9 @@ export class Watch {
       if (holders.has(address)) fault(`two sessions hold ${formatIpv4(address)}`)
       holders.set(address, s.worker)
     }
-    if (gateway.routes.size !== up) fault(`${gateway.routes.size} routes for ${up} sessions that are up`)
+    // A route is there from the moment that a session has its address.
+    for (const address of gateway.routes.keys())
+      if (!holders.has(address)) fault(`a route to ${formatIpv4(address)}, which nobody holds`)
     if (gateway.steering.size !== up) fault(`${gateway.steering.size} steering rules for ${up} sessions that are up`)
     for (const [address, worker] of gateway.steering)
       if (holders.get(address) !== worker || !gateway.routes.has(address))
