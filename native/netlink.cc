@@ -1,5 +1,5 @@
-// A netlink socket to the kernel's netfilter, which tells of logged packets and of connections. What the
-// messages say is for TypeScript.
+// Netlink sockets: to the kernel's netfilter, which tells of logged packets and of connections, and to what keeps
+// its devices. What the messages say is for TypeScript.
 
 #include "netlink.h"
 
@@ -19,11 +19,11 @@ namespace {
 constexpr int kReceiveBuffer = 512 * 1024;
 
 // `groups` are the multicast groups to hear, a bit each.
-napi_value NetfilterSocket(napi_env env, napi_callback_info info) {
+napi_value Open(napi_env env, napi_callback_info info, int protocol) {
   Args args(env, info);
   const uint32_t groups = args.U32(0);
   if (!args.ok()) return nullptr;
-  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_NETFILTER);
+  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   if (fd < 0) return ThrowErrno(env, errno, "socket");
   sockaddr_nl local = {};
   local.nl_family = AF_NETLINK;
@@ -37,6 +37,10 @@ napi_value NetfilterSocket(napi_env env, napi_callback_info info) {
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
   return MakeI32(env, fd);
 }
+
+napi_value NetfilterSocket(napi_env env, napi_callback_info info) { return Open(env, info, NETLINK_NETFILTER); }
+
+napi_value RouteSocket(napi_env env, napi_callback_info info) { return Open(env, info, NETLINK_ROUTE); }
 
 napi_value NetlinkSend(napi_env env, napi_callback_info info) {
   Args args(env, info);
@@ -80,6 +84,7 @@ napi_value NetlinkReceive(napi_env env, napi_callback_info info) {
 napi_status RegisterNetlink(napi_env env, napi_value exports) {
   return Define(env, exports,
                 {{"netfilterSocket", NetfilterSocket},
+                 {"routeSocket", RouteSocket},
                  {"netlinkSend", NetlinkSend},
                  {"netlinkReceive", NetlinkReceive}});
 }

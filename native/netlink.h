@@ -1,4 +1,4 @@
-// A netlink socket to the kernel's netfilter.
+// Netlink sockets to the kernel's netfilter and to what keeps its devices.
 #pragma once
 
 #include <node_api.h>

@@ -61,6 +61,7 @@ const FUNCTIONS: Record<keyof Native, true> = {
   hmac: true,
   cbc: true,
   netfilterSocket: true,
+  routeSocket: true,
   netlinkSend: true,
   netlinkReceive: true,
   addresses: true,

@@ -210,6 +210,8 @@ export interface Native {
 
   /** A netlink socket to the kernel's netfilter, that hears these multicast groups, a bit each. */
   netfilterSocket(groups: number): number
+  /** The same to what keeps devices, addresses and routes. */
+  routeSocket(groups: number): number
   netlinkSend(fd: number, bytes: Uint8Array): void
   /** One message, or several in one, into `bytes`; answers how many bytes. -1: none waits; -2: some were lost. */
   netlinkReceive(fd: number, bytes: Uint8Array): number

@@ -9,7 +9,9 @@ import { HostCounters } from './host-counters.ts'
 import { IpCommands } from './ip-commands.ts'
 import { LanOffload } from './lan-offload.ts'
 import type { Leavings } from './leavings.ts'
+import { LinkWatch } from './link-watch.ts'
 import { type Log, Severity } from './log.ts'
+import { loadNative } from './native.ts'
 import { ProxyDelay } from './proxy-delay.ts'
 import { ReplacedDevices } from './replaced-devices.ts'
 import { type RunResult, run } from './run.ts'
@@ -27,7 +29,10 @@ export class Network {
   private readonly leavings: Leavings
   private readonly proxyDelay: ProxyDelay
   private readonly log: Log
+  /** By address: the MTU of its route, and the device on which it is answered for. */
+  private readonly routes = new Map<Ipv4, number>()
   private readonly proxies = new Map<Ipv4, string>()
+  private links: LinkWatch | undefined
   private blocks: readonly string[] = []
   readonly counters = new HostCounters()
   readonly lan: LanOffload
@@ -92,16 +97,15 @@ export class Network {
    * drop it, since the host's default route would take it out in clear. They go with the TUN device.
    */
   useBlocks(blocks: readonly string[]): void {
-    const route = (verb: string, block: string) =>
-      this.commands.give(`route ${verb} ${block} dev ${this.tun} metric ${LAST_METRIC}`)
-    for (const b of this.blocks) if (!blocks.includes(b)) route('del', b)
-    for (const b of blocks) if (!this.blocks.includes(b)) route('append', b)
+    for (const b of this.blocks) if (!blocks.includes(b)) this.routeBlock('del', b)
+    for (const b of blocks) if (!this.blocks.includes(b)) this.routeBlock('append', b)
     this.blocks = blocks
   }
 
   /** The LAN's devices, and whether they are to merge UDP: those that are here, and others that come in their place. */
   useLan(devices: readonly string[], merging: boolean): void {
     clearInterval(this.look)
+    this.links ??= this.watchLinks()
     this.lookAt(devices, merging)
     this.look = setInterval(() => this.lookAt(devices, merging), LOOK_MILLIS).unref()
   }
@@ -111,8 +115,41 @@ export class Network {
     this.lan.use(merging ? devices : [])
     for (const device of this.replaced.among(devices)) {
       this.proxyDelay.replaced(device)
-      for (const [address, on] of this.proxies) if (on === device) this.answerFor(address, device)
+      this.answerOn(device)
     }
+  }
+
+  private watchLinks(): LinkWatch | undefined {
+    try {
+      return new LinkWatch(loadNative(), device => this.cameUp(device))
+    } catch {
+      // What somebody sets down and up again has lost what was there then.
+      return undefined
+    }
+  }
+
+  /** A device was down, and with that its routes and proxy ARP entries went: it gets them anew. */
+  cameUp(device: string): void {
+    if (device !== this.tun) return this.answerOn(device)
+    for (const b of this.blocks) this.routeBlock('append', b)
+    for (const [address, mtu] of this.routes) this.route(address, mtu)
+    this.log.add({
+      severity: Severity.Notice,
+      module: 'IPG',
+      text: `${device} was down, and nothing of any session was carried; it is up again, with its routes`,
+    })
+  }
+
+  private answerOn(device: string): void {
+    for (const [address, on] of this.proxies) if (on === device) this.answerFor(address, device)
+  }
+
+  private routeBlock(verb: 'append' | 'del', block: string): void {
+    this.commands.give(`route ${verb} ${block} dev ${this.tun} metric ${LAST_METRIC}`)
+  }
+
+  private route(address: Ipv4, mtu: number): void {
+    this.commands.give(`route replace ${formatIpv4(address)}/32 dev ${this.tun} mtu ${mtu}`)
   }
 
   private answerFor(address: Ipv4, device: string): void {
@@ -123,7 +160,8 @@ export class Network {
    * the LAN asks for the address by ARP, an answer on `proxyDevice`. */
   addSession(address: Ipv4, mtu: number, proxyDevice: string | undefined): void {
     const text = formatIpv4(address)
-    this.commands.give(`route replace ${text}/32 dev ${this.tun} mtu ${mtu}`)
+    this.routes.set(address, mtu)
+    this.route(address, mtu)
     if (proxyDevice === undefined) return
     const before = this.proxies.get(address)
     this.proxyDelay.added(proxyDevice)
@@ -135,6 +173,7 @@ export class Network {
 
   removeSession(address: Ipv4): void {
     const text = formatIpv4(address)
+    this.routes.delete(address)
     this.commands.give(`route del ${text}/32 dev ${this.tun}`)
     const device = this.proxies.get(address)
     if (device === undefined) return
@@ -223,6 +262,8 @@ export class Network {
   async tearDown(): Promise<void> {
     for (const address of [...this.proxies.keys()]) this.removeSession(address)
     clearInterval(this.look)
+    this.links?.close()
+    this.links = undefined
     this.lan.end()
     await this.removeTable()
     await this.queue.idle()

@@ -8,8 +8,8 @@ const fds = new Descriptors()
 afterEach(() => fds.closeAll())
 
 describe('a netlink socket', () => {
-  it('has nothing to tell before it is asked', () => {
-    const fd = fds.keep(native.netfilterSocket(0))
+  it.each(['netfilterSocket', 'routeSocket'] as const)('has nothing to tell before it is asked: %s', open => {
+    const fd = fds.keep(native[open](0))
     expect(native.netlinkReceive(fd, new Uint8Array(4096))).toBe(-1)
   })
 
