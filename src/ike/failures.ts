@@ -147,7 +147,7 @@ export function silence(phase1: Phase1): Failure {
     return {
       cause: 'limit',
       detail: `${who} found no time left for its key exchange, ${phase1.postponed} times: too many are asked for, from its network or from everywhere`,
-      remedy: 'look at "show counter ike" (key-exchange-postponed), and block whoever floods this gateway',
+      remedy: 'look at "show counter=ike" (key-exchange-postponed), and block whoever floods this gateway',
     }
   if (phase1.state.name === 'SASENT')
     return {

@@ -101,3 +101,28 @@ describe('commands that documents show', () => {
     expect(faults).toEqual([])
   })
 })
+
+describe('commands that a remedy names', () => {
+  const folder = new URL('../../src/', import.meta.url)
+  const named = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(f => f.endsWith('.ts'))
+    .flatMap(file => {
+      const quoted = /"((?:show|add|set|enable|disable|create|reset|delete|capture) [^"\n]*)"/g
+      return [...readFileSync(new URL(file, folder), 'utf8').matchAll(quoted)].map(([, command]) => ({
+        file,
+        command: command!
+          .replace(/\$\{[^}]*\}|\.\.\.|NAME/g, 'x')
+          .replace(/FIRST-LAST/g, '10.0.0.1-10.0.0.2')
+          .replace(/=N\b/g, '=1'),
+      }))
+    })
+
+  it('can be typed as they stand there', () => {
+    expect(named.map(n => n.command)).toContain('show counter=ike')
+    const faults = named.flatMap(({ file, command }) => {
+      const read = parseCommand(command)
+      return read.kind === 'faults' ? [`${file}: ${command}: ${read.faults.join('; ')}`] : []
+    })
+    expect(faults).toEqual([])
+  })
+})
