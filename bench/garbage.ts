@@ -52,8 +52,12 @@ const TOLERATED = 0.1
 /** What part of the packets there are while control speaks, and turns of it before that are looked at. */
 const CHURNED = 0.2
 const CHURN_WARM_UP = 300
+/** And so many times more while pauses are looked at: more than a thousand of ten million packets. */
+const LONGER = 4
 /** Both ways, about. */
 const PACKETS_OF_TURN = 900
+/** How long a turn takes by the worker's clock at least. */
+const TURN_MILLIS = 10
 /** Turns from one look of the observer to the next. */
 const TOLD = 20
 
@@ -435,7 +439,8 @@ class Queue {
  * `looking` how long each collection stopped the thread, which makes garbage itself.
  */
 async function churn(what: What, turns: number, looking: boolean) {
-  // Before and after each message, when that was and what the thread had used by then: a collection is between two looks.
+  // Before and after each message, when that was and what the thread had used by then: a collection is between two looks. The
+  // collections come in their order.
   const most = turns * (2 + MESSAGES[what] * SESSIONS)
   const [began, used, waited] = [new Float64Array(most), new Float64Array(most), new Float64Array(most)]
   const queue = new Queue()
@@ -455,6 +460,8 @@ async function churn(what: What, turns: number, looking: boolean) {
   for (let turn = 1; turn <= turns; turn++) {
     const before = looking ? 0 : process.memoryUsage().heapUsed
     inPackets.add(looks - 1)
+    // Echoes of a turn are fewer than a peer may punt in a second.
+    millis += TURN_MILLIS
     world.turn(clock)
     control.next(what)
     if (what === What.Renewals) world.renewClients()
@@ -471,8 +478,9 @@ async function churn(what: What, turns: number, looking: boolean) {
   }
   await new Promise(resolve => setTimeout(resolve, 50))
   queue.close()
+  let i = -1
   const pauses = collections.flatMap(({ startTime, duration }): Pause[] => {
-    const i = began.subarray(0, looks).findLastIndex(at => at <= startTime)
+    while (i + 1 < looks && began[i + 1]! <= startTime) i++
     // One in the forwarding of packets, or in what the client does, is not told apart from it.
     if (i < 0 || i === looks - 1 || inPackets.has(i)) return []
     const waiting = Math.min(duration, (waited[i + 1]! - waited[i]!) / 1e6)
@@ -531,7 +539,7 @@ await garbageOf('renewals of SAs', What.Renewals)
 await garbageOf('echoes both ways', What.Echoes)
 await garbageOf('sessions that come and go', What.Sessions)
 await churn(What.Sessions, CHURN_WARM_UP, true)
-const { said, pauses } = await churn(What.Sessions, turns, true)
+const { said, pauses } = await churn(What.Sessions, LONGER * turns, true)
 console.log(`${said} sessions that come and go, looked at: ${pauses.length} collections. Their pauses:`)
 console.log(
   quantiles(

@@ -10,8 +10,15 @@ import type { ResourceLimits } from 'node:worker_threads'
 /** Its young space takes a third of this until it is collected. */
 export const workerLimits: ResourceLimits = { maxYoungGenerationSizeMb: 3 }
 
-/** For the whole process; before there are workers. */
+/**
+ * What a worker keeps may grow to so many megabytes until V8 looks through it as a whole, which takes milliseconds and waits for
+ * other threads. By itself V8 does so at some eight, although next to nothing comes to stay.
+ */
+const OLD_SPACE = 64
+
+/** For the whole process, the last for threads that are yet to start alone; before there are workers. */
 export function collectWithoutHelp(): void {
   setFlagsFromString('--no-parallel-scavenge')
   setFlagsFromString('--no-concurrent-array-buffer-sweeping')
+  setFlagsFromString(`--initial-old-space-size=${OLD_SPACE}`)
 }
