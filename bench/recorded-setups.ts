@@ -3,6 +3,8 @@
  * at the same times: then nothing but the gateway runs.
  */
 
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Engine } from '../src/esp/engine.ts'
 import { type CryptoName, loadNative } from '../src/gateway/native.ts'
 import { NativeEngine } from '../src/gateway/native-engine.ts'
@@ -78,10 +80,24 @@ class Scene {
     this.agenda.until(end, () => this.drain())
   }
 
+  /** Those that come are in order: a heap of them would be work of the bench's. */
+  receive(d: Datagram): void {
+    const { agenda } = this
+    if (d.at > agenda.now) this.until(d.at - 1)
+    agenda.now = d.at
+    this.gateway.receive(d.port, d.remote, d.bytes)
+    this.drain()
+  }
+
   get sessions(): number {
     return this.gateway.routes.size
   }
 }
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as (options: { readonly type: 'minor' }) => void
+/** Empties V8's young space; what survives twice has grown old. */
+const sweep = () => collect({ type: 'minor' })
 
 export class RecordedSetups {
   readonly clients: number
@@ -127,13 +143,15 @@ export class RecordedSetups {
       },
       engine,
     )
-    for (const d of this.datagrams) {
-      const bytes = d.bytes.slice()
-      scene.agenda.at(d.at, () => scene.later(() => scene.gateway.receive(d.port, d.remote, bytes)))
-    }
+    const arriving = this.datagrams.map(d => ({ ...d, bytes: d.bytes.slice() }))
     this.gateway = scene.gateway
+    // What was prepared costs nothing of the time that is taken, and what the gateway leaves behind all of it.
+    sweep()
+    sweep()
     const before = process.cpuUsage()
+    for (const d of arriving) scene.receive(d)
     scene.until(this.end)
+    sweep()
     const { user, system } = process.cpuUsage(before)
     if (scene.sessions !== this.clients) throw new Error(`${scene.sessions} of ${this.clients} clients came up`)
     return (user + system) / 1e6
