@@ -36,7 +36,7 @@ import { decapsulate as decapsulatePpp } from '../src/ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../src/ppp/encapsulate.ts'
 import { PppTable } from '../src/ppp/table.ts'
 import { tcpPacket } from '../test/support/segments.ts'
-import { ECHO, idsOf, MESSAGES, type Renewals, spiOf, Turns, What } from './renewals.ts'
+import { awaitChange, ECHO, idsOf, MESSAGES, type Renewals, spiOf, Turns, What } from './renewals.ts'
 import { note } from './rows.ts'
 
 const option = (name: string) => process.argv.find(a => a.startsWith(`--${name}=`))?.slice(name.length + 3)
@@ -361,7 +361,7 @@ class Control {
     Atomics.store(turns, Turns.What, what)
     const turn = Atomics.add(turns, Turns.Asked, 1)
     Atomics.notify(turns, Turns.Asked)
-    Atomics.wait(turns, Turns.Answered, turn)
+    awaitChange(turns, Turns.Answered, turn)
   }
 
   end(): Promise<number> {

@@ -32,6 +32,11 @@ export type What = (typeof What)[keyof typeof What]
 /** Messages of one session in each. */
 export const MESSAGES = [3, 1, 3] as const
 
+/** Waits until it is another number there: who is woken late, by what was said before, goes on waiting. */
+export function awaitChange(places: Int32Array, at: number, from: number): void {
+  while (Atomics.load(places, at) === from) Atomics.wait(places, at, from)
+}
+
 /** An LCP Echo-Request (RFC 1661 section 5.8) with address and control fields. */
 export const ECHO = Uint8Array.of(0xff, 0x03, 0xc0, 0x21, 9, 1, 0, 8, 1, 2, 3, 4)
 
@@ -114,7 +119,7 @@ function run({ ring, upRing, port, turns, suite, keys, sessions, inner }: Renewa
     }
   }
   for (let turn = 0; ; turn++) {
-    Atomics.wait(places, Turns.Asked, turn)
+    awaitChange(places, Turns.Asked, turn)
     hear()
     const what = Atomics.load(places, Turns.What)
     const messages: ToWorker[] = []
