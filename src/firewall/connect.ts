@@ -39,7 +39,10 @@ for (const [bit, types] of [
 /** Answers DropReason.None where the packet passes; its bytes may have been rewritten then. */
 export function admit(bytes: Uint8Array, tables: FirewallTables, h: Headers, p: Passage, now: Millis): DropReason {
   const { ruleset, flows } = tables
-  if (!ruleset.enabled) return DropReason.None
+  if (!ruleset.enabled) {
+    tables.passedFreely = true
+    return DropReason.None
+  }
   const kind = kindOf(ruleset, p.from, p.to)
   if (kind === Kind.None) return refuse(tables, 0)
   const policy = policyOf(ruleset, p.from, p.to)
@@ -60,6 +63,8 @@ export function admit(bytes: Uint8Array, tables: FirewallTables, h: Headers, p: 
 
 /** Between two sides that are free to speak nothing is tracked, and what opens something, or answers that, is only noted. */
 function passFreely(tables: FirewallTables, h: Headers, p: Passage, now: Millis): DropReason {
+  // By another name that a packet bears it may be another one's.
+  tables.passedFreely = !tables.ruleset.nat.reverses
   if (h.moreFragments) tables.fragments.record(h, now)
   if (h.protocol === IpProtocol.Tcp) {
     tables.opened = h.opensTcp

@@ -29,6 +29,9 @@ import { isBroadcast, policyBetween, Zone, zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 import { watch } from './watch.ts'
 
+/** A module's own constants V8 knows as it compiles; what is imported it looks up at each use. */
+const FORWARD = Verdict.Forward
+
 /** At most ten ICMP errors a second about one session's packets (RFC 1812 section 4.3.2.8 asks for a limit). */
 const REPLY_INTERVAL: Millis = 100
 
@@ -42,19 +45,27 @@ const DESTINATION = 16
 export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): void {
   tables.flows.sweep(now)
   fetchSessions(batch, tables)
-  for (let i = 0; i < batch.count; i++) {
-    if (batch.verdict[i] !== Verdict.Forward) continue
-    if (tables.trace.on) tables.trace.look(batch, i)
-    const reason = receive(batch, i, tables, now)
-    if (tables.trace.on) tables.trace.record(tables, tables.inward, reason, now)
-    if (reason === DropReason.Policy && isForDhcpServer(tables.headers)) {
-      tables.decidedBy = 0
-      punt(batch, i, PuntReason.Dhcp)
-      continue
-    }
-    if (isOfInterest(tables, reason)) note(batch.bytes, tables, tables.inward, true, reason, now)
-    if (reason !== DropReason.None) drop(batch, i, reason)
+  const { likeness, trace } = tables
+  const { verdict, count } = batch
+  for (let i = 0; i < count; i++) {
+    if (verdict[i] === FORWARD && (trace.on || !likeness.covers(batch, i))) judge(batch, i, tables, now)
   }
+}
+
+function judge(batch: Batch, i: number, tables: FirewallTables, now: Millis): void {
+  const { trace, likeness, headers } = tables
+  if (trace.on) trace.look(batch, i)
+  tables.passedFreely = false
+  const reason = receive(batch, i, tables, now)
+  if (trace.on) trace.record(tables, tables.inward, reason, now)
+  if (reason === DropReason.Policy && isForDhcpServer(headers)) {
+    tables.decidedBy = 0
+    punt(batch, i, PuntReason.Dhcp)
+    return
+  }
+  if (isOfInterest(tables, reason)) note(batch.bytes, tables, tables.inward, true, reason, now)
+  if (reason !== DropReason.None) drop(batch, i, reason)
+  else if (tables.passedFreely) likeness.remember(batch, batch.session[i]!, headers)
 }
 
 /**
@@ -91,7 +102,12 @@ export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): vo
 function fetchSessions(batch: Batch, tables: FirewallTables): void {
   const { session, count } = batch
   let sum = 0
-  for (let i = 0; i < count; i++) sum += fetchSession(tables, session[i]!)
+  let before = 0
+  for (let i = 0; i < count; i++) {
+    if (session[i] === before) continue
+    before = session[i]!
+    sum += fetchSession(tables, before)
+  }
   tables.fetched = sum | 0
 }
 
@@ -126,6 +142,8 @@ function note(
 ): void {
   const { headers: h, opened, decidedBy, overlapped } = tables
   h.bytes = bytes
+  // Of what passed freely it may have put something out of mind.
+  if (opened) tables.likeness.forget()
   // For the next packet: most have nothing of it.
   tables.opened = false
   tables.decidedBy = 0

@@ -13,6 +13,7 @@ import { FlowEnds } from './flow-ends.ts'
 import { FragmentTable, MOST_FRAGMENTS } from './fragments.ts'
 import { FtpExpectations } from './ftp.ts'
 import { Headers } from './headers.ts'
+import { Likeness } from './likeness.ts'
 import { type LimitReport, Limits } from './limits.ts'
 import type { Passage } from './passage.ts'
 import type { PolicyCount } from './report.ts'
@@ -50,6 +51,9 @@ export class FirewallTables {
   decidedBy = 0
   opened = false
   overlapped = false
+  /** The packet at hand passed where nothing is tracked; and what passed so, until a session, the rules or a stream is another. */
+  passedFreely = false
+  readonly likeness = new Likeness()
   /** The packet at hand, on its way from a client and to one. */
   readonly inward: Passage = { session: 0, fromClient: true, sender: 0, from: 0, to: 0, subject: 0 }
   readonly outward: Passage = { session: 0, fromClient: false, sender: 0, from: 0, to: 0, subject: 0 }
@@ -92,6 +96,7 @@ export class FirewallTables {
    * traffic between two clients is judged by both clients' zones, wherever they are.
    */
   install(row: SessionRow): void {
+    this.likeness.forget()
     this.remove(row.session)
     this.sessions.install(row, zoneOfUser(this.current, row.user))
     this.enroll(row.session)
@@ -100,6 +105,7 @@ export class FirewallTables {
   /** Removes a session and its flows. */
   remove(session: number): void {
     if (!this.sessions.address[session]) return
+    this.likeness.forget()
     // While it is still known whose they are.
     this.flows.forget(session)
     this.sessions.remove(session)
@@ -117,6 +123,7 @@ export class FirewallTables {
     const counted = this.policyCounts()
     const refused = this.limits.report(this.policyNames)
     this.current = ruleset
+    this.likeness.forget()
     this.trace.use(ruleset)
     this.fragments.allow(ruleset.firewall.maxFragments ?? MOST_FRAGMENTS)
     this.counts = Float64Array.from(

@@ -7,6 +7,11 @@ import { BATCH_CAPACITY, type Batch } from './batch.ts'
 import { IpProtocol, TcpFlag } from './ip.ts'
 import { Verdict } from './verdict.ts'
 
+// A module's own constants V8 knows as it compiles; what is imported it looks up at each use.
+const FORWARD = Verdict.Forward
+const TCP = IpProtocol.Tcp
+const UDP = IpProtocol.Udp
+const MOST_CARS = BATCH_CAPACITY
 /** Places for flows that are open at a time, which a hash chooses; of two in one place the later ends the earlier one's train. */
 const PLACES_LOG2 = 11
 const PLACES = 1 << PLACES_LOG2
@@ -14,9 +19,31 @@ const PLACES = 1 << PLACES_LOG2
 const SPREAD = 0x9e3779b1
 const MOST_ROUNDS = 0x7fffffff
 const MAX_TOTAL = 0xffff
-/** The bits of a TCP segment that may be merged: data under an acknowledgement, and PSH, which ends it. */
+/** The bits of a TCP segment that may be merged: data under an acknowledgement, and those that end it. */
 const PLAIN = TcpFlag.Ack
-const DONT_FRAGMENT = 0x40
+const ENDING = TcpFlag.Psh | TcpFlag.Fin
+/** In the second word of an IP header: more fragments, or not the first one; and don't. */
+const FRAGMENT = 0x3fff
+const DONT_FRAGMENT = 0x4000
+/** What must be as in the head of words of the headers: type of service; flags of fragments; time to live and protocol; data offset and window. */
+const SERVICE = 0x00ff0000
+const FRAGMENT_FLAGS = 0xff00
+const LIFE_AND_PROTOCOL = 0xffff0000 | 0
+const OFFSET_AND_WINDOW = 0xff00ffff | 0
+
+// What is remembered of a train stands side by side, in so many words:
+const TRAIN = 16
+/** The round in which it was opened: it is open in that one only. */
+const OPENED = 0
+const SOURCE = 1
+const DESTINATION = 2
+const PORTS = 3
+const HEAD = 4
+const LAST = 5
+/** Where the sequence number of the next one must be. */
+const SEQUENCE = 6
+const TOTAL = 7
+const CARS = 8
 
 /**
  * What `merge` remembers from packet to packet: for each open train its flow, its head, its last row, and what the next packet
@@ -24,17 +51,7 @@ const DONT_FRAGMENT = 0x40
  */
 export class Merger {
   private readonly udp: boolean
-  /** The round in which the place's train was opened: it is open in that one only. */
-  private readonly opened = new Int32Array(PLACES)
-  private readonly source = new Int32Array(PLACES)
-  private readonly destination = new Int32Array(PLACES)
-  private readonly ports = new Int32Array(PLACES)
-  private readonly head = new Uint16Array(PLACES)
-  private readonly last = new Uint16Array(PLACES)
-  /** Where the sequence number of the next one must be. */
-  private readonly sequence = new Int32Array(PLACES)
-  private readonly total = new Int32Array(PLACES)
-  private readonly cars = new Int32Array(PLACES)
+  private readonly trains = new Int32Array(PLACES * TRAIN)
   private round = 0
 
   /** `udp`: whether datagrams are merged, too. */
@@ -47,14 +64,15 @@ export class Merger {
    * its flow's train. Checksums are looked at by who writes, who breaks the chain where one is wrong.
    */
   merge(batch: Batch): void {
-    if (batch.count === 1) {
-      batch.next[0] = 0
+    const { next, verdict, count } = batch
+    if (count === 1) {
+      next[0] = 0
       return
     }
     this.closeAll()
-    for (let i = 0; i < batch.count; i++) {
-      batch.next[i] = 0
-      if (batch.verdict[i] === Verdict.Forward) this.take(batch, i)
+    for (let i = 0; i < count; i++) {
+      next[i] = 0
+      if (verdict[i] === FORWARD) this.take(batch, i)
     }
   }
 
@@ -65,57 +83,58 @@ export class Merger {
    * 3. what may have a successor opens a train.
    */
   private take(batch: Batch, i: number): void {
-    const { bytes } = batch
+    const { view } = batch
+    const { trains } = this
     const ip = batch.offset[i]!
     const length = batch.length[i]!
     if (length < 28) return
-    // More fragments, or not the first one.
-    if (((bytes[ip + 6]! & 0x3f) | bytes[ip + 7]!) !== 0) {
+    const first = view.getInt32(ip)
+    if ((view.getInt32(ip + 4) & FRAGMENT) !== 0) {
       this.closeAll()
       return
     }
-    const tcp = bytes[ip + 9] === IpProtocol.Tcp
-    if (!tcp && !(this.udp && bytes[ip + 9] === IpProtocol.Udp)) return
-    const transport = ip + (bytes[ip]! & 15) * 4
-    if (length < transport - ip + (tcp ? 20 : 8)) return
-    const plain = transport === ip + 20 && length === ((bytes[ip + 2]! << 8) | bytes[ip + 3]!)
-    const header = 20 + (tcp ? (bytes[transport + 12]! >>> 4) * 4 : 8)
+    const protocol = view.getUint8(ip + 9)
+    const tcp = protocol === TCP
+    if (!tcp && !(this.udp && protocol === UDP)) return
+    const ipHeader = (first >>> 22) & 0x3c
+    const transport = ip + ipHeader
+    if (length < ipHeader + (tcp ? 20 : 8)) return
+    const word = view.getInt32(transport + (tcp ? 12 : 4))
+    const flags = (word >>> 16) & 0xff
+    const plain = ipHeader === 20 && length === (first & 0xffff)
+    const header = 20 + (tcp ? (word >>> 28) * 4 : 8)
     const data = plain ? length - header : 0
     const mergeable =
       data > 0 &&
-      (tcp
-        ? header >= 40 && (bytes[transport + 13]! & ~(TcpFlag.Psh | TcpFlag.Fin)) === PLAIN
-        : (bytes[transport + 4]! << 8) + bytes[transport + 5]! === length - 20 &&
-          (bytes[transport + 6]! | bytes[transport + 7]!) !== 0)
-    const source = read32(bytes, ip + 12)
-    const destination = read32(bytes, ip + 16)
-    const ports = read32(bytes, transport)
+      // Of a datagram the word is its length and its checksum.
+      (tcp ? header >= 40 && (flags & ~ENDING) === PLAIN : word >>> 16 === length - 20 && (word & 0xffff) !== 0)
+    const source = view.getInt32(ip + 12)
+    const destination = view.getInt32(ip + 16)
+    const ports = view.getInt32(transport)
     const place = Math.imul(source ^ Math.imul(destination, SPREAD) ^ ports, SPREAD) >>> (32 - PLACES_LOG2)
-    if (this.opened[place] === this.round) {
+    const t = place * TRAIN
+    if (trains[t + OPENED] === this.round) {
       const same =
-        this.source[place] === source &&
-        this.destination[place] === destination &&
-        this.ports[place] === ports &&
-        bytes[batch.offset[this.head[place]!]! + 9] === bytes[ip + 9]
-      if (same && mergeable && this.joins(batch, i, place, header, data, tcp)) return
-      this.opened[place] = 0
+        trains[t + SOURCE] === source && trains[t + DESTINATION] === destination && trains[t + PORTS] === ports
+      if (same && mergeable && this.joins(batch, i, t, header, data, tcp)) return
+      trains[t + OPENED] = 0
     }
-    if (!mergeable || (tcp && bytes[transport + 13] !== PLAIN)) return
-    this.opened[place] = this.round
-    this.source[place] = source
-    this.destination[place] = destination
-    this.ports[place] = ports
-    this.head[place] = i
-    this.last[place] = i
-    this.total[place] = length
-    this.cars[place] = 1
-    this.sequence[place] = tcp ? (read32(bytes, ip + 24) + data) | 0 : 0
+    if (!mergeable || (tcp && flags !== PLAIN)) return
+    trains[t + OPENED] = this.round
+    trains[t + SOURCE] = source
+    trains[t + DESTINATION] = destination
+    trains[t + PORTS] = ports
+    trains[t + HEAD] = i
+    trains[t + LAST] = i
+    trains[t + SEQUENCE] = tcp ? (view.getInt32(ip + 24) + data) | 0 : 0
+    trains[t + TOTAL] = length
+    trains[t + CARS] = 1
   }
 
   /** Ends all trains. */
   private closeAll(): void {
     if (this.round === MOST_ROUNDS) {
-      this.opened.fill(0)
+      this.trains.fill(0)
       this.round = 0
     }
     this.round++
@@ -123,37 +142,39 @@ export class Merger {
 
   /** Puts the packet behind its train where it goes on there and everything else is as in the head; answers whether. */
   private joins(batch: Batch, i: number, t: number, header: number, data: number, tcp: boolean): boolean {
-    const { bytes } = batch
-    const head = this.head[t]!
-    const a = batch.offset[head]!
-    const b = batch.offset[i]!
+    const { view, offset } = batch
+    const { trains } = this
+    const head = trains[t + HEAD]!
+    const a = offset[head]!
+    const b = offset[i]!
     const size = batch.length[head]! - header
-    if (data > size || this.total[t]! + data > MAX_TOTAL) return false
-    // Version and type of service, DF, time to live.
-    if (bytes[a + 1] !== bytes[b + 1] || bytes[a + 6] !== bytes[b + 6] || bytes[a + 8] !== bytes[b + 8]) return false
+    const total = trains[t + TOTAL]! + data
+    if (data > size || total > MAX_TOTAL) return false
+    if (((view.getInt32(a) ^ view.getInt32(b)) & SERVICE) !== 0) return false
+    if (((view.getInt32(a + 8) ^ view.getInt32(b + 8)) & LIFE_AND_PROTOCOL) !== 0) return false
+    const second = view.getInt32(a + 4)
+    const other = view.getInt32(b + 4)
+    if (((second ^ other) & FRAGMENT_FLAGS) !== 0) return false
+    const cars = trains[t + CARS]!
     // What may be fragmented needs its identification, which cutting counts up; the others' means nothing (RFC 6864).
-    const expected = (((bytes[a + 4]! << 8) | bytes[a + 5]!) + this.cars[t]!) & 0xffff
-    if ((bytes[a + 6]! & DONT_FRAGMENT) === 0 && ((bytes[b + 4]! << 8) | bytes[b + 5]!) !== expected) return false
+    if ((second & DONT_FRAGMENT) === 0 && other >>> 16 !== (((second >>> 16) + cars) & 0xffff)) return false
     let ends = data < size
     if (tcp) {
-      if (read32(bytes, b + 24) !== this.sequence[t]) return false
+      if (view.getInt32(b + 24) !== trains[t + SEQUENCE]) return false
       // Acknowledgement, data offset, window and urgent pointer, and the options with their timestamps.
-      if (read32(bytes, a + 28) !== read32(bytes, b + 28) || bytes[a + 32] !== bytes[b + 32]) return false
-      if (bytes[a + 34] !== bytes[b + 34] || bytes[a + 35] !== bytes[b + 35]) return false
-      if (bytes[a + 38] !== bytes[b + 38] || bytes[a + 39] !== bytes[b + 39]) return false
-      for (let k = 40; k < header; k += 4) if (read32(bytes, a + k) !== read32(bytes, b + k)) return false
-      ends ||= bytes[b + 33] !== PLAIN
-      this.sequence[t] = (this.sequence[t]! + data) | 0
+      if (view.getInt32(a + 28) !== view.getInt32(b + 28)) return false
+      const word = view.getInt32(b + 32)
+      if (((view.getInt32(a + 32) ^ word) & OFFSET_AND_WINDOW) !== 0) return false
+      if (view.getUint16(a + 38) !== view.getUint16(b + 38)) return false
+      for (let k = 40; k < header; k += 4) if (view.getInt32(a + k) !== view.getInt32(b + k)) return false
+      ends ||= ((word >>> 16) & 0xff) !== PLAIN
+      trains[t + SEQUENCE] = (trains[t + SEQUENCE]! + data) | 0
     }
-    batch.next[this.last[t]!] = i
-    this.last[t] = i
-    this.total[t]! += data
-    this.cars[t]!++
-    if (ends || this.cars[t] === BATCH_CAPACITY) this.opened[t] = 0
+    batch.next[trains[t + LAST]!] = i
+    trains[t + LAST] = i
+    trains[t + TOTAL] = total
+    trains[t + CARS] = cars + 1
+    if (ends || cars + 1 === MOST_CARS) trains[t + OPENED] = 0
     return true
   }
-}
-
-function read32(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }
