@@ -31,7 +31,7 @@
         "tun_steering.cc",
         "tun_super.cc",
         "udp.cc",
-        "<!@(ls esp*.cc suites_*.cc des_*.cc)"
+        "<!@(ls esp*.cc suites_*.cc des_*.cc aes_*.cc)"
       ],
       "cflags": ["-fvisibility=hidden"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-O3"],

@@ -15,6 +15,7 @@
 #include <intel-ipsec-mb.h>
 #endif
 
+#include "aes_lanes.h"
 #include "batch.h"
 #include "des_lanes.h"
 
@@ -165,6 +166,8 @@ class IpsecMb {
   IpsecMb& operator=(const IpsecMb&) = delete;
   ~IpsecMb();
 
+  // Whether its AES takes four blocks an instruction.
+  bool wide() const;
   // `des`: the library's DES is wanted, too, whose schedules take longer to make than all else of an SA.
   void Expand(const SuiteKeys& keys, bool des, IpsecMbKeys& expanded);
   // At most kBatchCapacity jobs, all of one cipher and direction, or of one HMAC.
@@ -298,6 +301,38 @@ class Sha1Lanes {
   size_t waiting_ = 0;
 };
 
+#ifdef HAVE_IPSEC_MB
+
+// AES-CBC by lanes of our own, with one thread's working memory; the library makes the round keys.
+class AesLanes {
+ public:
+  // Nothing for no unit.
+  static std::unique_ptr<AesLanes> Create(const AesUnit* unit);
+  AesLanes(const AesLanes&) = delete;
+  AesLanes& operator=(const AesLanes&) = delete;
+  ~AesLanes();
+
+  // Any number of jobs of one cipher.
+  void Encrypt(Job* const* jobs, size_t count);
+  void Decrypt(Job* const* jobs, size_t count);
+
+ private:
+  explicit AesLanes(const AesUnit& unit) : unit_(unit) {}
+  void Encrypt(const AesEncryptor& way, Job* const* jobs, size_t count);
+  void Begin(size_t lane, Job* job);
+
+  // Blocks that go through the lanes at most at a time while some are idle.
+  static constexpr size_t kIdleBlocks = 128;
+  const AesUnit& unit_;
+  AesState state_ = {};
+  uint8_t* texts_[kAesMaxLanes] = {};
+  size_t left_[kAesMaxLanes] = {};       // blocks from there on,
+  const Keys* keys_[kAesMaxLanes] = {};  // and whose round keys the lane has
+  alignas(64) uint8_t idle_[kIdleBlocks * kAesBlock] = {};
+};
+
+#endif
+
 // All that one SA's keys become; wiped when it goes. What most packets touch comes first, and is dense: of thousands of SAs
 // the processor has to have in its caches, and their pages to know, what is used of them.
 struct Keys {
@@ -332,7 +367,7 @@ struct Keys {
 class Crypto {
  public:
   // With all but Best, one of them does all that it can, and OpenSSL the rest.
-  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable, Vbmi, Shuffle, Sha1 };
+  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable, Vbmi, Shuffle, Sha1, Vaes, AesNi };
 
   explicit Crypto(Only only);
   // Whether `only` can be had here.
@@ -355,8 +390,10 @@ class Crypto {
   std::unique_ptr<Shuffle> shuffle_;
   std::unique_ptr<Sha1Lanes> sha1_;
 #ifdef HAVE_IPSEC_MB
+  bool UsesLibrary() const;
   size_t Share(size_t jobs, size_t threshold) const;
   std::unique_ptr<IpsecMb> ipsec_mb_;
+  std::unique_ptr<AesLanes> aes_;  // its keys are made by the library
 #endif
 };
 

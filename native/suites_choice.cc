@@ -44,6 +44,17 @@ constexpr ShuffleChoice kShuffles[] = {
     {Crypto::Only::Shuffle, DesShuffleAvx2, {{{8, 12}}}, {{{19, 28}}}},
 };
 
+#ifdef HAVE_IPSEC_MB
+// AES-CBC in lanes, which win over the library for any number of packets; but where it decrypts by 512 bits, that many
+// packets of ours it decrypts faster.
+constexpr size_t kDecryptByLibraryFrom = 4;
+struct AesChoice {
+  Crypto::Only only;
+  const AesUnit* (*unit)();
+};
+constexpr AesChoice kAes[] = {{Crypto::Only::Vaes, AesVaes}, {Crypto::Only::AesNi, AesNi}};
+#endif
+
 constexpr uint32_t kDesBlock = 8;
 constexpr size_t kCbcCount = Index(Cipher::AesGcm128);
 constexpr size_t kHmacCount = Index(Integrity::Gcm);
@@ -65,6 +76,15 @@ std::unique_ptr<Shuffle> ChooseShuffle(Crypto::Only only) {
   }
   return nullptr;
 }
+
+#ifdef HAVE_IPSEC_MB
+const AesUnit* ChooseAes(Crypto::Only only) {
+  for (const AesChoice& choice : kAes) {
+    if ((only == Crypto::Only::Best || only == choice.only) && choice.unit() != nullptr) return choice.unit();
+  }
+  return nullptr;
+}
+#endif
 
 const SliceCosts& Costs(const DesUnit& unit, Cipher cipher) {
   const SliceChoice* choice = kSlices;
@@ -146,8 +166,11 @@ size_t Threshold(Cipher cipher, Direction direction) {
 }  // namespace
 
 #ifdef HAVE_IPSEC_MB
+// Else it makes keys at most.
+bool Crypto::UsesLibrary() const { return ipsec_mb_ != nullptr && (only_ == Only::Best || only_ == Only::IpsecMb); }
+
 size_t Crypto::Share(size_t jobs, size_t threshold) const {
-  if (ipsec_mb_ == nullptr) return 0;
+  if (!UsesLibrary()) return 0;
   if (only_ == Only::IpsecMb) return jobs;
   return threshold == kNever ? 0 : WorthLanes(jobs, threshold);
 }
@@ -156,7 +179,9 @@ size_t Crypto::Share(size_t jobs, size_t threshold) const {
 Crypto::Crypto(Only only) : only_(only), bitslice_(ChooseSlices(only)), shuffle_(ChooseShuffle(only)) {
   if (only == Only::Best || only == Only::Sha1) sha1_ = Sha1Lanes::Create();
 #ifdef HAVE_IPSEC_MB
-  if (only == Only::Best || only == Only::IpsecMb) ipsec_mb_ = IpsecMb::Create();
+  const AesUnit* aes = ChooseAes(only);
+  if (only == Only::Best || only == Only::IpsecMb || aes != nullptr) ipsec_mb_ = IpsecMb::Create();
+  if (ipsec_mb_ != nullptr) aes_ = AesLanes::Create(aes);
 #endif
 }
 
@@ -164,6 +189,7 @@ bool Crypto::usable() const {
   if (only_ == Only::Best || only_ == Only::Openssl) return true;
 #ifdef HAVE_IPSEC_MB
   if (only_ == Only::IpsecMb) return ipsec_mb_ != nullptr;
+  if (aes_ != nullptr) return true;
 #endif
   return bitslice_ != nullptr || shuffle_ != nullptr || sha1_ != nullptr;
 }
@@ -215,11 +241,23 @@ void Crypto::Crypt(Job* const* jobs, size_t count) {
   for (size_t c = 0; c < kCbcCount; c++) {
     if (counts[c] == 0) continue;
     size_t lanes = 0;
-    if ((bitslice_ != nullptr || shuffle_ != nullptr) && IsDes(static_cast<Cipher>(c))) {
+    bool des = IsDes(static_cast<Cipher>(c));
+    if ((bitslice_ != nullptr || shuffle_ != nullptr) && des) {
       CryptDes(of[c], counts[c]);
       continue;
     }
 #ifdef HAVE_IPSEC_MB
+    bool library = only_ == Only::Best && ipsec_mb_ != nullptr && ipsec_mb_->wide() && counts[c] >= kDecryptByLibraryFrom;
+    if (aes_ != nullptr && !des) {
+      if (of[c][0]->keys->direction == Direction::Encrypt) {
+        aes_->Encrypt(of[c], counts[c]);
+        continue;
+      }
+      if (!library) {
+        aes_->Decrypt(of[c], counts[c]);
+        continue;
+      }
+    }
     lanes = Share(counts[c], Threshold(static_cast<Cipher>(c), of[c][0]->keys->direction));
     if (lanes > 0) ipsec_mb_->Crypt(of[c], lanes);
 #endif
@@ -322,7 +360,7 @@ void Crypto::Sign(Job* const* jobs, size_t count) {
       if (lanes > 0) sha1_->Sign(of[a], lanes);
     }
 #ifdef HAVE_IPSEC_MB
-    bool pairs = ipsec_mb_ != nullptr && ipsec_mb_->HasPairs(static_cast<Integrity>(a));
+    bool pairs = UsesLibrary() && ipsec_mb_->HasPairs(static_cast<Integrity>(a));
     size_t share = Share(counts[a] - lanes, pairs ? kSignFromPairs[a] : kSignFrom[a]);
     if (share > 0) ipsec_mb_->Sign(of[a] + lanes, share);
     lanes += share;

@@ -31,9 +31,10 @@ export interface TunSteering {
 
 /**
  * Who computes: a library, or our own DES: bit slices in one instruction set, or bytes (vbmi, shuffle);
- * or our own SHA-1, in AVX-512. What it cannot do, OpenSSL does.
+ * or our own SHA-1, in AVX-512, or AES-CBC. What it cannot do, OpenSSL does.
  */
-export type CryptoName = 'openssl' | 'ipsec-mb' | 'sha1' | DesUnit
+export type CryptoName = 'openssl' | 'ipsec-mb' | 'sha1' | AesUnit | DesUnit
+export type AesUnit = 'vaes' | 'aes-ni'
 export type DesUnit = 'vbmi' | 'shuffle' | 'avx512' | 'avx2' | 'portable'
 
 /**
@@ -44,10 +45,10 @@ export interface Native {
   /** batch.h's own idea of src/packet/batch.ts's batchLayout: the same keys and values. */
   layout(): Record<string, number>
   /**
-   * Which crypto is compiled in and usable here, e.g. { ipsecMb: "1.3.0", openssl: "3.0.15", des: ["avx2", "portable"], sha1: false };
+   * Which crypto is compiled in and usable here, e.g. { ipsecMb: "1.3.0", openssl: "3.0.15", des: ["avx2", "portable"], sha1: false, aes: ["aes-ni"] };
    * absent ones are undefined.
    */
-  versions(): { ipsecMb?: string; openssl: string; des: DesUnit[]; sha1: boolean }
+  versions(): { ipsecMb?: string; openssl: string; des: DesUnit[]; sha1: boolean; aes: AesUnit[] }
 
   attach(buffer: ArrayBuffer): NativeBatch
 

@@ -12,11 +12,11 @@ const zeros = (n: number) => new Uint8Array(n)
 
 describe('native engine', () => {
   test('says which libraries do the work', () => {
-    const { openssl, ipsecMb, des, sha1 } = native.versions()
+    const { openssl, ipsecMb, des, sha1, aes } = native.versions()
     expect(openssl).toBe(process.versions.openssl.replace('+quic', ''))
     expect(ipsecMb ?? '1.0').toMatch(/^\d+\.\d+/)
     expect(des.at(-1)).toBe('portable')
-    expect(engines.length).toBe(3 + (ipsecMb === undefined ? 0 : 1) + (sha1 ? 1 : 0) + des.length)
+    expect(engines.length).toBe(3 + (ipsecMb === undefined ? 0 : 1) + (sha1 ? 1 : 0) + aes.length + des.length)
   })
 
   test('wipes the keys it was given and works on', () => {

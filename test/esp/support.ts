@@ -33,6 +33,9 @@ export const engines: readonly { name: string; make: () => Engine }[] = [
   ...(native.versions().sha1 ? [{ name: 'native, own SHA-1', make: () => new NativeEngine(native, 'sha1') }] : []),
   ...native
     .versions()
+    .aes.map(unit => ({ name: `native, own AES (${unit})`, make: () => new NativeEngine(native, unit) })),
+  ...native
+    .versions()
     .des.map(unit => ({ name: `native, own DES (${unit})`, make: () => new NativeEngine(native, unit) })),
 ]
 

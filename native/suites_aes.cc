@@ -1,0 +1,96 @@
+// AES-CBC by our own lanes: as many packets as fit are encrypted side by side, and one that is through makes room for the next.
+#ifdef HAVE_IPSEC_MB
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "suites.h"
+
+namespace floatgate {
+namespace {
+
+size_t SizeOf(const Job& job) { return Index(job.keys->cipher) - Index(Cipher::Aes128); }
+
+}  // namespace
+
+std::unique_ptr<AesLanes> AesLanes::Create(const AesUnit* unit) {
+  return unit == nullptr ? nullptr : std::unique_ptr<AesLanes>(new AesLanes(*unit));
+}
+
+AesLanes::~AesLanes() {
+  OPENSSL_cleanse(&state_, sizeof state_);
+  OPENSSL_cleanse(idle_, sizeof idle_);
+}
+
+void AesLanes::Decrypt(Job* const* jobs, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    Job& job = *jobs[i];
+    unit_.decrypt[SizeOf(job)](job.keys->ipsec_mb.aes, job.iv, job.text, job.text_length / kAesBlock);
+    job.done = true;
+  }
+}
+
+void AesLanes::Encrypt(Job* const* jobs, size_t count) {
+  while (count > 0) {
+    const AesEncryptor& way = unit_.EncryptorFor(count);
+    size_t now = count - (count > way.lanes ? count % way.lanes : 0);
+    Encrypt(way, jobs, now);
+    jobs += now;
+    count -= now;
+  }
+}
+
+void AesLanes::Encrypt(const AesEncryptor& way, Job* const* jobs, size_t count) {
+  size_t next = 0;
+  auto refill = [&](size_t lane) {
+    while (next < count && jobs[next]->text_length == 0) jobs[next++]->done = true;
+    Begin(lane, next < count ? jobs[next++] : nullptr);
+  };
+  for (size_t lane = 0; lane < way.lanes; lane++) {
+    keys_[lane] = nullptr;
+    refill(lane);
+  }
+  for (;;) {
+    // Lanes without a packet encrypt what nobody reads.
+    size_t blocks = SIZE_MAX, most = SIZE_MAX;
+    for (size_t lane = 0; lane < way.lanes; lane++) {
+      if (left_[lane] > 0) {
+        blocks = std::min(blocks, left_[lane]);
+      } else {
+        most = kIdleBlocks;
+      }
+    }
+    if (blocks == SIZE_MAX) return;
+    blocks = std::min(blocks, most);
+    way.encrypt[SizeOf(*jobs[0])](state_, texts_, blocks);
+    for (size_t lane = 0; lane < way.lanes; lane++) {
+      if (left_[lane] == 0) continue;
+      texts_[lane] += blocks * kAesBlock;
+      left_[lane] -= blocks;
+      if (left_[lane] == 0) refill(lane);
+    }
+  }
+}
+
+void AesLanes::Begin(size_t lane, Job* job) {
+  if (job == nullptr) {
+    texts_[lane] = idle_;
+    left_[lane] = 0;
+    return;
+  }
+  if (keys_[lane] != job->keys) {
+    keys_[lane] = job->keys;
+    const uint8_t* from = job->keys->ipsec_mb.aes;
+    for (size_t i = 0; i < 11 + 2 * SizeOf(*job); i++) std::memcpy(state_.keys[i][lane], from + i * kAesBlock, kAesBlock);
+  }
+  std::memcpy(state_.chain[lane], job->iv, kAesBlock);
+  texts_[lane] = job->text;
+  left_[lane] = job->text_length / kAesBlock;
+  job->done = true;
+}
+
+}  // namespace floatgate
+
+#endif
