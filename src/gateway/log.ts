@@ -45,6 +45,8 @@ export class Log {
 
   private second = Number.NaN
   private secondText = ''
+  private millis = Number.NaN
+  private millisText = ''
 
   constructor(write: (line: string) => void, wall: () => Date = () => new Date(), threshold: number = Severity.Info) {
     this.write = write
@@ -79,15 +81,18 @@ export class Log {
     this.write(structured(message.time, entry))
   }
 
-  /** The wall clock in words, of which all but the milliseconds is made once a second. */
+  /** The wall clock in words, made once a millisecond, and all but the milliseconds once a second. */
   private time(): string {
     const now = this.wall().getTime()
+    if (now === this.millis) return this.millisText
+    this.millis = now
     const millis = now % 1000
     if (now - millis !== this.second) {
       this.second = now - millis
       this.secondText = new Date(this.second).toISOString().slice(0, -4)
     }
-    return `${this.secondText}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}Z`
+    this.millisText = `${this.secondText}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}Z`
+    return this.millisText
   }
 
   /** Forgets what SHOW LOG shows. */

@@ -115,9 +115,10 @@ export class Sessions {
   /** A PPP frame that the data path handed up. */
   frame(session: number, bytes: Uint8Array): void {
     const s = this.all.get(session)
+    if (!s) return
     // PPP that came before the ICCN it belongs behind.
-    s?.driver.handle({ kind: 'start' })
-    s?.driver.handle({ kind: 'frame', bytes })
+    if (!s.link.isStarted) s.driver.handle({ kind: 'start' })
+    s.driver.handle({ kind: 'frame', bytes })
   }
 
   /** A client's DHCPINFORM, in its IP packet. */

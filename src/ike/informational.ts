@@ -1,7 +1,7 @@
 /** The Informational exchange: notifies and DELETEs, protected by an ISAKMP SA or, before there is one, in clear (RFC 2409 section 5.7, RFC 3706). */
 
 import type { Dice } from '../machine.ts'
-import { equal, printable } from '../packet/bytes.ts'
+import { equal, NOTHING, printable } from '../packet/bytes.ts'
 import { concat } from '../packet/writer.ts'
 import { DOI_IPSEC, Exchange, Notify, PayloadType, Protocol } from './constants.ts'
 import { IkeError } from './error.ts'
@@ -61,7 +61,7 @@ function openPayloads(phase1: EstablishedPhase1, header: ParsedHeader, bytes: Ui
   } catch (e) {
     if (!(e instanceof IkeError) || !awaitsQuickMode(phase1)) throw e
     try {
-      return open(new Uint8Array(0))
+      return open(NOTHING)
     } catch (other) {
       throw other instanceof IkeError ? e : other
     }
@@ -88,7 +88,7 @@ export function emitInformational(phase1: EstablishedPhase1, payload: Payload, d
 export function emitClearNotify(cookies: Cookies, type: number, dice: Dice): Uint8Array {
   return emitMessage({
     header: informationalHeader(cookies, throwMessageId(dice)),
-    payloads: [notifyPayload(notification(type, Protocol.Isakmp, new Uint8Array(0)))],
+    payloads: [notifyPayload(notification(type, Protocol.Isakmp, NOTHING))],
   })
 }
 

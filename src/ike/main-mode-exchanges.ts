@@ -1,7 +1,7 @@
 /** The Main Modes under way: which there may be, how long, and what becomes of each (RFC 2409 section 5.4). */
 
 import type { Millis } from '../machine.ts'
-import { toHex } from '../packet/bytes.ts'
+import { NOTHING, toHex } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import { Notify } from './constants.ts'
 import type { Context, Failure } from './context.ts'
@@ -321,7 +321,7 @@ export function notifyProtected(
   protocol: number,
 ): void {
   if (!phase1.start.policy.sendNotify) return
-  const payload = notifyPayload(notification(type, protocol, new Uint8Array(0)))
+  const payload = notifyPayload(notification(type, protocol, NOTHING))
   context.send(place, emitInformational(phase1, payload, context.dice))
 }
 

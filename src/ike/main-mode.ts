@@ -1,7 +1,7 @@
 /** Main Mode as responder, with pre-shared keys or signatures (RFC 2409 section 5, RFC 3947): each odd message in, each even one out. */
 
 import type { Dice } from '../machine.ts'
-import { encodeText, equalSecret, startsWith } from '../packet/bytes.ts'
+import { encodeText, equalSecret, NOTHING, startsWith } from '../packet/bytes.ts'
 import type { Ipv4 } from '../packet/ip.ts'
 import { choosePhase1, firstChoice, type Refusal } from './choose.ts'
 import { Exchange, IdType, NONCE_MAX, NONCE_MIN, Notify, PayloadType, Protocol } from './constants.ts'
@@ -102,7 +102,7 @@ export function answerFirst(
   const answered: Payload[] = [
     {
       type: PayloadType.Sa,
-      body: emitSa([{ ...choice.proposal, spi: new Uint8Array(0), transforms: [choice.transform] }]),
+      body: emitSa([{ ...choice.proposal, spi: NOTHING, transforms: [choice.transform] }]),
     },
   ]
   if (natFlavour) answered.push({ type: PayloadType.VendorId, body: natFlavours[natFlavour].vendorId })

@@ -1,6 +1,6 @@
 /** Payload bodies with an inner structure, the SA apart: identification, notification, delete, NAT-OA (RFC 2408 section 3, RFC 2407 section 4.6, RFC 3947 section 5.2). */
 
-import { printable, toHex } from '../packet/bytes.ts'
+import { NOTHING, printable, toHex } from '../packet/bytes.ts'
 import { formatIpv4, type Ipv4, ipv4Bytes, readIpv4 } from '../packet/ip.ts'
 import { Reader } from '../packet/reader.ts'
 import { Writer } from '../packet/writer.ts'
@@ -144,7 +144,7 @@ export function notification(
   type: number,
   protocol: number,
   spi: Uint8Array,
-  data: Uint8Array = new Uint8Array(0),
+  data: Uint8Array = NOTHING,
 ): Notification {
   return { doi: DOI_IPSEC, protocol, spi, type, data }
 }

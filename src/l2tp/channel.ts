@@ -1,6 +1,7 @@
 /** Reliable delivery of control messages over one tunnel: Ns, Nr, windows, retransmission (RFC 2661 section 5.8, appendix A). */
 
 import type { Millis } from '../machine.ts'
+import { NOTHING } from '../packet/bytes.ts'
 import { DEFAULT_PEER_WINDOW, MAX_RETRANSMISSIONS, RETRANSMIT_CAP, RETRANSMIT_FIRST } from './constants.ts'
 
 /** A message without its place in the sequence. */
@@ -19,8 +20,6 @@ export interface Sequenced extends Parcel {
 export interface Departure extends Sequenced {
   readonly again: boolean
 }
-
-const NOTHING = new Uint8Array(0)
 
 /** What a packet was to the receiving side. */
 export type Arrival = 'acknowledgement' | 'next' | 'early' | 'duplicate' | 'outside'

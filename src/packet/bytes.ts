@@ -1,5 +1,8 @@
 /** Small things that every room does with byte strings. */
 
+/** No bytes: an array of none is dearer to make than a short one. */
+export const NOTHING = new Uint8Array(0)
+
 const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 export function toHex(bytes: Uint8Array): string {

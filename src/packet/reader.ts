@@ -1,5 +1,7 @@
 /** A checked cursor over bytes: each call returns exactly what was asked for or throws Truncated. Big-endian throughout. */
 
+import { NOTHING } from './bytes.ts'
+
 /** Fewer bytes were there than the format promises. */
 export class Truncated extends Error {
   override readonly name = 'Truncated'
@@ -54,7 +56,7 @@ export class Reader {
   /** A copy of the next `length` bytes. */
   copy(length: number): Uint8Array {
     const at = this.take(length)
-    return this.bytes.slice(at, at + length)
+    return length === 0 ? NOTHING : this.bytes.slice(at, at + length)
   }
 
   /** A view of the next `length` bytes; valid only while the underlying buffer is. */

@@ -1,7 +1,7 @@
 /** The authentication phase of a link (RFC 1661 section 3.5), and its repetition while the link is up (RFC 1994). */
 
 import type { Dice, Millis } from '../machine.ts'
-import { equal } from '../packet/bytes.ts'
+import { equal, NOTHING } from '../packet/bytes.ts'
 import type { ChapResponse } from './chap.ts'
 import { ChapAuthenticator } from './chap.ts'
 import { RECHALLENGE_MILLIS } from './constants.ts'
@@ -12,8 +12,6 @@ import { readResponse } from './mschap.ts'
 import type { Trouble, Turn } from './negotiation.ts'
 import type { Accepted } from './network.ts'
 import { noResponse, notAdmitted, wrongAuthentication } from './troubles.ts'
-
-const NOTHING = new Uint8Array(0)
 
 /** What the authentication needs of the link around it. */
 export interface Doorway {

@@ -1,5 +1,6 @@
 /** PPP frames, the packets of control protocols and their option lists (RFC 1661 sections 2, 5 and 6). */
 
+import { NOTHING } from '../packet/bytes.ts'
 import { Writer } from '../packet/writer.ts'
 import { ALL_STATIONS, UNNUMBERED_INFORMATION } from './constants.ts'
 import { PppError } from './error.ts'
@@ -79,7 +80,7 @@ export function parseOptions(data: Uint8Array): PppOption[] {
     const length = data[at + 1]
     if (length === undefined || length < 2 || at + length > data.length)
       throw new PppError('option with a wrong length')
-    options.push({ type: data[at]!, data: data.slice(at + 2, at + length) })
+    options.push({ type: data[at]!, data: length === 2 ? NOTHING : data.slice(at + 2, at + length) })
     at += length
   }
   return options

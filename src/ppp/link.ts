@@ -61,6 +61,10 @@ export class PppLink implements Machine<PppInput, PppEffect> {
     this.echo = new EchoWatch(options.template.echoSeconds)
   }
 
+  get isStarted(): boolean {
+    return this.phase !== 'dead'
+  }
+
   get deadline(): Millis | undefined {
     if (this.finished) return undefined
     const layers = earlier(earlier(this.lcp.deadline, this.authentication.deadline), this.network.deadline)

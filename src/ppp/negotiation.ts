@@ -4,7 +4,7 @@
  */
 
 import type { Millis } from '../machine.ts'
-import { equal } from '../packet/bytes.ts'
+import { equal, NOTHING } from '../packet/bytes.ts'
 import type { Action, AutomatonEvent } from './automaton.ts'
 import { State, transition } from './automaton.ts'
 import {
@@ -75,7 +75,7 @@ export class Negotiation {
   /** The Configure-Request that waits for its answer, or got it. */
   private request: { id: number; options: Uint8Array; answered: boolean } = {
     id: 0,
-    options: new Uint8Array(0),
+    options: NOTHING,
     answered: true,
   }
   private terminateId = 0
@@ -246,10 +246,7 @@ export class Negotiation {
       case 'str':
         return this.sendTerminate(event === 'TO+', turn)
       case 'sta':
-        return this.layer.send(
-          { code: Code.TerminateAck, id: packet?.id ?? this.takeId(), data: new Uint8Array(0) },
-          turn,
-        )
+        return this.layer.send({ code: Code.TerminateAck, id: packet?.id ?? this.takeId(), data: NOTHING }, turn)
       case 'scj':
         return this.sendCodeReject(packet!, turn)
       case 'tls':
@@ -292,7 +289,7 @@ export class Negotiation {
     if (!again) this.terminateId = this.takeId()
     this.attemptsLeft--
     this.startTimer(turn)
-    this.layer.send({ code: Code.TerminateRequest, id: this.terminateId, data: new Uint8Array(0) }, turn)
+    this.layer.send({ code: Code.TerminateRequest, id: this.terminateId, data: NOTHING }, turn)
   }
 
   private sendCodeReject(packet: ControlPacket, turn: Turn): void {
