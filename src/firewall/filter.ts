@@ -19,7 +19,7 @@ import { IpProtocol } from '../packet/ip.ts'
 import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { admit } from './connect.ts'
 import { IcmpType, TcpFlag } from './constants.ts'
-import { type Headers, readSigned } from './headers.ts'
+import type { Headers } from './headers.ts'
 import { clampMss } from './mss.ts'
 import { isGlobal, redirect, resolve } from './nat.ts'
 import { narrow, replyTooBig, split } from './oversize.ts'
@@ -40,6 +40,8 @@ const LIMITED_BROADCAST = -1
 const DHCP_SERVER_PORT = 67
 /** Where the destination stands in an IP header. */
 const DESTINATION = 16
+/** Where a packet from the TUN device came from. */
+const NOBODY = 0
 
 /** Filters packets that came from clients: `session` is set, and the bytes begin with the inner IP header. */
 export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): void {
@@ -77,22 +79,36 @@ export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): vo
   fetchDestinations(batch, tables)
   tables.replies.clear()
   // Rows that splitting adds are done already.
-  const count = batch.count
+  const { verdict, count } = batch
   for (let i = 0; i < count; i++) {
-    if (batch.verdict[i] !== Verdict.Forward) continue
-    // The kernel looks for IPv6 routers on every device: that is nobody's malformed packet.
-    if (batch.length[i]! > 0 && batch.bytes[batch.offset[i]!]! >>> 4 === 6) {
-      drop(batch, i, DropReason.BadIp)
-      continue
-    }
-    if (tables.trace.on) tables.trace.look(batch, i)
-    const reason = deliver(batch, i, tables, now)
-    if (tables.trace.on) tables.trace.record(tables, tables.outward, reason, now)
-    // What a session sent was looked at when it came.
-    if (isOfInterest(tables, reason))
-      note(batch.bytes, tables, tables.outward, tables.outward.sender === 0, reason, now)
-    if (reason !== DropReason.None) drop(batch, i, reason)
+    if (verdict[i] === FORWARD && (tables.trace.on || !goesLike(batch, i, tables))) judgeOut(batch, i, tables, now)
   }
+}
+
+/** Lets a packet go to its session where it is like one before it and fits the link. */
+function goesLike(batch: Batch, i: number, tables: FirewallTables): boolean {
+  const { likeness, sessions } = tables
+  if (!likeness.covers(batch, i)) return false
+  const session = sessions.ofAddress(batch.view.getInt32(batch.offset[i]! + DESTINATION))
+  if (lengthOf(batch, i) > sessions.mtu[session]!) return false
+  batch.session[i] = session
+  batch.peer[i] = sessions.peer[session]!
+  return true
+}
+
+function judgeOut(batch: Batch, i: number, tables: FirewallTables, now: Millis): void {
+  // The kernel looks for IPv6 routers on every device: that is nobody's malformed packet.
+  if (batch.length[i]! > 0 && batch.bytes[batch.offset[i]!]! >>> 4 === 6) return drop(batch, i, DropReason.BadIp)
+  const { trace, likeness, headers, outward, ruleset } = tables
+  if (trace.on) trace.look(batch, i)
+  tables.passedFreely = false
+  const reason = deliver(batch, i, tables, now)
+  if (trace.on) trace.record(tables, outward, reason, now)
+  // What a session sent was looked at when it came.
+  if (isOfInterest(tables, reason)) note(batch.bytes, tables, outward, outward.sender === 0, reason, now)
+  if (reason !== DropReason.None) drop(batch, i, reason)
+  else if (tables.passedFreely && !isGlobal(ruleset.nat.globals, headers.destination))
+    likeness.remember(batch, NOBODY, headers)
 }
 
 /**
@@ -113,11 +129,15 @@ function fetchSessions(batch: Batch, tables: FirewallTables): void {
 
 /** The same by what packets are for. */
 function fetchDestinations(batch: Batch, tables: FirewallTables): void {
-  const { bytes, offset, length, count } = batch
+  const { view, offset, length, count } = batch
   let sum = 0
+  let before = 0
   for (let i = 0; i < count; i++) {
-    const at = offset[i]! + DESTINATION
-    if (length[i]! >= 20) sum += fetchSession(tables, tables.sessions.ofAddress(readSigned(bytes, at)))
+    if (length[i]! < 20) continue
+    const destination = view.getInt32(offset[i]! + DESTINATION)
+    if (destination === before) continue
+    before = destination
+    sum += fetchSession(tables, tables.sessions.ofAddress(destination))
   }
   tables.fetched = sum | 0
 }
@@ -240,8 +260,13 @@ function deliver(batch: Batch, i: number, tables: FirewallTables, now: Millis): 
   const reason = admit(batch.bytes, tables, h, outward, now)
   if (reason !== DropReason.None) return reason
   clamp(batch.bytes, h, sessions.maximumSegment(session))
-  const length = segment === 0 ? h.totalLength : headersOf(batch, i) + segment
-  return length > sessions.mtu[session]! ? oversize(batch, i, tables, h, session, now) : DropReason.None
+  return lengthOf(batch, i) > sessions.mtu[session]! ? oversize(batch, i, tables, h, session, now) : DropReason.None
+}
+
+/** Of the packet, or of what a super-segment is to be cut into. */
+function lengthOf(batch: Batch, i: number): number {
+  const segment = batch.segment[i]!
+  return segment === 0 ? batch.length[i]! : headersOf(batch, i) + segment
 }
 
 /** A ping to a network's broadcast address has every host there answer, whom the client names (RFC 2644). */

@@ -1,5 +1,5 @@
 /**
- * Packets from clients like one before that passed and left nothing behind which another like it would change: they pass, too,
+ * Packets like one before that passed and left nothing behind which another like it would change: they pass, too,
  * and most of a batch need no more than this look at their headers. What is remembered holds until a session or the rules
  * change, or any packet opens something, which may put something else out of mind.
  */
@@ -53,7 +53,7 @@ export class Likeness {
     this.round++
   }
 
-  /** The packet at hand, which came from `session`, passed and left nothing behind; where others can be like it they are known by it. */
+  /** The packet at hand, which came from `session` (0: it goes to one), passed and left nothing behind; where others can be like it they are known by it. */
   remember(batch: Batch, session: number, h: Headers): void {
     if (h.protocol !== TCP && h.protocol !== UDP) return
     if (h.transport - h.start !== IP_HEADER || h.moreFragments || h.fragmentOffset !== 0) return

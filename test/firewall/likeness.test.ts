@@ -56,6 +56,8 @@ interface Plan {
   readonly port: number
   readonly flags: number
   readonly data: number
+  /** What it is to be cut into on its way out. */
+  readonly segment: number
   readonly padding: number
   readonly dropped: boolean
   readonly reversed?: boolean
@@ -70,7 +72,8 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   protocol: fc.oneof({ weight: 4, arbitrary: few(17, 6) }, { weight: 1, arbitrary: few(1, 50) }),
   port: mostly(1024, 1025),
   flags: mostly<number>(TCP.ACK, TCP.SYN, TCP.SYN | TCP.ACK, TCP.RST, TCP.FIN | TCP.ACK, 0),
-  data: few(0, 4, 100),
+  data: fc.oneof({ weight: 4, arbitrary: few(0, 4, 100) }, { weight: 1, arbitrary: few(1300, 1390) }),
+  segment: mostly(0, 60, 1390),
   padding: mostly(0, 3),
   dropped: mostly(false, true),
   odd: fc.oneof(
@@ -94,7 +97,16 @@ const plan: fc.Arbitrary<Plan> = fc.record({
 })
 
 const usual: Plan = {
-  ...{ session: 1, source: ALICE, destination: LAN_HOST, protocol: 17, port: 1024, flags: TCP.ACK, data: 100 },
+  ...{
+    session: 1,
+    source: ALICE,
+    destination: LAN_HOST,
+    protocol: 17,
+    port: 1024,
+    flags: TCP.ACK,
+    data: 100,
+    segment: 0,
+  },
   ...{ padding: 0, dropped: false, odd: undefined },
 }
 
@@ -121,11 +133,13 @@ function streams(session: number, first: number): Plan[] {
   return Array.from({ length: 7 }, (_, i) => ({ ...usual, session, port: 2000 + first + i }))
 }
 
-function fill(batch: Batch, plans: readonly Plan[]): void {
+/** `out`: as it comes out of the TUN device, whose packets are nobody's yet. */
+function fill(batch: Batch, plans: readonly Plan[], out = false): void {
   batch.clear()
   for (const p of plans) {
     const i = batch.push(packetOf(p))
-    batch.session[i] = p.session
+    batch.session[i] = out ? 0 : p.session
+    batch.segment[i] = out ? p.segment : 0
     if (p.dropped) batch.verdict[i] = Verdict.Drop
   }
 }
@@ -136,8 +150,8 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('in' as const), plans: fc.array(plan, { minLength: 1, maxLength: 12 }) }),
   },
   {
-    weight: 3,
-    arbitrary: fc.record({ do: fc.constant('out' as const), plans: fc.array(plan, { minLength: 1, maxLength: 4 }) }),
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('out' as const), plans: fc.array(plan, { minLength: 1, maxLength: 12 }) }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('streams' as const), session: few(1, 2), first: fc.nat(9) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), session: few(1, 2) }) },
@@ -162,15 +176,17 @@ function play(
 ) {
   const t = tables(rules)
   const story: unknown[] = []
+  const replies: unknown[] = []
   let now = 1000
   const pass = (filter: typeof filterIn, plans: readonly Plan[]) => {
     // One by one, where nothing shall come to be known even within a batch.
     for (const some of forgetful ? plans.map(p => [p]) : [plans]) {
       if (forgetful) t.likeness.forget()
-      fill(batch, some)
+      fill(batch, some, filter === filterOut)
       filter(batch, t, now)
       for (let i = 0; i < some.length; i++)
-        story.push([batch.verdict[i], batch.reason[i], batch.session[i], ...batch.packet(i)])
+        story.push([batch.verdict[i], batch.reason[i], batch.session[i], batch.peer[i], ...batch.packet(i)])
+      if (filter === filterOut) for (let i = 0; i < t.replies.count; i++) replies.push([...t.replies.packet(i)])
     }
   }
   for (const s of steps) {
@@ -184,7 +200,7 @@ function play(
     now += 30
     story.push(t.events.take(t.ruleset), t.policyCounts(), t.ruleHits(), listFlows(t.flows, now, 100), t.opened)
   }
-  return story
+  return [...story, replies]
 }
 
 describe('packets like one before', () => {
@@ -221,11 +237,24 @@ describe('packets like one before', () => {
     fill(batch, [{ ...usual, port: 3000 }])
     filterIn(batch, t, 2000)
     expect(reads()).toBe(1)
-    fill(batch, [answerTo({ ...usual, port: 3001 })])
+    fill(batch, [answerTo({ ...usual, port: 3001 })], true)
     filterOut(batch, t, 2000)
     expect(reads()).toBe(1)
     t.trace.order([{ policy: undefined, packets: true }], t.ruleset)
     expect(reads()).toBe(12)
+  })
+
+  it('go to their session likewise, but for what is larger than its link', () => {
+    const t = tables()
+    const read = vi.spyOn(t.headers, 'read')
+    const answer = answerTo(usual)
+    for (let round = 1; round <= 3; round++) {
+      fill(batch, [answer, answer, { ...answer, data: 1390 }, { ...answer, data: 1390, segment: 60 }], true)
+      filterOut(batch, t, 1000 + round)
+      expect([...batch.session.subarray(0, 4)]).toEqual([1, 1, 1, 1])
+      expect([...batch.peer.subarray(0, 4)]).toEqual([11, 11, 11, 11])
+      expect(read).toHaveBeenCalledTimes(1 + round)
+    }
   })
 
   it('are none where each is tracked', () => {
