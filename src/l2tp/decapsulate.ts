@@ -6,15 +6,57 @@ import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { HeaderFlag, L2TP_PORT, L2TP_VERSION, VERSION_MASK } from './constants.ts'
 import type { L2tpTable } from './table.ts'
 
+// A module's own constants V8 knows as it compiles; what is imported it looks up at each use.
+const FORWARD = Verdict.Forward
+const UDP = IpProtocol.Udp
+const PORT = L2TP_PORT
+const VERSION = L2TP_VERSION
+const { Length: LENGTH, Sequence: SEQUENCE } = HeaderFlag
 const UDP_HEADER_LENGTH = 8
+/** From the UDP header on: where the flags word ends, and bytes without which there can be no message. */
+const FLAGS_END = UDP_HEADER_LENGTH + 2
+const LEAST = FLAGS_END + 4
+/** What of the flags word tells a plain data message. */
+const TELLING = HeaderFlag.Type | HeaderFlag.Offset | VERSION_MASK
 
 /**
  * In: packets as ESP was opened, from the inner transport header on, with `peer` and `protocol` set. Out: data messages
  * stand at their PPP frame with `session` set; control messages are punted from the UDP header on; the rest is dropped.
+ *
+ * A sound data message without an offset is dealt with here, in few steps; most are of one session with the one before.
  */
 export function decapsulate(batch: Batch, table: L2tpTable): void {
-  for (let i = 0; i < batch.count; i++) {
-    if (batch.verdict[i] === Verdict.Forward) decapsulateOne(batch, table, i)
+  const { view, offset, length, peer, protocol, session, verdict, count } = batch
+  // Of the message before: whose it was, its IDs, and their row.
+  let sender = 0
+  let ids = 0
+  let row = 0
+  for (let i = 0; i < count; i++) {
+    if (verdict[i] !== FORWARD) continue
+    const udp = offset[i]!
+    const received = length[i]!
+    if (received > LEAST && protocol[i] === UDP && view.getUint16(udp + 2) === PORT) {
+      const flags = view.getUint16(udp + UDP_HEADER_LENGTH)
+      const idsAt = FLAGS_END + ((flags & LENGTH) !== 0 ? 2 : 0)
+      const size = idsAt + 4 + ((flags & SEQUENCE) !== 0 ? 4 : 0)
+      const udpLength = view.getUint16(udp + 4)
+      const end = idsAt === FLAGS_END ? udpLength : UDP_HEADER_LENGTH + view.getUint16(udp + FLAGS_END)
+      if ((flags & TELLING) === VERSION && size < end && end <= udpLength && udpLength <= received) {
+        const theirs = view.getInt32(udp + idsAt)
+        if (peer[i] !== sender || theirs !== ids) {
+          sender = peer[i]!
+          ids = theirs
+          row = table.find(sender, ids >>> 16, ids & 0xffff)
+        }
+        if (row !== 0) {
+          session[i] = row
+          offset[i] = udp + size
+          length[i] = end - size
+          continue
+        }
+      }
+    }
+    decapsulateOne(batch, table, i)
   }
 }
 

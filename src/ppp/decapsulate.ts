@@ -6,6 +6,12 @@ import { ALL_STATIONS, PppProtocol, UNNUMBERED_INFORMATION } from './constants.t
 import type { PppTable } from './table.ts'
 import { LinkFlag } from './table.ts'
 
+// A module's own constants V8 knows as it compiles; what is imported it looks up at each use.
+const FORWARD = Verdict.Forward
+const UP = LinkFlag.Up
+/** Both fields in full, signed. */
+const UNCOMPRESSED_IPV4 = (ALL_STATIONS << 24) | (UNNUMBERED_INFORMATION << 16) | PppProtocol.Ipv4
+
 /**
  * For each packet to be forwarded, which starts at its PPP frame and knows its session:
  *  1. FF 03 is skipped where it is there, and the protocol read as one byte (odd) or two, whatever was agreed;
@@ -15,10 +21,17 @@ import { LinkFlag } from './table.ts'
  *  4. the rest goes to control, from the frame's first byte on.
  */
 export function decapsulate(batch: Batch, table: PppTable): void {
-  const { bytes, offset, length, session, verdict, reason, count } = batch
+  const { flags } = table
+  const { bytes, view, offset, length, session, verdict, reason, count } = batch
   for (let i = 0; i < count; i++) {
-    if (verdict[i] !== Verdict.Forward) continue
+    if (verdict[i] !== FORWARD) continue
     const start = offset[i]!
+    // As nearly all come.
+    if (length[i]! > 4 && view.getInt32(start) === UNCOMPRESSED_IPV4 && flags[session[i]!]! & UP) {
+      offset[i] = start + 4
+      length[i] = length[i]! - 4
+      continue
+    }
     const end = start + length[i]!
     let at = start
     if (end - at >= 2 && bytes[at] === ALL_STATIONS && bytes[at + 1] === UNNUMBERED_INFORMATION) at += 2
