@@ -91,7 +91,7 @@ Sa::Sa(const SaRequest& request)
 // work.
 void Engine::Open(const BatchView& batch, uint32_t count) {
   Opening openings[kBatchCapacity];
-  Job* jobs[kBatchCapacity] = {};
+  Job** const jobs = jobs_;
   size_t begun = 0;
   size_t waiting = 0;
   FetchInbound(batch, count);
@@ -254,7 +254,7 @@ void Engine::Settle(InboundSa& sa, uint8_t icv_size) {
 // 3. Encrypt all, then compute all ICVs.
 void Engine::Seal(const BatchView& batch, uint32_t count) {
   Sealing sealings[kBatchCapacity];
-  Job* jobs[kBatchCapacity] = {};
+  Job** const jobs = jobs_;
   size_t begun = 0;
   FetchOutbound(batch, count);
   for (uint32_t row = 0; row < count; row++) {

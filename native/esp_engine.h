@@ -207,6 +207,8 @@ class Engine {
   SpiTable inbound_;
   std::vector<Peer> peers_;
   std::vector<Event> events_;
+  // Those of the batch in hand; here, since an array of each call's own would be cleared each time.
+  Job* jobs_[kBatchCapacity];
   // Random bytes for IVs that are to come: the first `ivs_left_` of them.
   static constexpr size_t kDrawnIvs = kBatchCapacity;
   size_t ivs_left_ = 0;
