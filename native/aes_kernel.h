@@ -1,4 +1,4 @@
-// AES-CBC for vectors of one block or of two: what aes_ni.cc and aes_vaes.cc have in common. They include it where the compiler
+// AES-CBC for vectors of one, two or four blocks: what aes_ni.cc, aes_vaes.cc and aes_vaes512.cc have in common. They include it where the compiler
 // may use the instructions, and say what a vector is: V, of kBlocks, its round instructions, and how it gets to memory and back.
 #include <immintrin.h>
 
@@ -128,7 +128,7 @@ void DecryptText(const uint8_t* keys, const uint8_t* iv, uint8_t* text, size_t b
   __m128i narrow[kRounds + 1];
 #pragma GCC unroll 16
   for (int i = 0; i <= kRounds; i++) narrow[i] = OneBlock::Load(keys + i * kAesBlock);
-  DecryptSome<OneBlock, 1, kRounds>(narrow, before, text);
+  for (; blocks > 0; blocks--, text += kAesBlock) DecryptSome<OneBlock, 1, kRounds>(narrow, before, text);
 }
 
 template <class M, int kVectors, int kGroups>

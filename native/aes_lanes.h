@@ -39,7 +39,8 @@ struct AesUnit {
   }
 };
 
-// Nothing where the processor has not the instructions.
+// Nothing where the processor has not the instructions. The first encrypts as the second does: more at a time is no faster.
+const AesUnit* AesVaes512();
 const AesUnit* AesVaes();
 const AesUnit* AesNi();
 

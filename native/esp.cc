@@ -20,10 +20,10 @@ namespace {
 constexpr std::string_view kCipherNames[kCipherCount] = {"des", "3des", "aes128", "aes192", "aes256",
                                                          "aesgcm128", "aesgcm192", "aesgcm256"};
 constexpr std::string_view kCryptoNames[] = {"openssl", "ipsec-mb", "avx512", "avx2", "portable", "vbmi", "shuffle",
-                                            "sha1", "vaes", "aes-ni"};
+                                            "sha1", "vaes-512", "vaes", "aes-ni"};
 constexpr Crypto::Only kCryptos[] = {Crypto::Only::Openssl, Crypto::Only::IpsecMb,  Crypto::Only::Avx512, Crypto::Only::Avx2,
                                      Crypto::Only::Portable, Crypto::Only::Vbmi, Crypto::Only::Shuffle, Crypto::Only::Sha1,
-                                     Crypto::Only::Vaes, Crypto::Only::AesNi};
+                                     Crypto::Only::Vaes512, Crypto::Only::Vaes, Crypto::Only::AesNi};
 const char* CryptoName(Crypto::Only only) {
   return kCryptoNames[std::find(std::begin(kCryptos), std::end(kCryptos), only) - std::begin(kCryptos)].data();
 }
@@ -55,7 +55,7 @@ napi_value Versions(napi_env env, napi_callback_info) {
   Set(env, versions, "sha1", MakeBool(env, Sha1Lanes::Create() != nullptr));
   napi_value aes = MakeArray(env);
   count = 0;
-  for (Crypto::Only only : {Crypto::Only::Vaes, Crypto::Only::AesNi}) {
+  for (Crypto::Only only : {Crypto::Only::Vaes512, Crypto::Only::Vaes, Crypto::Only::AesNi}) {
     if (Crypto(only).usable()) napi_set_element(env, aes, count++, MakeText(env, CryptoName(only)));
   }
   Set(env, versions, "aes", aes);

@@ -128,13 +128,9 @@ void Engine::FetchInbound(const BatchView& batch, uint32_t count) const {
     inbound_.Fetch(spi);
     spis[spi_count++] = spi;
   }
-  const InboundSa* found[kBatchCapacity];
   for (uint32_t i = 0; i < spi_count; i++) {
-    found[i] = inbound_.Find(spis[i]);
-    if (found[i] != nullptr) found[i]->Fetch();
-  }
-  for (uint32_t i = 0; i < spi_count; i++) {
-    if (found[i] != nullptr && found[i]->peer < peers_.size()) FetchLine<kSecondCache>(&peers_[found[i]->peer].seen);
+    uint32_t peer = inbound_.FetchSa(spis[i]);
+    if (peer < peers_.size()) FetchLine<kSecondCache>(&peers_[peer].seen);
   }
 }
 

@@ -107,6 +107,13 @@ class SpiTable {
     const Slot& slot = slots_[Locate(spi)];
     return slot.sa == nullptr ? 0 : slot.peer;
   }
+  // Has the SA's memory come, where there is one, and answers the same.
+  uint32_t FetchSa(uint32_t spi) const {
+    const Slot& slot = slots_[Locate(spi)];
+    if (slot.sa == nullptr) return 0;
+    slot.sa->Fetch();
+    return slot.peer;
+  }
   // Takes the place of an SA with the same SPI.
   void Insert(std::unique_ptr<InboundSa> sa);
   void Remove(uint32_t spi);

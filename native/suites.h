@@ -166,8 +166,6 @@ class IpsecMb {
   IpsecMb& operator=(const IpsecMb&) = delete;
   ~IpsecMb();
 
-  // Whether its AES takes four blocks an instruction.
-  bool wide() const;
   // `des`: the library's DES is wanted, too, whose schedules take longer to make than all else of an SA.
   void Expand(const SuiteKeys& keys, bool des, IpsecMbKeys& expanded);
   // At most kBatchCapacity jobs, all of one cipher and direction, or of one HMAC.
@@ -367,7 +365,7 @@ struct Keys {
 class Crypto {
  public:
   // With all but Best, one of them does all that it can, and OpenSSL the rest.
-  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable, Vbmi, Shuffle, Sha1, Vaes, AesNi };
+  enum class Only : uint8_t { Best, Openssl, IpsecMb, Avx512, Avx2, Portable, Vbmi, Shuffle, Sha1, Vaes512, Vaes, AesNi };
 
   explicit Crypto(Only only);
   // Whether `only` can be had here.

@@ -45,14 +45,12 @@ constexpr ShuffleChoice kShuffles[] = {
 };
 
 #ifdef HAVE_IPSEC_MB
-// AES-CBC in lanes, which win over the library for any number of packets; but where it decrypts by 512 bits, that many
-// packets of ours it decrypts faster.
-constexpr size_t kDecryptByLibraryFrom = 4;
+// AES-CBC in lanes, which win over the library for any number of packets.
 struct AesChoice {
   Crypto::Only only;
   const AesUnit* (*unit)();
 };
-constexpr AesChoice kAes[] = {{Crypto::Only::Vaes, AesVaes}, {Crypto::Only::AesNi, AesNi}};
+constexpr AesChoice kAes[] = {{Crypto::Only::Vaes512, AesVaes512}, {Crypto::Only::Vaes, AesVaes}, {Crypto::Only::AesNi, AesNi}};
 #endif
 
 constexpr uint32_t kDesBlock = 8;
@@ -247,16 +245,13 @@ void Crypto::Crypt(Job* const* jobs, size_t count) {
       continue;
     }
 #ifdef HAVE_IPSEC_MB
-    bool library = only_ == Only::Best && ipsec_mb_ != nullptr && ipsec_mb_->wide() && counts[c] >= kDecryptByLibraryFrom;
     if (aes_ != nullptr && !des) {
       if (of[c][0]->keys->direction == Direction::Encrypt) {
         aes_->Encrypt(of[c], counts[c]);
-        continue;
-      }
-      if (!library) {
+      } else {
         aes_->Decrypt(of[c], counts[c]);
-        continue;
       }
+      continue;
     }
     lanes = Share(counts[c], Threshold(static_cast<Cipher>(c), of[c][0]->keys->direction));
     if (lanes > 0) ipsec_mb_->Crypt(of[c], lanes);

@@ -61,11 +61,6 @@ IpsecMb::~IpsecMb() {
   if (pairs_ != nullptr) free_mb_mgr(pairs_);
 }
 
-bool IpsecMb::wide() const {
-  constexpr uint64_t kWide = IMB_FEATURE_AVX512_SKX | IMB_FEATURE_VAES;
-  return (manager_->features & kWide) == kWide;
-}
-
 void IpsecMb::Expand(const SuiteKeys& keys, bool des, IpsecMbKeys& expanded) {
   if (IsGcm(keys.cipher)) {
     if (expanded.gcm == nullptr) expanded.gcm = std::make_unique<gcm_key_data>();

@@ -54,7 +54,8 @@ constexpr Kind kKinds[] = {
     {"chosen", Crypto::Only::Best},   {"openssl", Crypto::Only::Openssl}, {"ipsec-mb", Crypto::Only::IpsecMb},
     {"avx512", Crypto::Only::Avx512}, {"avx2", Crypto::Only::Avx2},       {"portable", Crypto::Only::Portable},
     {"vbmi", Crypto::Only::Vbmi},     {"shuffle", Crypto::Only::Shuffle},
-    {"sha1", Crypto::Only::Sha1},     {"vaes", Crypto::Only::Vaes},       {"aes-ni", Crypto::Only::AesNi},
+    {"sha1", Crypto::Only::Sha1},     {"vaes-512", Crypto::Only::Vaes512}, {"vaes", Crypto::Only::Vaes},
+    {"aes-ni", Crypto::Only::AesNi},
 };
 
 constexpr uint32_t kSpi = 0x1000;

@@ -259,7 +259,8 @@ void SealNonsense(Ends& ends, OwnBatch& batch) {
 Crypto::Only Kind() {
   static constexpr Crypto::Only kKinds[] = {Crypto::Only::IpsecMb, Crypto::Only::Avx512,   Crypto::Only::Avx2,
                                             Crypto::Only::Shuffle, Crypto::Only::Portable, Crypto::Only::Openssl,
-                                            Crypto::Only::Sha1,      Crypto::Only::Vaes,     Crypto::Only::AesNi};
+                                            Crypto::Only::Sha1,    Crypto::Only::Vaes512,  Crypto::Only::Vaes,
+                                            Crypto::Only::AesNi};
   Crypto::Only kind = kKinds[Below(std::size(kKinds))];
   return Chance(50) || !Crypto(kind).usable() ? Crypto::Only::Best : kind;
 }

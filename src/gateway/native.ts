@@ -34,7 +34,7 @@ export interface TunSteering {
  * or our own SHA-1, in AVX-512, or AES-CBC. What it cannot do, OpenSSL does.
  */
 export type CryptoName = 'openssl' | 'ipsec-mb' | 'sha1' | AesUnit | DesUnit
-export type AesUnit = 'vaes' | 'aes-ni'
+export type AesUnit = 'vaes-512' | 'vaes' | 'aes-ni'
 export type DesUnit = 'vbmi' | 'shuffle' | 'avx512' | 'avx2' | 'portable'
 
 /**

@@ -82,14 +82,19 @@ const escapes =
   /^(\{evex\} )?v?(movmsk|pmovmsk|pextr|ptest|testp|comis|ucomis|cvtt?s[sd]2|pcmp[ei]str|gather|pgather|scatter|pscatter|pcompress|pexpand|pmov[bwdq]2m|ptestn?m)|%k[1-7]|^v?mov[dq]\s+%[xyz]mm\d+,%[er]/
 
 describe.skipIf(lacking(compiler, objdump, x86))('the compiled vectors', () => {
-  test.each(['des_avx2.cc', 'des_avx512.cc', 'des_shuffle.cc', 'des_vbmi.cc', 'aes_ni.cc', 'aes_vaes.cc'])(
-    'of %s stay in vector registers and memory',
-    source => {
-      const all = instructions(join(sources, source))
-      expect(all.filter(i => /%[xyz]mm/.test(i)).length).toBeGreaterThan(500)
-      expect(all.filter(i => escapes.test(i))).toEqual([])
-    },
-  )
+  test.each([
+    'des_avx2.cc',
+    'des_avx512.cc',
+    'des_shuffle.cc',
+    'des_vbmi.cc',
+    'aes_ni.cc',
+    'aes_vaes.cc',
+    'aes_vaes512.cc',
+  ])('of %s stay in vector registers and memory', source => {
+    const all = instructions(join(sources, source))
+    expect(all.filter(i => /%[xyz]mm/.test(i)).length).toBeGreaterThan(300)
+    expect(all.filter(i => escapes.test(i))).toEqual([])
+  })
 
   test('would be seen to leave them', () => {
     const source = join(folder, 'escape.cc')
