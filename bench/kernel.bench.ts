@@ -336,6 +336,8 @@ const kinds = [
 
 /** To what part of the addon a function belongs. */
 function partOfAddon(symbol: string): string {
+  if (/Aes|EncryptLanes|DecryptText/.test(symbol)) return 'cryptography: our AES'
+  if (/Sha1/.test(symbol)) return 'cryptography: our SHA-1'
   if (/Bitslice|Shuffle|Des|Lanes|Sbox|Transpose/i.test(symbol)) return 'cryptography: our DES'
   return 'the addon: batches, keys, system calls'
 }
