@@ -1,7 +1,17 @@
 /** A clone in which nothing was built yet: what its programs say, and what `npm run setup` does where npm cannot fetch. */
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,9 +19,13 @@ import { afterAll, describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'floatgate-fresh-'))
-const clone = join(scratch, 'clone')
+/** As the programs name it; the folder for temporary files may itself be a link. */
+const clone = join(realpathSync(scratch), 'clone')
+/** The same clone, as one goes there by a link. */
+const linked = join(scratch, 'linked')
 for (const name of ['bin', 'scripts', 'package.json', 'package-lock.json'])
   cpSync(join(root, name), join(clone, name), { recursive: true })
+symlinkSync(clone, linked)
 afterAll(() => rmSync(scratch, { recursive: true }))
 
 /** A program that does what this line of shell says. */
@@ -30,7 +44,7 @@ describe('a fresh clone', () => {
   ])('has a %s that says what to run first, also by a link to it', (name, exit) => {
     const link = join(scratch, name)
     symlinkSync(join(clone, 'bin', name), link)
-    for (const path of [join(clone, 'bin', name), link]) {
+    for (const path of [join(clone, 'bin', name), join(linked, 'bin', name), link]) {
       const { status, stdout, stderr } = spawnSync(path, ['--help'], { encoding: 'utf8' })
       expect([status, stdout, stderr]).toEqual([
         exit,
@@ -51,7 +65,7 @@ describe('a fresh clone', () => {
     )
     // Nothing is to be installed for a test.
     program('apt-get', 'exit 0')
-    const { status, stderr } = spawnSync(process.execPath, [join(clone, 'scripts', 'setup.mjs')], {
+    const { status, stderr } = spawnSync(process.execPath, [join(linked, 'scripts', 'setup.mjs')], {
       encoding: 'utf8',
       env: { ...process.env, PATH: `${programs}:${process.env['PATH']}` },
     })
