@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { debian, onPath, root, setup, wished } from './setup.mjs'
 import { unpack } from './unpack.mjs'
 
@@ -45,7 +45,16 @@ const vitest = spawnSync(
 try {
   const counts = JSON.parse(readFileSync(report, 'utf8'))
   passed += counts.numPassedTests
-  failed += counts.numFailedTests + counts.numFailedTestSuites
+  for (const file of counts.testResults) {
+    const wrong = file.assertionResults.filter(test => test.status === 'failed')
+    // A file that failed without a test in it, at its imports say, counts as one.
+    const faults = file.status === 'failed' && wrong.length === 0 ? [{ failureMessages: [file.message] }] : wrong
+    failed += faults.length
+    for (const { fullName, failureMessages } of faults) {
+      const where = [relative(root, file.name), fullName].filter(Boolean).join(': ')
+      process.stdout.write(`FAILED: ${where}\n  ${String(failureMessages[0]).split('\n')[0]}\n`)
+    }
+  }
 } catch {
   failed++
 }
