@@ -75,7 +75,7 @@ export class FairShare {
     this.count(batch)
     this.weigh()
     const carried = Math.max(BUDGETS[this.pressure]!, this.greedy + this.suspected === 0 ? this.least : 0)
-    const helpings = full / NEAR_CAPACITY
+    const helpings = Math.max(1, full / NEAR_CAPACITY)
     this.greedy = Math.max(0, this.greedy - helpings)
     this.suspected = Math.max(0, this.suspected - helpings)
     if (carried >= NEAR_CAPACITY) return

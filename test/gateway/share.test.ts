@@ -134,6 +134,15 @@ describe('shares', () => {
     for (let word = 1; word <= 33; word++) expect(left(batch, word)).toBe(BATCH_CAPACITY / NEAR_CAPACITY)
   })
 
+  it('of a smaller batch everybody has at least one packet', () => {
+    const share = pressed(6)
+    for (const most of [1, NEAR_CAPACITY - 1]) {
+      const batch = batchOf([1, 2, 1, 3])
+      share.limit(batch, most)
+      for (let word = 1; word <= 3; word++) expect(left(batch, word)).toBeGreaterThan(0)
+    }
+  })
+
   it('whoever makes up words is one sender', () => {
     const share = pressed(6, word => (word === 200 || word === 2 ? 1 : 0))
     const batch = batchOf([...Array.from({ length: 58 }, (_, i) => i + 3), ...new Array(6).fill(200)])
