@@ -1,6 +1,6 @@
 /**
- * Hears when a device of the host comes up (linux/rtnetlink.h): with its going down the kernel has taken its routes and its proxy
- * ARP entries away.
+ * Hears when a device of the host goes down or comes up (linux/rtnetlink.h): with its going down the kernel takes its routes and its
+ * proxy ARP entries away.
  */
 
 import type { Native } from './native.ts'
@@ -21,26 +21,41 @@ const IFLA_IFNAME = 3
 export interface LinkNews {
   readonly index: number
   readonly name: string
-  readonly up: boolean
+  readonly state: 'up' | 'down' | 'gone'
+}
+
+export interface LinkHearer {
+  wentDown(device: string): void
+  cameUp(device: string): void
 }
 
 export class LinkWatch {
   private readonly watch: NetlinkWatch
-  private readonly cameUp: (device: string) => void
-  /** Numbers of devices that were last told of as down. */
-  private readonly down = new Set<number>()
+  private readonly hearer: LinkHearer
+  /** Names, by number, of devices that were last told of as down. */
+  private readonly down = new Map<number, string>()
 
-  /** Calls back with each device that comes up again, until close. Throws an Error where the kernel tells nobody. */
-  constructor(native: Native, cameUp: (device: string) => void) {
-    this.cameUp = cameUp
-    this.watch = new NetlinkWatch(native, native.routeSocket(GROUP), bytes => {
+  /** Tells of each device that goes down, and of each that comes up again, until close. Throws an Error where the kernel tells nobody. */
+  constructor(native: Native, hearer: LinkHearer) {
+    this.hearer = hearer
+    const take = (bytes: Uint8Array) => {
       for (const news of linkNews(bytes)) this.take(news)
-    })
+    }
+    this.watch = new NetlinkWatch(native, native.routeSocket(GROUP), take, () => this.lost())
   }
 
-  take({ index, name, up }: LinkNews): void {
-    if (!up) this.down.add(index)
-    else if (this.down.delete(index)) this.cameUp(name)
+  take({ index, name, state }: LinkNews): void {
+    const wasDown = this.down.delete(index)
+    if (state === 'down') this.down.set(index, name)
+    if (state === 'up' && wasDown) this.hearer.cameUp(name)
+    if (state !== 'up' && !wasDown) this.hearer.wentDown(name)
+  }
+
+  /** What the kernel could not keep for us may have been that any of them is up. */
+  private lost(): void {
+    const names = [...this.down.values()]
+    this.down.clear()
+    for (const name of names) this.hearer.cameUp(name)
   }
 
   close(): void {
@@ -54,8 +69,8 @@ export function linkNews(bytes: Uint8Array): LinkNews[] {
   eachMessage(bytes, (type, body) => {
     if ((type !== LINK && type !== LINK_GONE) || body.length < INFO) return
     const view = new DataView(body.buffer, body.byteOffset, body.length)
-    const up = type === LINK && (view.getUint32(FLAGS, LITTLE) & IFF_UP) !== 0
-    news.push({ index: view.getInt32(INDEX, LITTLE), name: nameIn(body.subarray(INFO)), up })
+    const state = type === LINK_GONE ? 'gone' : (view.getUint32(FLAGS, LITTLE) & IFF_UP) !== 0 ? 'up' : 'down'
+    news.push({ index: view.getInt32(INDEX, LITTLE), name: nameIn(body.subarray(INFO)), state })
   })
   return news
 }

@@ -40,6 +40,7 @@ export class Network {
   /** Looks at the LAN's devices. */
   private look: NodeJS.Timeout | undefined
   private tun = ''
+  private isTunDown = false
   private table: string | undefined
   /** Changes that wait for nft, which takes them together. */
   private waiting: string[] | undefined
@@ -121,16 +122,22 @@ export class Network {
 
   private watchLinks(): LinkWatch | undefined {
     try {
-      return new LinkWatch(loadNative(), device => this.cameUp(device))
+      return new LinkWatch(loadNative(), this)
     } catch {
       // What somebody sets down and up again has lost what was there then.
       return undefined
     }
   }
 
+  /** With the TUN device's routes: until it is up nothing more can be said of them. */
+  wentDown(device: string): void {
+    if (device === this.tun) this.isTunDown = true
+  }
+
   /** A device was down, and with that its routes and proxy ARP entries went: it gets them anew. */
   cameUp(device: string): void {
     if (device !== this.tun) return this.answerOn(device)
+    this.isTunDown = false
     for (const b of this.blocks) this.routeBlock('append', b)
     for (const [address, mtu] of this.routes) this.route(address, mtu)
     this.log.add({
@@ -145,11 +152,15 @@ export class Network {
   }
 
   private routeBlock(verb: 'append' | 'del', block: string): void {
-    this.commands.give(`route ${verb} ${block} dev ${this.tun} metric ${LAST_METRIC}`)
+    this.giveRoute(`${verb} ${block} dev ${this.tun} metric ${LAST_METRIC}`)
   }
 
   private route(address: Ipv4, mtu: number): void {
-    this.commands.give(`route replace ${formatIpv4(address)}/32 dev ${this.tun} mtu ${mtu}`)
+    this.giveRoute(`replace ${formatIpv4(address)}/32 dev ${this.tun} mtu ${mtu}`)
+  }
+
+  private giveRoute(command: string): void {
+    if (!this.isTunDown) this.commands.give(`route ${command}`)
   }
 
   private answerFor(address: Ipv4, device: string): void {
@@ -174,7 +185,7 @@ export class Network {
   removeSession(address: Ipv4): void {
     const text = formatIpv4(address)
     this.routes.delete(address)
-    this.commands.give(`route del ${text}/32 dev ${this.tun}`)
+    this.giveRoute(`del ${text}/32 dev ${this.tun}`)
     const device = this.proxies.get(address)
     if (device === undefined) return
     this.proxies.delete(address)
