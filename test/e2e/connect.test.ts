@@ -9,7 +9,7 @@ import type {
   IsakmpSaState,
   SessionState,
 } from '../../src/alliedware/show/state.ts'
-import { until } from '../support/command.ts'
+import { PATIENCE_MILLIS, until } from '../support/command.ts'
 import { whyNoNetwork } from '../support/netns.ts'
 import { type ClientProgram, Office } from '../support/office.ts'
 import { pattern } from '../support/pattern.ts'
@@ -48,7 +48,7 @@ describe.skipIf(lacking !== undefined)('a simulated client and floatgated', () =
       const shown = await Promise.all(lists.map(async what => [what, (await office.show(what)).length] as const))
       return Object.fromEntries(shown.filter(([, length]) => length > 0))
     }
-    await until(async () => Object.keys(await left()).length === 0, 5000, 100)
+    await until(async () => Object.keys(await left()).length === 0, 60_000, 100)
     expect(await left()).toEqual({})
     const [pool] = await office.show<IpPoolState>('ip pool')
     expect(pool).toMatchObject({ used: [], free: pool!.size })
@@ -77,7 +77,8 @@ describe.skipIf(lacking !== undefined)('a simulated client and floatgated', () =
     await expectNothingLeft()
     const attempt = (await office.show<AttemptState>('attempt')).at(-1)
     expect(attempt).toMatchObject({ user: 'dialin1', outcome: 'ended' })
-    expect(attempt!.setupMillis).toBeLessThan(5000)
+    expect(attempt!.setupMillis).toBeGreaterThan(0)
+    expect(attempt!.setupMillis).toBeLessThan(PATIENCE_MILLIS)
   })
 
   it('serves two clients behind one NAT at once, alike in tunnel ID and computer name', async () => {
@@ -124,7 +125,7 @@ describe.skipIf(lacking !== undefined)('a simulated client and floatgated', () =
     await expectNothingLeft()
   })
 
-  it('connects, carries data and ends over a path that loses every twentieth packet', { timeout: 60_000 }, async () => {
+  it('connects, carries data and ends over a path that loses every twentieth packet', async () => {
     const rule = 'type filter hook forward priority -10\nnumgen random mod 20 < 1 drop'
     const loss = `table ip loss {\nchain through {\n${rule}\n}\n}`
     expect((await office.inside('nat', 'nft', loss)).status).toBe(0)
@@ -150,9 +151,11 @@ describe.skipIf(lacking !== undefined)('a simulated client and floatgated', () =
     await new Promise(resolve => setTimeout(resolve, 500))
     client.daemon.child.kill('SIGUSR2')
     expect((await pings).output).toContain('20 packets transmitted, 20 received')
-    const after = (await office.show<IpsecSaState>('ipsec sa')).filter(sa => !before.includes(sa.inSpi))
+    const fresh = async () =>
+      (await office.show<IpsecSaState>('ipsec sa')).filter(sa => !before.includes(sa.inSpi) && sa.state === 'Valid')
+    await until(async () => (await fresh()).length > 0)
+    const after = await fresh()
     expect(after).toHaveLength(1)
-    expect(after[0]!.state).toBe('Valid')
     expect(await client.hangUp()).toBe('status 0')
     await expectNothingLeft()
   })
@@ -177,7 +180,7 @@ describe.skipIf(lacking !== undefined)('a simulated client and floatgated', () =
     const [session] = await office.show<SessionState>('session')
     const { status } = await office.vpnctl('reset', `session=${session!.id}`)
     expect(status).toBe(0)
-    expect(await client.ended(10_000)).toBe('status 15')
+    expect(await client.ended()).toBe('status 15')
     expect(client.output).toContain('terminated by the gateway')
     await expectNothingLeft()
   })

@@ -69,7 +69,7 @@ ${forward} rule=21 gblip=${gatewayPublic} gblport=8081`,
   })
 
   it('a forward to a user is served by the worker, and by nftables at the host’s own address', async () => {
-    await until(async () => (await call(8080)) !== 'ECONNREFUSED', 5000, 200)
+    await until(async () => (await call(8080)) !== 'ECONNREFUSED', 60_000, 200)
     expect(await call(8080)).toBe(`for ${far}`)
     expect(await call(8081, gatewayPublic)).toBe(`for ${far}`)
     expect(await call(8000)).toBe('silence')

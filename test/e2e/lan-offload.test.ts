@@ -118,7 +118,7 @@ describe.skipIf(lacking !== undefined)('UDP that the LAN’s device merges', () 
     await network.ip('gw', 'link del lan0')
     await office.wireLan()
     await network.mergeLikeCard('gw', 'lan0', MERGING_MICROS)
-    expect(await until(async () => (await network.feature('gw', 'lan0', FEATURE)) === 'true', 15_000)).toBe(true)
+    expect(await until(async () => (await network.feature('gw', 'lan0', FEATURE)) === 'true')).toBe(true)
     expect(
       await until(
         async () => (await office.inside('lan', 'ping', '-n', '-c', '1', '-W', '1', inner)).status === 0,
@@ -129,12 +129,12 @@ describe.skipIf(lacking !== undefined)('UDP that the LAN’s device merges', () 
 
   it('is as it was found after the end, also where that was a kill -9', async () => {
     gateway.child.kill('SIGKILL')
-    await until(() => !gateway.alive, 5000)
+    await until(() => !gateway.alive)
     await gateway.stop()
     expect(await network.feature('gw', 'lan0', FEATURE)).toBe('true')
     gateway = await office.startGateway()
     expect(await network.feature('gw', 'lan0', FEATURE)).toBe('true')
-    await gateway.stop(10_000)
+    await gateway.stop(60_000)
     expect(await network.feature('gw', 'lan0', FEATURE)).toBe('false')
     gateway = await office.startGateway(undefined, { lanOffloads: false })
     expect(await network.feature('gw', 'lan0', FEATURE)).toBe('false')

@@ -33,7 +33,6 @@ describe.skipIf(lacking !== undefined)('the prompt of a running gateway', () => 
     const command = `${project}/bin/vpnctl --socket ${office.socket}`
     const { status, output } = await run(['script', '-qefc', command, '/dev/null'], {
       input: 'show session\rlogoff\r',
-      timeoutMillis: 20_000,
     })
     expect(status).toBe(0)
     expect(output).toMatch(/SecOff .*> /)
@@ -45,22 +44,22 @@ describe.skipIf(lacking !== undefined)('the prompt of a running gateway', () => 
     const askpass = `${office.network.directory}/askpass`
     writeFileSync(askpass, '#!/bin/sh\necho by-word\n')
     chmodSync(askpass, 0o700)
-    const ssh = (place: string, host: string, ...words: string[]) =>
+    const ssh = (place: string, host: string, seconds: number, ...words: string[]) =>
       run(
         office.network.inside(
           place,
           ...['ssh', '-F', '/dev/null', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'StrictHostKeyChecking=no'],
-          ...['-o', 'ConnectTimeout=3', '-o', 'LogLevel=ERROR', '-o', 'NumberOfPasswordPrompts=1'],
+          ...['-o', `ConnectTimeout=${seconds}`, '-o', 'LogLevel=ERROR', '-o', 'NumberOfPasswordPrompts=1'],
           ...[`secoff@${host}`, ...words],
         ),
-        { timeoutMillis: 20_000, environment: { SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: 'force' } },
+        { environment: { SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: 'force' } },
       )
-    expect((await ssh('lan', gatewayLan, 'show', 'ssh')).status).toBe(255)
+    expect((await ssh('lan', gatewayLan, 30, 'show', 'ssh')).status).toBe(255)
     const made = await office.vpnctl('create', 'enco', 'key=2', 'type=rsa', 'length=2048')
     expect(made.output).toMatch(/^Fingerprint: SHA256:\S+\nInfo \(1039003\): Operation successful\.$/m)
-    const inside = await ssh('lan', gatewayLan, 'show', 'ssh')
+    const inside = await ssh('lan', gatewayLan, 30, 'show', 'ssh')
     expect(inside.output).toContain(`${gatewayLan} port 22`)
     expect(inside.status).toBe(0)
-    expect((await ssh('pub', gatewayPublic, 'show', 'ssh')).status).toBe(255)
+    expect((await ssh('pub', gatewayPublic, 3, 'show', 'ssh')).status).toBe(255)
   })
 })

@@ -23,7 +23,7 @@ describe.skipIf(lacking !== undefined)('whoever does not get in', () => {
   async function failedAttempt(seen: number): Promise<AttemptState> {
     const newest = async () =>
       (await office.show<AttemptState>('attempt')).find(a => a.id > seen && a.outcome === 'failed')
-    const attempt = await until(newest, 10_000, 200)
+    const attempt = await until(newest, 60_000, 200)
     expect(attempt, JSON.stringify(await office.show('attempt'))).toBeDefined()
     return attempt!
   }
@@ -79,7 +79,7 @@ describe.skipIf(lacking !== undefined)('whoever does not get in', () => {
   })
 
   it('leaves nothing behind', async () => {
-    await until(async () => (await office.show('isakmp sa')).length === 0, 10_000, 200)
+    await until(async () => (await office.show('isakmp sa')).length === 0, 60_000, 200)
     expect(await office.show('isakmp sa')).toEqual([])
     expect(await office.show('session')).toEqual([])
   })

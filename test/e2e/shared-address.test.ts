@@ -98,7 +98,7 @@ describe.skipIf(lacking !== undefined)('a global address of two workers', () => 
     await Promise.all(clients.map(c => c.program.connected()))
     for (const [i, { name }] of clients.entries())
       office.network.start(name, `service-${name}`, process.execPath, '-e', SERVICE, String(i))
-  }, 120_000)
+  })
   afterAll(() => office.remove())
 
   it('carries every flow of everybody, in fragments and super-segments too, and no port twice', async () => {
@@ -125,7 +125,7 @@ describe.skipIf(lacking !== undefined)('a global address of two workers', () => 
     expect([...owners].sort()).toEqual([0, 1])
     const table = await office.inside('gw', 'nft', 'list', 'ruleset')
     expect(table.output).not.toMatch(/snat|masquerade.*203\.0\.113\.8/)
-  }, 60_000)
+  })
 
   it('brings pings back, and errors to whoever they are about', async () => {
     const pings = await Promise.all(
@@ -134,11 +134,11 @@ describe.skipIf(lacking !== undefined)('a global address of two workers', () => 
     for (const { output } of pings) expect(output).toContain('3 received')
     const errors = await Promise.all(clients.map(c => inside(c.name, REFUSED, far)))
     expect(errors.map(e => e.output.trim())).toEqual(clients.map(() => 'ECONNREFUSED'))
-  }, 60_000)
+  })
 
   it('serves forwards to users of either worker, from outside and from one another', async () => {
     const call = async (name: string, port: number) => (await inside(name, CALL, GLOBAL, String(port))).output.trim()
-    await until(async () => (await call('c3', 8080)) !== 'ECONNREFUSED', 5000, 200)
+    for (const i of clients.keys()) await until(async () => (await call('c3', 8080 + i)) !== 'ECONNREFUSED')
     for (const i of clients.keys()) expect(await call('c3', 8080 + i)).toBe(`user ${i} for ${far}`)
     const [a, b] = [0, 1]
     for (const { name } of [clients[a]!, clients[b]!]) {
@@ -150,5 +150,5 @@ describe.skipIf(lacking !== undefined)('a global address of two workers', () => 
     await clients[b]!.program.hangUp()
     expect(await call('c3', 8080 + b)).toBe('silence')
     expect(await call('c3', 8080 + a)).toBe(`user ${a} for ${far}`)
-  }, 60_000)
+  })
 })

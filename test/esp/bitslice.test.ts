@@ -45,12 +45,12 @@ describe.skipIf(lacking(compiler, openssl))('DES in bit slices and bytes', () =>
   const program = () => join(folder, 'des')
   beforeAll(() => {
     execFileSync(join(sources, 'test/des.sh'), ['build', program()], { stdio: 'pipe' })
-  }, 120_000)
+  })
 
   test('answers what NIST and OpenSSL answer, in every unit of this processor', () => {
     const said = execFileSync(program(), ['check', '20000']).toString()
     for (const unit of native.versions().des) expect(said).toContain(`[${unit}]`)
-  }, 120_000)
+  })
 
   test.skipIf(lacking(valgrind))(
     'makes no branch and no address from keys or data; OpenSSL does',

@@ -284,7 +284,7 @@ if (why !== undefined) {
       destination: fc.constantFrom(7, 80, 85, 99),
     })
 
-    test('agrees with the worker over any rules', { timeout: 120_000 }, async () => {
+    test('agrees with the worker over any rules', async () => {
       let passed = 0
       let dropped = 0
       let source = 1024

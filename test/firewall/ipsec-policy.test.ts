@@ -194,7 +194,7 @@ if (why !== undefined) {
       return passage.left === (p.direction === 'in' ? 'lan' : 'wan')
     }
 
-    test('agree over every packet', { timeout: 60_000 }, async () => {
+    test('agree over every packet', async () => {
       let passed = 0
       let dropped = 0
       await fc.assert(

@@ -12,7 +12,7 @@ import { addonPath } from '../native/support.ts'
 
 const WAIT_MILLIS = 4
 /** A packet that did not come is waited for again this long, where it was expected. */
-export const PATIENT_MILLIS = 150
+const PATIENT_MILLIS = 10_000
 
 const CHILD = `
 const { readSync, writeSync } = require('fs')
@@ -141,7 +141,7 @@ export class KernelRouter {
 
 function sh(command: string[], input?: string) {
   const [program, ...args] = command
-  return spawnSync(program!, args, { encoding: 'utf8', input, timeout: 10_000 })
+  return spawnSync(program!, args, { encoding: 'utf8', input, timeout: 60_000 })
 }
 
 function must(command: string[], input?: string): string {

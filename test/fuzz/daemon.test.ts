@@ -47,7 +47,7 @@ enable isakmp
 
 function run(...command: string[]) {
   const [program, ...args] = command
-  return spawnSync(program!, args, { encoding: 'utf8', timeout: 30_000, cwd: root })
+  return spawnSync(program!, args, { encoding: 'utf8', timeout: 60_000, cwd: root })
 }
 
 function must(command: string): void {
@@ -119,7 +119,7 @@ describe.skipIf(why !== undefined)('the daemon in a storm', () => {
       })
       child.on('exit', code => reject(new Error(`the daemon ended with ${code}: ${log}`)))
     })
-  }, 30_000)
+  })
 
   afterAll(() => {
     daemon?.kill('SIGKILL')
@@ -166,7 +166,7 @@ describe.skipIf(why !== undefined)('the daemon in a storm', () => {
     expect(log.split('\n').length).toBeLessThan(20_000)
   })
 
-  it('tells of each failed client in a plain line, and goes down cleanly', { timeout: 30_000 }, async () => {
+  it('tells of each failed client in a plain line, and goes down cleanly', async () => {
     const r = run(join(root, 'bin/vpnctl'), '--socket', socket, 'show', 'attempt')
     expect(r.status).toBe(0)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is what is tested.

@@ -18,7 +18,7 @@ export function forSeeds(count: number, run: (seed: number) => void): void {
 }
 
 /** How long one test may take: what it takes by itself, and what FUZZ_SECONDS adds. */
-export const FUZZ_TIMEOUT = 60_000 + 1000 * Number(process.env['FUZZ_SECONDS'] ?? 0)
+export const FUZZ_TIMEOUT = 180_000 + 1000 * Number(process.env['FUZZ_SECONDS'] ?? 0)
 
 /** Whole numbers and bytes out of a seed (splitmix32): fast, and good enough to be unpredictable to a parser. */
 export class Rng {

@@ -1,6 +1,6 @@
 /** CAPTURE over a live gateway: whose packets are in it, how it ends, who may, and that Wireshark reads it by its tables. */
 
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseCommand } from '../../src/alliedware/parse.ts'
@@ -46,16 +46,21 @@ function pings(world: World, guest: Guest, count: number): void {
   }
 }
 
-/** The file, once the last byte is on the disk. */
+/** The file of a capture that is over, once its last byte is written: it is closed then. */
 async function written(path: string): Promise<Uint8Array> {
-  let size = -1
-  for (let tries = 0; tries < 100; tries++) {
-    await new Promise(resolve => setTimeout(resolve, 20))
-    const now = existsSync(path) ? statSync(path).size : -1
-    if (now === size && now > 0) break
-    size = now
-  }
+  const descriptors = '/proc/self/fd'
+  const isOpen = () => readdirSync(descriptors).some(fd => linkAt(join(descriptors, fd)) === realpathSync(path))
+  await expect.poll(isOpen).toBe(false)
   return readFileSync(path)
+}
+
+/** Where it leads; nowhere where it is gone by now. */
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
 }
 
 /** Interface, source and destination of each packet. */

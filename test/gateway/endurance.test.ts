@@ -81,5 +81,5 @@ describe('whatever clients do, and whatever is lost', () => {
       }),
       { numRuns: 25 },
     )
-  }, 120_000)
+  })
 })

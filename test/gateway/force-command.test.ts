@@ -37,19 +37,25 @@ async function host() {
   const sshd = await startSshd(directory, `{node} {root}/dist/src/vpnctl/main.js --socket ${socket}`)
   onTestFinished(() => sshd.stop())
 
-  /** Runs the client for at most 20 seconds; types each step when the screen shows what the one before waits for. */
+  /** Runs the client; types each step when the screen shows what the one before waits for. */
   const ssh = (
     user: string,
-    o: { command?: string; input?: string; steps?: readonly (readonly [wait: string, keys: string])[] },
+    o: {
+      command?: string
+      input?: string
+      steps?: readonly (readonly [wait: string, keys: string])[]
+      shows?: (out: string) => void
+    },
   ) =>
     new Promise<{ status: number | null; out: string; err: string }>((resolve, reject) => {
       const tty = o.steps ? ['-tt'] : ['-T']
       const args = [...sshd.client, ...tty, `${user}@127.0.0.1`, ...(o.command ? [o.command] : [])]
-      const child = spawn('ssh', args, { timeout: 20_000 })
+      const child = spawn('ssh', args, { timeout: 60_000 })
       let [out, err, seen] = ['', '', 0]
       const waiting = [...(o.steps ?? [])]
       child.stdout.on('data', data => {
         out += data
+        o.shows?.(out)
         for (let step = waiting[0]; step; step = waiting[0]) {
           const at = out.indexOf(step[0], seen)
           if (at < 0) break
@@ -124,7 +130,11 @@ describe.skipIf(noSshd !== undefined)('an sshd with ForceCommand vpnctl', () => 
         ['Attack', '\x04'],
       ],
     })
+    let shown = ''
     const manager = ssh(OPERATOR.name, {
+      shows: text => {
+        shown = text.replaceAll('\x1b[K', '')
+      },
       steps: [
         ['login: ', 'mgr\r'],
         ['Password: ', 'many-hands\r'],
@@ -133,17 +143,9 @@ describe.skipIf(noSshd !== undefined)('an sshd with ForceCommand vpnctl', () => 
         ['show session', 'logoff\r'],
       ],
     })
-    await expect
-      .poll(
-        () =>
-          terminals
-            .operators()
-            .map(o => o.account)
-            .sort(),
-        { timeout: 15_000 },
-      )
-      .toEqual(['guest', 'mgr'])
-    await new Promise(resolve => setTimeout(resolve, 300))
+    const operators = () => terminals.operators().map(o => o.account)
+    await expect.poll(() => operators().sort()).toEqual(['guest', 'mgr'])
+    await expect.poll(() => shown).toContain('Manager Gate> show al')
     terminals.announce('Attack: port scan from 203.0.113.9')
     const { status, out } = await manager
     expect(status).toBe(0)

@@ -52,7 +52,7 @@ describe('the one ip that takes every command', () => {
 
   it('is none of those whom Ctrl-C in a terminal ends', async () => {
     commands.give(NOWHERE)
-    await expect.poll(() => refusals.length, { timeout: 10_000 }).toBe(1)
+    await expect.poll(() => refusals.length).toBe(1)
     const { pid } = commands['child']!
     // The fifth word of its line, behind a name in brackets.
     const group = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ')[2]
@@ -61,13 +61,13 @@ describe('the one ip that takes every command', () => {
 
   it('starts another one where it was ended', async () => {
     commands.give(NOWHERE)
-    await expect.poll(() => refusals.length, { timeout: 10_000 }).toBe(1)
+    await expect.poll(() => refusals.length).toBe(1)
     const pid = commands['child']!.pid!
     spawnSync('kill', ['-9', String(pid)])
-    await expect.poll(() => refusals.length, { timeout: 10_000 }).toBe(2)
+    await expect.poll(() => refusals.length).toBe(2)
     expect(refusals[1]![1]).toContain('SIGKILL')
     commands.give(NOWHERE)
-    await expect.poll(() => refusals.length, { timeout: 10_000 }).toBe(3)
+    await expect.poll(() => refusals.length).toBe(3)
     expect(commands['child']!.pid).not.toBe(pid)
   })
 })

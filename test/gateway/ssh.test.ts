@@ -75,7 +75,7 @@ async function serving(...more: string[]) {
         ],
         {
           env: { ...process.env, WORD: o.password ?? 'by-word', SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: 'force' },
-          timeout: 15_000,
+          timeout: 60_000,
         },
       )
       let [out, err] = ['', '']

@@ -30,7 +30,7 @@ async function gateway(trusted = true) {
 function onTerminal(path: string, steps: readonly (readonly [wait: string, keys: string])[], size = 'cols 80 rows 24') {
   return new Promise<{ status: number | null; screen: string }>((resolve, reject) => {
     const command = `stty ${size}; ${process.execPath} ${main} --socket ${path}; status=$?; stty -a; exit $status`
-    const child = spawn('script', ['-qefc', command, '/dev/null'], { timeout: 20_000 })
+    const child = spawn('script', ['-qefc', command, '/dev/null'], { timeout: 60_000 })
     let screen = ''
     let seen = 0
     const waiting = [...steps]
@@ -101,7 +101,7 @@ describe.skipIf(!haveScript)('vpnctl on a terminal', () => {
     expect(gone.screen).toContain('the gateway is not running')
     const { path, admin, terminals } = await gateway()
     const left = onTerminal(path, [])
-    await expect.poll(() => terminals.operators().length, { timeout: 10_000 }).toBe(1)
+    await expect.poll(() => terminals.operators().length).toBe(1)
     admin.close()
     expect((await left).screen).toMatch(/ icanon\b/)
   })

@@ -182,7 +182,7 @@ describe('vpnctl', () => {
     child.stdout.on('data', data => (out += data))
     for (const line of ['show session', 'show user']) {
       child.stdin.write(`${line}\n`)
-      await expect.poll(() => out, { timeout: 10_000 }).toContain(`done ${line}`)
+      await expect.poll(() => out).toContain(`done ${line}`)
     }
     child.stdin.end()
     await new Promise(resolve => child.on('close', resolve))

@@ -75,5 +75,5 @@ test.skipIf(lacking(...needs))(
       rmSync(folder, { recursive: true })
     }
   },
-  240_000,
+  600_000,
 )

@@ -71,8 +71,15 @@ export async function which(program: string): Promise<string | undefined> {
 
 export const sleep = (millis: number): Promise<void> => new Promise(resolve => setTimeout(resolve, millis))
 
+/** What a machine that has other things to do may take for anything that comes at once otherwise. */
+export const PATIENCE_MILLIS = 60_000
+
 /** Asks again until the answer is truthy; the last answer when the time is over. */
-export async function until<T>(ask: () => T | Promise<T>, timeoutMillis: number, stepMillis = 50): Promise<T> {
+export async function until<T>(
+  ask: () => T | Promise<T>,
+  timeoutMillis = PATIENCE_MILLIS,
+  stepMillis = 50,
+): Promise<T> {
   const end = Date.now() + timeoutMillis
   for (;;) {
     const answer = await ask()

@@ -8,7 +8,7 @@
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type Daemon, must, type Outcome, run, until } from './command.ts'
+import { type Daemon, must, type Outcome, PATIENCE_MILLIS, run, until } from './command.ts'
 import { Network, project } from './netns.ts'
 import {
   gatewayLan,
@@ -63,7 +63,7 @@ export class Office {
     await n.forwardIpv4('nat')
     for (const place of clients) await this.plugIn(place)
     const lan = n.start('lan', 'lan', process.execPath, `${project}/dist/test/support/lan-host.js`, lanHost)
-    await until(() => !lan.alive || readFileSync(lan.logFile, 'utf8').includes('serving'), 10_000)
+    await until(() => !lan.alive || readFileSync(lan.logFile, 'utf8').includes('serving'))
     if (!lan.alive) throw new Error(`the LAN host did not start: ${readFileSync(lan.logFile, 'utf8')}`)
   }
 
@@ -92,7 +92,7 @@ export class Office {
     const name = `floatgated-${++this.runs}`
     const daemon = this.network.start('gw', name, `${project}/bin/floatgated`, ...this.configure(script, site))
     const said = () => readFileSync(daemon.logFile, 'utf8')
-    await until(() => !daemon.alive || said().includes('floatgate: ready'), 20_000)
+    await until(() => !daemon.alive || said().includes('floatgate: ready'))
     if (!daemon.alive || !said().includes('floatgate: ready')) {
       const { ended } = daemon
       await daemon.stop()
@@ -189,7 +189,7 @@ export class ClientProgram {
   }
 
   /** Waits until it is connected and answers the address; throws with its last words where it ends before. */
-  async connected(timeoutMillis = 30_000): Promise<string> {
+  async connected(timeoutMillis = PATIENCE_MILLIS): Promise<string> {
     const address = () => /^connected (\S+)/m.exec(this.output)?.[1]
     await until(() => !this.daemon.alive || address() !== undefined, timeoutMillis)
     const got = address()
@@ -198,7 +198,7 @@ export class ClientProgram {
   }
 
   /** Waits for its end and answers how it ended, such as `status 0`. */
-  async ended(timeoutMillis = 60_000): Promise<string> {
+  async ended(timeoutMillis = PATIENCE_MILLIS): Promise<string> {
     await until(() => !this.daemon.alive, timeoutMillis)
     return this.daemon.ended ?? 'still running'
   }
@@ -206,7 +206,7 @@ export class ClientProgram {
   /** Hangs up in order. */
   async hangUp(): Promise<string> {
     this.daemon.child.kill('SIGTERM')
-    return await this.ended(10_000)
+    return await this.ended()
   }
 
   /** Runs a command beside it, through its tunnel. */

@@ -107,10 +107,10 @@ export async function playTrains(
   const quiet = String(2.5 + patience)
   const taker = network.start(to.namespace, `take-${ports}`, 'python3', '-c', TAKE, ports, quiet)
   const said = () => readFileSync(taker.logFile, 'utf8')
-  await until(() => said().includes('ready'), 10_000)
+  await until(() => said().includes('ready'))
   const orders = flows.map(f => [f.port, f.count, f.bytes, f.last, Number(f.checksum), f.pmtu].join(':')).join(',')
   const told = await must(network.inside('lan', 'python3', '-c', SEND, orders, to.address, String(patience)))
-  await until(() => !taker.alive, 30_000)
+  await until(() => !taker.alive)
   await taker.stop()
   const [, line = '{}'] = said().split('\n')
   return { taken: JSON.parse(line) as Record<string, Taken>, told: told.trim() }

@@ -33,7 +33,7 @@ const image: Image = {
   qemu: [],
 }
 
-describe.skipIf(lacking !== undefined)('a guest that plays Windows', { timeout: 120_000 }, () => {
+describe.skipIf(lacking !== undefined)('a guest that plays Windows', () => {
   const office = new Office()
   const guests: Daemon[] = []
   let pretended = '5.1.2600'
