@@ -33,7 +33,7 @@ function build(folder: string): string {
   for (const name of ['node_api', 'node_api_types', 'js_native_api', 'js_native_api_types']) {
     cpSync(join(headers, `${name}.h`), join(include, `${name}.h`))
   }
-  const sources = readdirSync(native).filter(f => /^(esp_engine|suites_.*|des_.*|aes_.*)\.cc$/.test(f))
+  const sources = readdirSync(native).filter(f => /^(esp_engine|esp_rows|suites_.*|des_.*|aes_.*)\.cc$/.test(f))
   const ipsecMb = ['/usr/include/intel-ipsec-mb.h', '/usr/include/ipsec-mb.h'].some(existsSync)
   const program = join(folder, 'crypto')
   execFileSync('g++', [

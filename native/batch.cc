@@ -58,23 +58,7 @@ napi_value Attach(napi_env env, napi_callback_info info) {
   }
 
   BatchView* view = new BatchView;
-  uint8_t* start = static_cast<uint8_t*>(data);
-  auto column32 = [start](uint32_t at) { return reinterpret_cast<uint32_t*>(start + at); };
-  view->offset = column32(kOffsetColumn);
-  view->length = column32(kLengthColumn);
-  view->peer = column32(kPeerColumn);
-  view->session = column32(kSessionColumn);
-  view->sa = column32(kSaColumn);
-  view->address = column32(kAddressColumn);
-  view->port = column32(kPortColumn);
-  view->local = column32(kLocalColumn);
-  view->protocol = start + kProtocolColumn;
-  view->verdict = start + kVerdictColumn;
-  view->reason = start + kReasonColumn;
-  view->next = reinterpret_cast<uint16_t*>(start + kNextColumn);
-  view->segment = column32(kSegmentColumn);
-  view->bytes = start + kBytesStart;
-  view->size = static_cast<uint32_t>(size) - kBytesStart;
+  view->LieIn(static_cast<uint8_t*>(data), static_cast<uint32_t>(size) - kBytesStart);
   if (view->size == kCoalescedRoom) view->arrivals = new Arrivals;
   napi_create_reference(env, buffer, 1, &view->buffer);
 

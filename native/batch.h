@@ -107,6 +107,26 @@ struct BatchView {
 
   napi_ref buffer = nullptr;
 
+  // Has the columns lie in this memory, with so many bytes for packets behind them.
+  void LieIn(uint8_t* start, uint32_t packets_size) {
+    auto column32 = [start](uint32_t at) { return reinterpret_cast<uint32_t*>(start + at); };
+    offset = column32(kOffsetColumn);
+    length = column32(kLengthColumn);
+    peer = column32(kPeerColumn);
+    session = column32(kSessionColumn);
+    sa = column32(kSaColumn);
+    address = column32(kAddressColumn);
+    port = column32(kPortColumn);
+    local = column32(kLocalColumn);
+    protocol = start + kProtocolColumn;
+    verdict = start + kVerdictColumn;
+    reason = start + kReasonColumn;
+    next = reinterpret_cast<uint16_t*>(start + kNextColumn);
+    segment = column32(kSegmentColumn);
+    bytes = start + kBytesStart;
+    size = packets_size;
+  }
+
   bool Forwards(uint32_t row) const { return verdict[row] == static_cast<uint8_t>(Verdict::Forward); }
 
   // Whether the row's packet lies wholly inside the batch's memory: columns come from JavaScript and are not

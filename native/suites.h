@@ -1,5 +1,5 @@
-// What protects ESP packets: CBC ciphers and truncated HMACs, done by OpenSSL one packet after the other, or by
-// libipsec-mb or, for DES, by our own code many at once; or AES-GCM. A mirror of src/esp/suites.ts.
+// What protects ESP packets: CBC ciphers and truncated HMACs, done by OpenSSL one packet after the other, or many at once by
+// libipsec-mb or by code of our own (DES, AES, SHA-1); or AES-GCM. A mirror of src/esp/suites.ts.
 #pragma once
 
 #include <openssl/evp.h>

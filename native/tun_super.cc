@@ -238,6 +238,8 @@ napi_value WriteSuper(napi_env env, napi_callback_info info) {
         for (uint32_t i = 0; i < cars; i++) gone[train.Row(i)] = true;
         continue;
       }
+      // What the kernel refuses together goes alone: it is not gathered, and its sums are not looked at, again for each car.
+      for (uint32_t i = 0; i < cars; i++) batch->next[train.Row(i)] = 0;
     }
     if (WriteBehindHeader(fd, *batch, row)) {
       sent++;

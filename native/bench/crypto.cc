@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "../esp_engine.h"
+#include "../test/own_batch.h"
 
 using namespace floatgate;
 
@@ -158,34 +159,6 @@ class Evp {
   uint8_t salt_[kGcmSalt];
   EVP_CIPHER_CTX* cipher_;
   EVP_MAC_CTX* mac_ = nullptr;
-};
-
-// A batch as JavaScript would lay it out.
-struct OwnBatch {
-  std::unique_ptr<uint8_t[]> memory{new uint8_t[kBatchSize]()};
-  BatchView view;
-
-  OwnBatch() {
-    auto word = [this](uint32_t at) { return reinterpret_cast<uint32_t*>(memory.get() + at); };
-    view.offset = word(kOffsetColumn);
-    view.length = word(kLengthColumn);
-    view.peer = word(kPeerColumn);
-    view.session = word(kSessionColumn);
-    view.sa = word(kSaColumn);
-    view.address = word(kAddressColumn);
-    view.port = word(kPortColumn);
-    view.local = word(kLocalColumn);
-    view.protocol = memory.get() + kProtocolColumn;
-    view.verdict = memory.get() + kVerdictColumn;
-    view.reason = memory.get() + kReasonColumn;
-    view.next = reinterpret_cast<uint16_t*>(memory.get() + kNextColumn);
-    view.segment = word(kSegmentColumn);
-    view.bytes = memory.get() + kBytesStart;
-    view.size = kBytesSize;
-  }
-  void CopyFrom(const OwnBatch& other, uint32_t rows) {
-    std::memcpy(memory.get(), other.memory.get(), kBytesStart + rows * kSlotSize);
-  }
 };
 
 struct Contender {

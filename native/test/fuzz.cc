@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "../esp_engine.h"
+#include "own_batch.h"
 
 using namespace floatgate;
 
@@ -45,35 +46,6 @@ void Roll(uint8_t* bytes, uint32_t length) {
   std::fprintf(stderr, "seed %u, row %u: %s\n", seed, row, promise);
   std::exit(1);
 }
-
-// A batch in memory of its own, exactly as large as JavaScript's.
-struct OwnBatch {
-  std::unique_ptr<uint8_t[]> memory{new uint8_t[kBatchSize]()};
-  BatchView view;
-
-  OwnBatch() {
-    auto word = [this](uint32_t at) { return reinterpret_cast<uint32_t*>(memory.get() + at); };
-    view.offset = word(kOffsetColumn);
-    view.length = word(kLengthColumn);
-    view.peer = word(kPeerColumn);
-    view.session = word(kSessionColumn);
-    view.sa = word(kSaColumn);
-    view.address = word(kAddressColumn);
-    view.port = word(kPortColumn);
-    view.local = word(kLocalColumn);
-    view.protocol = memory.get() + kProtocolColumn;
-    view.verdict = memory.get() + kVerdictColumn;
-    view.reason = memory.get() + kReasonColumn;
-    view.next = reinterpret_cast<uint16_t*>(memory.get() + kNextColumn);
-    view.segment = word(kSegmentColumn);
-    view.bytes = memory.get() + kBytesStart;
-    view.size = kBytesSize;
-  }
-  OwnBatch(const OwnBatch&) = delete;
-  OwnBatch& operator=(const OwnBatch&) = delete;
-
-  void CopyFrom(const OwnBatch& other) { std::memcpy(memory.get(), other.memory.get(), kBatchSize); }
-};
 
 constexpr uint32_t kPeers = 6;
 

@@ -28,5 +28,5 @@ cp "$include"/node_api.h "$include"/node_api_types.h "$include"/js_native_api.h 
 
 # shellcheck disable=SC2086
 g++ $flags -I"$build/node" -I"$native" -o "$build/fuzz" \
-  "$native/test/fuzz.cc" "$native"/esp_engine.cc "$native"/suites_*.cc "$native"/des_*.cc "$native"/aes_*.cc $libraries
+  "$native/test/fuzz.cc" "$native"/esp_engine.cc "$native"/esp_rows.cc "$native"/suites_*.cc "$native"/des_*.cc "$native"/aes_*.cc $libraries
 "$build/fuzz" "$@"
