@@ -20,6 +20,7 @@ import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { admit } from './connect.ts'
 import { IcmpType, TcpFlag } from './constants.ts'
 import type { Headers } from './headers.ts'
+import { Owner } from './likeness.ts'
 import { clampMss } from './mss.ts'
 import { isGlobal, redirect, resolve } from './nat.ts'
 import { narrow, replyTooBig, split } from './oversize.ts'
@@ -29,8 +30,9 @@ import { isBroadcast, policyBetween, Zone, zoneOfAddress } from './ruleset.ts'
 import type { FirewallTables } from './tables.ts'
 import { watch } from './watch.ts'
 
-/** A module's own constants V8 knows as it compiles; what is imported it looks up at each use. */
+// A module's own constants V8 knows as it compiles; what is imported it looks up at each use.
 const FORWARD = Verdict.Forward
+const { Inward: INWARD, Outward: OUTWARD } = Owner
 
 /** At most ten ICMP errors a second about one session's packets (RFC 1812 section 4.3.2.8 asks for a limit). */
 const REPLY_INTERVAL: Millis = 100
@@ -40,17 +42,16 @@ const LIMITED_BROADCAST = -1
 const DHCP_SERVER_PORT = 67
 /** Where the destination stands in an IP header. */
 const DESTINATION = 16
-/** Where a packet from the TUN device came from. */
-const NOBODY = 0
 
 /** Filters packets that came from clients: `session` is set, and the bytes begin with the inner IP header. */
 export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): void {
   tables.flows.sweep(now)
   fetchSessions(batch, tables)
   const { likeness, trace } = tables
-  const { verdict, count } = batch
+  const { session, verdict, count } = batch
   for (let i = 0; i < count; i++) {
-    if (verdict[i] === FORWARD && (trace.on || !likeness.covers(batch, i))) judge(batch, i, tables, now)
+    if (verdict[i] === FORWARD && (trace.on || !likeness.covers(batch, i, (session[i]! | 0) + INWARD)))
+      judge(batch, i, tables, now)
   }
 }
 
@@ -67,7 +68,7 @@ function judge(batch: Batch, i: number, tables: FirewallTables, now: Millis): vo
   }
   if (isOfInterest(tables, reason)) note(batch.bytes, tables, tables.inward, true, reason, now)
   if (reason !== DropReason.None) drop(batch, i, reason)
-  else if (tables.passedFreely) likeness.remember(batch, batch.session[i]!, headers)
+  else if (tables.passedFreely) likeness.remember(batch, batch.session[i]! + INWARD, headers)
 }
 
 /**
@@ -88,10 +89,9 @@ export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): vo
 /** Lets a packet go to its session where it is like one before it and fits the link. */
 function goesLike(batch: Batch, i: number, tables: FirewallTables): boolean {
   const { likeness, sessions } = tables
-  if (!likeness.covers(batch, i)) return false
-  const session = sessions.ofAddress(batch.view.getInt32(batch.offset[i]! + DESTINATION))
+  const session = batch.session[i]! | 0
+  if (!likeness.covers(batch, i, session + OUTWARD)) return false
   if (lengthOf(batch, i) > sessions.mtu[session]!) return false
-  batch.session[i] = session
   batch.peer[i] = sessions.peer[session]!
   return true
 }
@@ -108,7 +108,7 @@ function judgeOut(batch: Batch, i: number, tables: FirewallTables, now: Millis):
   if (isOfInterest(tables, reason)) note(batch.bytes, tables, outward, outward.sender === 0, reason, now)
   if (reason !== DropReason.None) drop(batch, i, reason)
   else if (tables.passedFreely && !isGlobal(ruleset.nat.globals, headers.destination))
-    likeness.remember(batch, NOBODY, headers)
+    likeness.remember(batch, batch.session[i]! + OUTWARD, headers)
 }
 
 /**
@@ -121,29 +121,34 @@ function fetchSessions(batch: Batch, tables: FirewallTables): void {
   let before = 0
   for (let i = 0; i < count; i++) {
     if (session[i] === before) continue
-    before = session[i]!
-    sum += fetchSession(tables, before)
+    before = session[i]! | 0
+    sum += fetchSession(tables, before, INWARD)
   }
   tables.fetched = sum | 0
 }
 
-/** The same by what packets are for. */
+/** The same by whom packets are for, which is noted. */
 function fetchDestinations(batch: Batch, tables: FirewallTables): void {
-  const { view, offset, length, count } = batch
+  const { view, offset, session, count } = batch
   let sum = 0
   let before = 0
+  let whose = 0
   for (let i = 0; i < count; i++) {
-    if (length[i]! < 20) continue
+    // Where so little came that there is none, what stands there is read by nobody else.
     const destination = view.getInt32(offset[i]! + DESTINATION)
-    if (destination === before) continue
-    before = destination
-    sum += fetchSession(tables, tables.sessions.ofAddress(destination))
+    if (destination !== before) {
+      before = destination
+      whose = tables.sessions.ofAddress(destination)
+      sum += fetchSession(tables, whose, OUTWARD)
+    }
+    session[i] = whose
   }
   tables.fetched = sum | 0
 }
 
-function fetchSession(tables: FirewallTables, session: number): number {
-  const { sessions, untracked } = tables
+function fetchSession(tables: FirewallTables, session: number, way: number): number {
+  const { likeness, sessions, untracked } = tables
+  if (likeness.knows(session + way)) return 0
   return sessions.address[session]! + sessions.zone[session]! + sessions.mtu[session]! + untracked.glance(session)
 }
 

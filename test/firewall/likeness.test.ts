@@ -31,6 +31,7 @@ const few = <T>(...values: T[]) => fc.constantFrom(...values)
 const mostly = <T>(usual: T, ...others: T[]) =>
   fc.oneof({ weight: 8, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: few(...others) })
 
+const FAR_INNER = ipv4('10.64.0.1')
 const NAME = ipv4('192.168.8.77')
 const worlds = {
   office: firewall(),
@@ -254,6 +255,54 @@ describe('packets like one before', () => {
       expect([...batch.session.subarray(0, 4)]).toEqual([1, 1, 1, 1])
       expect([...batch.peer.subarray(0, 4)]).toEqual([11, 11, 11, 11])
       expect(read).toHaveBeenCalledTimes(1 + round)
+    }
+  })
+
+  it('have that fate, too, where so many streams are in turn that some put others out of mind', () => {
+    const many = Array.from({ length: 12 }, (_, turn) => {
+      const plans = Array.from({ length: 500 }, (_, i) => {
+        const k = (i * 7919 + turn * 3301) % 3000
+        const [session, source] = k % 3 === 0 ? [2, BOB] : [1, ALICE]
+        return { ...usual, session, source, protocol: k % 5 === 0 ? 6 : 17, port: 1024 + (k >> 1), data: 0 }
+      })
+      return { do: turn % 3 === 2 ? ('out' as const) : ('in' as const), plans }
+    })
+    const segments = many.map(m => ({ ...m, plans: m.plans.map(p => ({ ...p, protocol: 6 })) }))
+    for (const steps of [many, segments])
+      expect(play(steps, worlds.office, false)).toEqual(play(steps, worlds.office, true))
+  })
+
+  it('are of one stream of each session at least, however many sessions are in turn', () => {
+    const t = tables()
+    const rows = Array.from({ length: 3000 }, (_, i) => ({ ...ALICE_ROW, session: 10 + i, address: FAR_INNER + i }))
+    for (const row of rows) t.install(row)
+    const read = vi.spyOn(t.headers, 'read')
+    const reads = (filter: typeof filterIn, streamOf: (row: number) => number) => {
+      read.mockClear()
+      for (let first = 0; first < rows.length; first += 500) {
+        const plans = rows.slice(first, first + 500).map((row, i) => {
+          const p = {
+            ...usual,
+            session: row.session,
+            source: row.address,
+            protocol: 6,
+            port: 1024 + streamOf(first + i),
+          }
+          return filter === filterOut ? answerTo(p) : p
+        })
+        fill(batch, plans, filter === filterOut)
+        filter(batch, t, 1000)
+        expect(batch.verdict.subarray(0, plans.length).every(v => v === Verdict.Forward)).toBe(true)
+        expect([...batch.session.subarray(0, plans.length)]).toEqual(plans.map(p => p.session))
+      }
+      return read.mock.calls.length
+    }
+    for (const filter of [filterIn, filterOut]) {
+      expect([reads(filter, () => 0), reads(filter, () => 0)]).toEqual([3000, 0])
+      // A session's stream before the last one is known as long as no other one needs its place.
+      expect(reads(filter, row => (row < 20 ? 1 : 0))).toBe(20)
+      expect(reads(filter, () => 0)).toBe(0)
+      expect(reads(filter, row => (row < 20 ? 1 : 0))).toBe(0)
     }
   })
 
