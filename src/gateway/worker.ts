@@ -159,8 +159,9 @@ class Loop {
         this.why = 'The TUN device is gone: somebody deleted it, and only a gateway that starts anew makes another'
         return false
       }
-      // What control said behind what failed is still to be done.
+      // What control said behind what failed is still to be done, and datagrams of a coalesced one may wait.
       native.signal(this.wakeFd)
+      this.more = wires.coalesces
       this.tell({ kind: 'bug', text: e instanceof Error ? (e.stack ?? e.message) : String(e) })
       Atomics.wait(this.resting, 0, 0, REST_MILLIS)
     }
