@@ -1,7 +1,7 @@
 /** The story that `npm run demo` tells: see scripts/demo.mjs. */
 
 import { createHash } from 'node:crypto'
-import { until } from './command.ts'
+import { PATIENCE_MILLIS, until } from './command.ts'
 import { whyNoNetwork } from './netns.ts'
 import { type ClientProgram, Office } from './office.ts'
 import { pattern } from './pattern.ts'
@@ -59,12 +59,12 @@ Network namespaces ${office.network.id}-*; the configuration is a router's comma
   print('floatgate: ready')
 
   head(`${name} dials in as ${accounts.dialin1.user}`)
-  const client = office.dial('c1', accounts.dialin1, '--profile', profile, '--patience', '20')
+  const client = office.dial('c1', accounts.dialin1, '--profile', profile, '--patience', '60')
   const follow = follower(client)
   const address = await until(() => {
     follow()
     return /^connected (\S+)/m.exec(client.output)?.[1] ?? (client.daemon.alive ? undefined : 'nothing')
-  }, 25_000)
+  })
   follow()
   if (address === undefined || address === 'nothing') throw new Error(`the client did not connect`)
 
@@ -91,15 +91,15 @@ Network namespaces ${office.network.id}-*; the configuration is a router's comma
   await until(() => {
     follow()
     return !client.daemon.alive
-  }, 10_000)
+  })
   follow()
   if ((await end) !== 'status 0') throw new Error(`the client ended with ${await end}`)
-  const empty = await until(async () => (await office.show('session')).length === 0, 5000)
+  const empty = await until(async () => (await office.show('session')).length === 0)
   print(`\n${bold('> show session')}\n`)
   print(await vpnctl(office, 'show session'))
   if (!empty) throw new Error('a session is left')
 
-  await gateway.stop(5000)
+  await gateway.stop(PATIENCE_MILLIS)
   if (gateway.ended !== 'status 0') throw new Error(`the gateway ended with ${gateway.ended}`)
   const traces = await office.traces()
   if (traces.length > 0) throw new Error(`the gateway left ${traces.join(', ')}`)
