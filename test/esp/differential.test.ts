@@ -96,7 +96,7 @@ describe('the native engines and the reference', () => {
       }
       for (const { engine, opener } of ways) expect(engine.takeEvents()).toEqual(opener.takeEvents())
     },
-    240_000,
+    600_000,
   )
 
   test.each(Array.from({ length: 24 }, (_, seed) => seed))('agree on whatever comes: seed %i', seed => {
