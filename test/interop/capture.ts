@@ -1,6 +1,6 @@
 /** What crosses the public segment, recorded to be read by Wireshark. */
 import { statSync } from 'node:fs'
-import { type Daemon, until } from '../support/command.ts'
+import { type Daemon, PATIENCE_MILLIS, until } from '../support/command.ts'
 import { dissect, type Keys, type Reading, summarize } from '../support/tshark.ts'
 import { requireProgram } from './rootfs.ts'
 import type { World } from './world.ts'
@@ -22,13 +22,13 @@ export class Capture {
     // -P keeps the classic format; the kernel buffers nothing that is not written at once.
     const dumpcap = world.network.start('pub', 'dumpcap', 'dumpcap', '-q', '-P', '-i', 'gw', '-w', file)
     const size = () => statSync(file, { throwIfNoEntry: false })?.size ?? 0
-    await until(() => size() > 0 || !dumpcap.alive, 10_000)
+    await until(() => size() > 0 || !dumpcap.alive)
     if (!dumpcap.alive) throw new Error(`dumpcap ended: ${dumpcap.ended}`)
     return new Capture(file, dumpcap)
   }
 
   async stop(): Promise<void> {
-    await this.#dumpcap.stop(5000)
+    await this.#dumpcap.stop(PATIENCE_MILLIS)
   }
 
   async read(keys: Keys): Promise<Reading> {

@@ -53,8 +53,8 @@ export async function expectPings(client: Client, count = 5, options = ''): Prom
 /** Fetches `bytes` from the LAN host and compares; Mbit/s as the client's curl saw it. */
 export async function download(client: Client, bytes: number): Promise<number> {
   const url = `http://${lanHost}/${bytes}`
-  const command = `curl -sS -m 60 -o /run/vpn/got -w '%{speed_download}\\n' ${url} && sha256sum </run/vpn/got`
-  const [speed, digest] = (await client.must(command, 70_000)).split(/\s+/)
+  const command = `curl -sS -m 180 -o /run/vpn/got -w '%{speed_download}\\n' ${url} && sha256sum </run/vpn/got`
+  const [speed, digest] = (await client.must(command, 200_000)).split(/\s+/)
   const wanted = createHash('sha256').update(pattern(bytes)).digest('hex')
   expect(digest === wanted, `${client.name}: ${bytes} bytes arrived damaged`)
   return (Number(speed) * 8) / 1e6
@@ -62,8 +62,8 @@ export async function download(client: Client, bytes: number): Promise<number> {
 
 /** Sends what `download` fetched back to the LAN host and compares; Mbit/s. */
 export async function upload(client: Client, bytes: number): Promise<number> {
-  const command = `curl -sS -m 60 -T /run/vpn/got -H Expect: -w ' %{speed_upload}' http://${lanHost}/`
-  const [digest, speed] = (await client.must(command, 70_000)).split(' ')
+  const command = `curl -sS -m 180 -T /run/vpn/got -H Expect: -w ' %{speed_upload}' http://${lanHost}/`
+  const [digest, speed] = (await client.must(command, 200_000)).split(' ')
   const wanted = createHash('sha256').update(pattern(bytes)).digest('hex')
   expect(digest === wanted, `${client.name}: ${bytes} bytes reached the LAN host damaged`)
   return (Number(speed) * 8) / 1e6
@@ -76,7 +76,7 @@ export async function expectSessions(gateway: Gateway, ...users: string[]): Prom
   const seen = async () => (await sessionsOf(gateway))?.map(session => session.user).sort()
   const wanted = users.sort().join()
   // A client is connected a moment before the gateway has taken notice of it.
-  const asWanted = await until(async () => [undefined, wanted].includes((await seen())?.join()), 3000, 200)
+  const asWanted = await until(async () => [undefined, wanted].includes((await seen())?.join()))
   expect(asWanted, `show session lists [${await seen()}], not [${wanted}]`)
 }
 
@@ -88,7 +88,7 @@ export async function isakmpSas(gateway: Gateway): Promise<ReadonlySet<number>> 
 /** None has come to those of `before`. */
 export async function expectNoFurtherIsakmpSas(gateway: Gateway, before: ReadonlySet<number>): Promise<void> {
   const further = async () => [...(await isakmpSas(gateway))].filter(id => !before.has(id))
-  const none = await until(async () => (await further()).length === 0, 3000, 200)
+  const none = await until(async () => (await further()).length === 0)
   expect(none, `these ISAKMP SAs were left: ${await further()}`)
 }
 
@@ -99,7 +99,7 @@ export async function expectVerdict(gateway: Gateway, seen: number, pattern: Reg
     const attempts = (await gateway.show?.<AttemptState>('attempt')) ?? []
     return attempts.filter(attempt => attempt.id > seen && attempt.outcome === 'failed')
   }
-  await until(async () => (await failed()).some(attempt => pattern.test(attempt.text)), 5000, 250)
+  await until(async () => (await failed()).some(attempt => pattern.test(attempt.text)))
   const texts = (await failed()).map(attempt => `${attempt.text} [${attempt.remedy}]`)
   const text = texts.find(text => pattern.test(text))
   expect(text !== undefined, `show attempt has no failure like ${pattern}, but ${JSON.stringify(texts)}`)
@@ -137,7 +137,7 @@ export async function visit(
   expect(connection.ciphers.join() === cipher, `the cipher is ${connection.ciphers}, not ${cipher}`)
   expect(connection.udpEncapsulated === natted, `UDP encapsulation is ${connection.udpEncapsulated}`)
   const millis = await expectPings(client)
-  const greeting = await client.must(`curl -sS -m 10 http://${lanHost}/`, 15_000)
+  const greeting = await client.must(`curl -sS -m 60 http://${lanHost}/`, 70_000)
   expect(greeting.includes(connection.address), `the LAN host saw "${greeting.trim()}", not ${connection.address}`)
   await expectSessions(stage.gateway, client.account.user)
   const clean = await client.disconnect()

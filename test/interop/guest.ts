@@ -1,7 +1,7 @@
 /** A guest: a Linux of its own in User-mode Linux, wired into a namespace and told what to do over its serial line. */
 import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
-import { Daemon, type Outcome, until } from '../support/command.ts'
+import { Daemon, type Outcome, PATIENCE_MILLIS, until } from '../support/command.ts'
 import { AgentLine } from './agent-line.ts'
 
 /** A network card of the guest: the TAP device it is plugged into, and its address with prefix length. */
@@ -43,7 +43,7 @@ export class Guest {
   }
 
   /** Switches the guest on and returns when it takes commands; throws with the end of its console when it does not. */
-  async boot(timeoutMillis = 60_000): Promise<void> {
+  async boot(timeoutMillis = 180_000): Promise<void> {
     const { plan } = this
     const hexNumber = plan.number.toString(16).padStart(2, '0')
     const log = `${plan.directory}/${plan.name}.console.log`
@@ -72,7 +72,7 @@ export class Guest {
   }
 
   /** Runs a bash script in the guest. Scripts may run side by side. */
-  async run(script: string, timeoutMillis = 30_000): Promise<Outcome> {
+  async run(script: string, timeoutMillis = PATIENCE_MILLIS): Promise<Outcome> {
     if (!this.#line || !this.alive) return { status: 125, output: `guest ${this.name} is off` }
     return await this.#line.run(script, timeoutMillis)
   }

@@ -175,7 +175,7 @@ async function captured({ world, c1 }: Stage, settings: Partial<Settings>): Prom
   try {
     const connection = await c1.connect({ ...settings, revealKeys: true })
     await expectPings(c1)
-    await c1.must(`curl -sS -m 10 http://${lanHost}/20000 -o /dev/null`, 15_000)
+    await c1.must(`curl -sS -m 60 http://${lanHost}/20000 -o /dev/null`, 70_000)
     const keys = { ike: await charonKeys(c1), esp: connection.espKeys }
     await c1.disconnect()
     await sleep(500)
@@ -223,7 +223,7 @@ async function closedDoor(stage: Stage): Promise<string> {
      cat /run/vpn/request >&5
      timeout 3 head -c 1 <&5 | wc -c | grep -q 1 && echo L2TP answered
      true`,
-    20_000,
+    60_000,
   )
   const open = ['LAN reached', 'L2TP answered'].filter(text => output.includes(text))
   expect(open.length === 0, `without IPsec: ${open.join(', ')}`)

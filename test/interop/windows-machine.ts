@@ -76,7 +76,7 @@ export class Machine {
     socket: string,
   ): Promise<Machine> {
     const machine = new Machine(kind, world.network.start(segment, name, program, ...argv), socket)
-    const up = await until(() => existsSync(socket) || !machine.alive, 15_000)
+    const up = await until(() => existsSync(socket) || !machine.alive)
     if (!up || !machine.alive) {
       await machine.cutPower()
       const said = readFileSync(machine.daemon.logFile, 'utf8').trim().slice(-800)
