@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -73,14 +74,17 @@ napi_value ReceiveUdp(napi_env env, napi_callback_info info) {
   return MakeI32(env, count);
 }
 
-napi_value IsFilling(napi_env env, napi_callback_info info) {
+// How full the receive buffer is, in parts of 65,536.
+napi_value ReceiveFill(napi_env env, napi_callback_info info) {
   Args args(env, info);
   const int fd = args.I32(0);
   if (!args.ok()) return nullptr;
   uint32_t memory[SK_MEMINFO_VARS] = {};
   socklen_t size = sizeof memory;
   if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) < 0) return ThrowErrno(env, errno, "getsockopt");
-  return MakeBool(env, memory[SK_MEMINFO_RMEM_ALLOC] > memory[SK_MEMINFO_RCVBUF] / 16);
+  const uint64_t used = memory[SK_MEMINFO_RMEM_ALLOC];
+  const uint32_t room = std::max(1u, memory[SK_MEMINFO_RCVBUF]);
+  return MakeU32(env, static_cast<uint32_t>(std::min<uint64_t>(used * 65536 / room, 65536)));
 }
 
 napi_value ReceiveOne(napi_env env, napi_callback_info info) {
@@ -328,7 +332,7 @@ napi_status RegisterUdp(napi_env env, napi_value exports) {
       {{"udpSocket", UdpSocket},
        {"coalesceUdp", CoalesceUdp},
        {"receiveUdp", ReceiveUdp},
-       {"isFilling", IsFilling},
+       {"receiveFill", ReceiveFill},
        {"receiveOne", ReceiveOne},
        {"sendEsp", SendEsp},
        {"sendTo", SendTo}});

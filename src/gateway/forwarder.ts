@@ -41,8 +41,8 @@ export interface Wires {
   readonly coalesces?: boolean
   /** Fills the empty batch from the UDP socket or the raw one by at most so many messages; answers how many packets came. */
   receive(batch: Batch, raw: boolean, most: number): number
-  /** Whether much more waits in the socket than was received. */
-  filling?(raw: boolean): boolean
+  /** How full the socket's buffer is, in parts of FULL; see `Native.receiveFill`. */
+  receiveFill?(raw: boolean): number
   /** At most so many packets; a super-segment is one. */
   readTun(batch: Batch, most: number): number
   /** Writes every Forward row; answers how many went, and marks the others Drop(SendFailed). */
@@ -126,10 +126,10 @@ export class Forwarder {
       if (batch.count === 0) return false
       left -= most
       alone.feel(batch.count)
-      share.limit(batch, most)
+      share.limit(batch, most, now)
       this.takeIn(batch, now)
       this.helping.in.feel(batch)
-      share.feel((share.isTense || batch.count >= NEAR_CAPACITY / 2) && this.wires.filling?.(raw) === true)
+      share.feelFill(share.isTense || batch.count >= NEAR_CAPACITY / 2 ? (this.wires.receiveFill?.(raw) ?? 0) : 0)
       if (batch.count < (likely ? NEAR_CAPACITY : most)) return false
     }
     return true
@@ -166,7 +166,7 @@ export class Forwarder {
       const packets = packetsOf(batch)
       this.alone.tun.feel(packets)
       this.stats.add(this.worker, WorkerCounter.fromTunPackets, packets)
-      this.read.limit(batch, most)
+      this.read.limit(batch, most, now)
       filterOut(batch, this.firewall, now)
       this.helping.out.feel(batch)
       if (this.cutter && holdsSuper(batch)) this.cutAndDeliver(batch, this.cutter, now)

@@ -32,7 +32,7 @@ const FUNCTIONS: Record<keyof Native, true> = {
   receiveUdp: true,
   receiveOne: true,
   receiveRaw: true,
-  isFilling: true,
+  receiveFill: true,
   sendEsp: true,
   sendTo: true,
   readTun: true,

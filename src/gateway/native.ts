@@ -121,8 +121,11 @@ export interface Native {
   ): { length: number; segment: number; address: number; port: number; local: number } | undefined
   /** As receiveUdp for a raw socket: offset behind the IP header, port 0. */
   receiveRaw(fd: number, batch: NativeBatch, from: number, most?: number): number
-  /** Whether more than a sixteenth of a socket's receive buffer is full: some milliseconds of work. */
-  isFilling(fd: number): boolean
+  /**
+   * How full a socket's receive buffer is, in parts of 65,536. What was read counts until a quarter of the buffer was, or until
+   * nothing is left of what was there at the first of these reads: the kernel gives memory back by the many.
+   */
+  receiveFill(fd: number): number
   /** Sends every Forward row among the first `count` to address:port from local; port 0 goes to rawFd. Answers how many
    * the kernel took; the others become Drop(SendFailed). Rows with the same way go together, wherever they are in the batch, those of each
    * way in order; with `apart` each goes by itself. */

@@ -9,6 +9,7 @@
  *   3. what is beyond its sender's part is dropped
  */
 
+import type { Millis } from '../machine.ts'
 import { BATCH_CAPACITY, type Batch, NEAR_CAPACITY } from '../packet/batch.ts'
 import { packetsIn } from '../packet/cut.ts'
 import { DropReason, Verdict } from '../packet/verdict.ts'
@@ -21,6 +22,11 @@ const GREEDY = 8
 const WATCHED = 1024
 /** and is taken to be for so many batches more: a second or so, since who sends little is not always among them. */
 const REMEMBERED = 5000
+/** What `feelFill` calls full; a buffer is long that is full to a sixteenth: some milliseconds of work. */
+export const FULL = 65536
+const LONG = FULL / 16
+/** After so long without a packet nothing is known of the queue any more. */
+const STALE_MILLIS = 100
 /** Twice as many as a batch can hold senders. A power of two. */
 const SLOTS = 1024
 
@@ -29,6 +35,9 @@ export class FairShare {
   private readonly senderOf: (word: number) => number
   private readonly least: number
   private pressure = 0
+  /** How full the buffer was behind the batch before, and when that one was. */
+  private fill = 0
+  private last: Millis = 0
   /** For how many more batches somebody is taken to be greedy, by what was seen, or because it may be. */
   private greedy = 0
   private suspected = 0
@@ -69,8 +78,24 @@ export class FairShare {
     else this.pressure = Math.max(0, this.pressure - 1)
   }
 
-  /** Drops what is beyond its sender's share, where there is one who leaves others too little. `full`: a batch's most. */
-  limit(batch: Batch, full: number = NEAR_CAPACITY): void {
+  /**
+   * The same of a buffer, in parts of FULL. The kernel gives back late what was read, up to a quarter of all, so one that only
+   * drains, after the worker had to wait for a processor, looks long to its end: at first it is where it grows between two
+   * batches, or is more than half full.
+   */
+  feelFill(fill: number): void {
+    const begins = this.fill > LONG && (fill > this.fill || fill > FULL / 2)
+    this.feel(fill > LONG && (this.isTense || begins))
+    this.fill = fill
+  }
+
+  /**
+   * Drops what is beyond its sender's share, where there is one who leaves others too little. `full`: a batch's most. What was
+   * felt of a queue before a pause is forgotten.
+   */
+  limit(batch: Batch, full: number = NEAR_CAPACITY, now: Millis = 0): void {
+    if (now - this.last > STALE_MILLIS) this.pressure = this.suspected = this.fill = 0
+    this.last = now
     if (this.pressure === 0) return
     this.count(batch)
     this.weigh()

@@ -55,8 +55,8 @@ class KernelWires implements Wires {
       : this.native.receiveUdp(this.start.udpFd, attached, 0, most)
   }
 
-  filling(raw: boolean): boolean {
-    return this.native.isFilling(raw ? this.start.rawFd : this.start.udpFd)
+  receiveFill(raw: boolean): number {
+    return this.native.receiveFill(raw ? this.start.rawFd : this.start.udpFd)
   }
 
   readTun(batch: Batch, most: number): number {

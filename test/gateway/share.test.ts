@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { ReferenceEngine } from '../../src/esp/reference.ts'
 import { Forwarder, type Wires } from '../../src/gateway/forwarder.ts'
-import { FairShare } from '../../src/gateway/share.ts'
+import { FairShare, FULL } from '../../src/gateway/share.ts'
 import { Stats } from '../../src/gateway/stats.ts'
 import { BATCH_CAPACITY, Batch, NEAR_CAPACITY } from '../../src/packet/batch.ts'
 import { emitIpv4, emitUdp, ipv4 } from '../../src/packet/ip.ts'
@@ -161,6 +161,44 @@ describe('shares', () => {
   })
 })
 
+describe('a buffer', () => {
+  const share = () => new FairShare(0, word => word, NEAR_CAPACITY / 2)
+  const tenseAfter = (...fills: number[]) => {
+    const felt = share()
+    for (const fill of fills) felt.feelFill(fill)
+    return felt.isTense
+  }
+
+  it('that only drains is not long, although the kernel gives its memory back late', () => {
+    expect(tenseAfter(...new Array(50).fill(FULL / 4))).toBe(false)
+    expect(tenseAfter(FULL / 2, FULL / 2, FULL / 2, FULL / 4, FULL / 4, FULL / 8, 0)).toBe(false)
+    // Once is no growth: who knows how much there was before.
+    expect(tenseAfter(0, FULL / 4)).toBe(false)
+  })
+
+  it('that grows while it is read is long, from a sixteenth on, and so is one that is more than half full', () => {
+    expect(tenseAfter(FULL / 15, FULL / 14)).toBe(true)
+    expect(tenseAfter(FULL / 40, FULL / 30, FULL / 20, FULL / 17)).toBe(false)
+    expect(tenseAfter(FULL, FULL)).toBe(true)
+    expect(tenseAfter(FULL / 8, FULL / 7, FULL / 17)).toBe(false)
+  })
+
+  it('is not known any more after a pause', () => {
+    const felt = share()
+    for (let i = 1; i < 9; i++) {
+      felt.limit(batchOf([1]), NEAR_CAPACITY, 1000)
+      felt.feelFill((FULL * i) / 9)
+    }
+    const soon = crowd()
+    felt.limit(soon, NEAR_CAPACITY, 1050)
+    expect(left(soon, 1)).toBeLessThan(NEAR_CAPACITY / 2)
+    const later = crowd()
+    felt.limit(later, NEAR_CAPACITY, 1200)
+    expect(left(later, 1)).toBe(NEAR_CAPACITY)
+    expect(felt.isTense).toBe(false)
+  })
+})
+
 const INNER = ipv4('10.9.0.1')
 const LAN = ipv4('192.168.8.10')
 const FLOOD = 1
@@ -248,8 +286,8 @@ class Crossing implements Wires {
     return (this.carried.get(session) ?? 0) / this.offered.get(session)!
   }
 
-  filling(): boolean {
-    return this.shares && this.queue.length > QUEUE / 2
+  receiveFill(): number {
+    return this.shares ? Math.floor((this.queue.length / QUEUE) * FULL) : 0
   }
 
   receive(batch: Batch, _: boolean, most: number): number {
