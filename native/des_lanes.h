@@ -73,9 +73,13 @@ inline constexpr size_t kDesShuffleMaxLanes = 64;
 // the half it changes was kept with, XORed with the one that it will be read with. The last word takes the last key back.
 constexpr size_t DesShuffleWords(size_t stages) { return 17 * stages + 1; }
 inline constexpr size_t kDesShuffleSchedule = (DesShuffleWords(kDesMaxStages) + 7) / 8 * 8;
+// The same in nibbles: a word for each round, of which four bytes are for what boxes read of their own, and four for what
+// they read of their neighbours.
+constexpr size_t DesNibbleWords(size_t stages) { return 16 * stages; }
 
 // From the words of a key: `stages` DES keys, for EDE or backwards. Once for an SA.
-void DesShuffleExpand(const uint64_t* key, size_t stages, bool encrypts, uint64_t (&schedule)[kDesShuffleSchedule]);
+using DesShuffleExpander = void(const uint64_t* key, size_t stages, bool encrypts, uint64_t (&schedule)[kDesShuffleSchedule]);
+DesShuffleExpander DesShuffleExpand, DesNibbleExpand;
 
 // Between calls: all lanes' round keys, and both halves of the last block. And room to work in.
 struct alignas(64) DesShuffleState {
@@ -103,6 +107,7 @@ struct DesShuffle {
   const char* name;
   const DesShuffleLanes* lanes;
   size_t count;
+  DesShuffleExpander* expand;
 
   // The most of them, or the fewest that hold so much.
   size_t LanesFor(size_t packets_or_blocks) const {

@@ -41,7 +41,6 @@ template <class Vector>
 struct Vbmi {
   using V = Vector;
   using Register = typename Intrinsic<sizeof(V)>::Type;
-  static constexpr int kPlanes[6] = {0, 1, 2, 3, 4, 5};
   static constexpr bool kWordMatrix = true;
 
   static Register Of(V v) { return reinterpret_cast<Register>(v); }
@@ -58,12 +57,6 @@ struct Vbmi {
     b = FLOATGATE_WIDE(ternarylogic_epi64, Of(mask), Of(a), Of(b), 0xca);
     a = both;
   }
-  template <class T>
-  static const T* Hidden(const T* tables) {
-    return tables;
-  }
-  static V Mask(const uint8_t (&bytes)[64]) { return Splat(bytes[0]); }
-  static V Place(V key) { return key; }
 
   struct alignas(64) BoxTable {
     uint8_t of[64];
@@ -148,8 +141,9 @@ struct Vbmi {
 };
 #undef FLOATGATE_WIDE
 
-constexpr DesShuffleLanes kLanes[] = {DesBytes<Vbmi<Words8>>::kOffer, DesBytes<Vbmi<Words4>>::kOffer};
-constexpr DesShuffle kShuffle = {"vbmi", kLanes, 2};
+constexpr DesShuffleLanes kLanes[] = {DesSideBySide<DesBytes<Vbmi<Words8>>>::kOffer,
+                                       DesSideBySide<DesBytes<Vbmi<Words4>>>::kOffer};
+constexpr DesShuffle kShuffle = {"vbmi", kLanes, 2, DesShuffleExpand};
 
 }  // namespace
 }  // namespace floatgate

@@ -199,7 +199,8 @@ struct DesKeys {
   DesKeys& operator=(const DesKeys&) = delete;
   ~DesKeys();
 
-  void Expand(const SuiteKeys& keys);
+  // Round keys are for one way to do DES in bytes; where there is none, there are none.
+  void Expand(const SuiteKeys& keys, const DesShuffle* way);
   uint64_t words[kDesMaxStages] = {};
   uint64_t schedule[kDesShuffleSchedule] = {};
 };

@@ -240,7 +240,7 @@ bool Crypto::Expand(const SuiteKeys& keys, Keys& expanded) {
   expanded.cipher = keys.cipher;
   expanded.integrity = keys.integrity;
   expanded.direction = keys.direction;
-  if (IsDes(keys.cipher)) expanded.des->Expand(keys);
+  if (IsDes(keys.cipher)) expanded.des->Expand(keys, shuffle_ == nullptr ? nullptr : &shuffle_->way());
 #ifdef HAVE_IPSEC_MB
   if (ipsec_mb_ != nullptr) ipsec_mb_->Expand(keys, only_ == Only::IpsecMb, expanded.ipsec_mb);
 #endif

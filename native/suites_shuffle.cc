@@ -20,11 +20,11 @@ DesKeys::~DesKeys() {
   OPENSSL_cleanse(schedule, sizeof schedule);
 }
 
-void DesKeys::Expand(const SuiteKeys& keys) {
+void DesKeys::Expand(const SuiteKeys& keys, const DesShuffle* way) {
   if (keys.cipher != Cipher::Des && keys.cipher != Cipher::TripleDes) return;
   size_t stages = kCipherSizes[Index(keys.cipher)].key / kBlock;
   std::memcpy(words, keys.cipher_key, stages * kBlock);
-  DesShuffleExpand(words, stages, keys.direction == Direction::Encrypt, schedule);
+  if (way != nullptr) way->expand(words, stages, keys.direction == Direction::Encrypt, schedule);
 }
 
 std::unique_ptr<Shuffle> Shuffle::Create(const DesShuffle* way) {

@@ -54,7 +54,7 @@ struct Packets {
       of.cipher = cipher;
       of.integrity = Integrity::Sha1;
       of.direction = direction;
-      of.des->Expand({cipher, Integrity::Sha1, direction, key, integrity});
+      of.des->Expand({cipher, Integrity::Sha1, direction, key, integrity}, DesShuffleAvx2());
       auto& text = texts.emplace_back(8 + kLength);
       Roll(text.data(), text.size());
       jobs[i] = {.keys = &of,

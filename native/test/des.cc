@@ -25,6 +25,7 @@
 #define TOLD(at, size) static_cast<void>(at)
 #endif
 
+#include "../des_nibble_kernel.h"
 #include "../des_shuffle_kernel.h"
 #include "../suites.h"
 
@@ -95,17 +96,14 @@ struct SealedPair {
 
 struct SealedBytes {
   using V = SealedPair;
-  static constexpr int kPlanes[6] = {0, 1, 2, 3, 4, 5};
   static constexpr bool kWordMatrix = false;
 
   static Sealed Bytes(uint8_t byte) { return Sealed::Of(uint64_t{0x0101010101010101} * byte); }
   static V Splat(uint8_t byte) { return {Bytes(byte), Bytes(byte)}; }
-  static V Mask(const uint8_t (&bytes)[64]) { return Splat(bytes[0]); }
   template <class T>
   static const T* Hidden(const T* tables) {
     return tables;
   }
-  static V Place(V key) { return key; }
   static V Ready(V v) { return v; }
   static V LoadUnaligned(const void* at) {
     V v;
@@ -131,6 +129,16 @@ struct SealedBytes {
       return (ones << 8) - ones;
     };
     return {whole(v.low), whole(v.high)};
+  }
+
+  static V Pick(V a, V b, V by) { return a ^ ((a ^ b) & Whole(by, 7)); }
+  static V Look(const Sixteen& table, V index) {
+    V left[16];
+    for (int i = 0; i < 16; i++) left[i] = Splat(table.of[i]);
+    for (int bit = 3; bit >= 0; bit--) {
+      for (int i = 0; i < 1 << bit; i++) left[i] = left[i] ^ ((left[i] ^ left[i + (1 << bit)]) & Whole(index, bit));
+    }
+    return left[0];
   }
 
   static constexpr BoxAnswers Prepare(const BoxAnswers& answers) { return answers; }
@@ -170,7 +178,10 @@ struct SealedBytes {
   }
   static void TransposeWords(V (&x)[2]) { std::swap(x[0].high, x[1].low); }
 };
-constexpr DesShuffle kSealedBytes = {"sealed, bytes", &DesBytes<SealedBytes>::kOffer, 1};
+constexpr DesShuffle kSealedShuffles[] = {
+    {"sealed, bytes", &DesSideBySide<DesBytes<SealedBytes>>::kOffer, 1, DesShuffleExpand},
+    {"sealed, nibbles", &DesSideBySide<DesNibbles<SealedBytes>>::kOffer, 1, DesNibbleExpand},
+};
 
 constexpr size_t kMost = 1600;  // bytes of text
 constexpr size_t kGuard = 64;
@@ -210,7 +221,7 @@ void Expand(Cipher cipher, Direction direction, const uint8_t* key, Keys& keys) 
   keys.cipher = cipher;
   keys.integrity = Integrity::Sha1;
   keys.direction = direction;
-  keys.des->Expand(suite);
+  keys.des->Expand(suite, nullptr);
   if (!keys.openssl->Expand(suite)) Fail("no DES", "OpenSSL");
 }
 
@@ -220,7 +231,14 @@ struct Way {
   std::unique_ptr<Bitslice> bitslice;
   std::unique_ptr<Shuffle> shuffle;
 
+  // Round keys are made anew, since each way has its own.
   void Run(Direction direction, std::vector<Job*>& jobs) {
+    for (const Job* job : jobs) {
+      if (shuffle == nullptr) break;
+      DesKeys& of = *job->keys->des;
+      size_t stages = job->keys->cipher == Cipher::Des ? 1 : 3;
+      shuffle->way().expand(of.words, stages, direction == Direction::Encrypt, of.schedule);
+    }
     if (direction == Direction::Decrypt) {
       if (bitslice != nullptr) return bitslice->Decrypt(jobs.data(), jobs.size());
       return shuffle->Decrypt(jobs.data(), jobs.size());
@@ -236,7 +254,7 @@ std::vector<Way> Ways() {
   for (const DesUnit* unit : {DesAvx512(), DesAvx2(), DesPortable(), &kSealed[0], &kSealed[1]}) {
     if (unit != nullptr) ways.push_back({unit->name, Bitslice::Create(unit), nullptr});
   }
-  for (const DesShuffle* way : {DesVbmi(), DesShuffleAvx2(), &kSealedBytes}) {
+  for (const DesShuffle* way : {DesVbmi(), DesShuffleAvx2(), &kSealedShuffles[0], &kSealedShuffles[1]}) {
     if (way != nullptr) ways.push_back({way->name, nullptr, Shuffle::Create(way)});
   }
   return ways;
@@ -342,8 +360,6 @@ void InSecret(Work work) {
         for (uint8_t& byte : key) byte = static_cast<uint8_t>(dice());
         Expand(cipher, direction, key, of);
         SECRET(of.des->words, sizeof of.des->words);
-        // Round keys are made from the secret key, and so are secret themselves.
-        DesShuffleExpand(of.des->words, cipher == Cipher::Des ? 1 : 3, direction == Direction::Encrypt, of.des->schedule);
       }
       for (size_t of : {1, 2}) {
         std::vector<Packet> packets(20);

@@ -32,12 +32,15 @@ describe.skipIf(lacking(compiler))('the circuits', () => {
   })
 })
 
-describe.skipIf(lacking(compiler))('the network', () => {
-  // That it is P and E is a static_assert of des_shuffle_kernel.h.
-  test('is what its search finds', () => {
+describe.skipIf(lacking(compiler))('the networks', () => {
+  // That they are P and E are static_asserts of des_shuffle_kernel.h and des_nibble_kernel.h.
+  test.each([
+    ['network.cc', 'des_network.h'],
+    ['nibbles.cc', 'des_nibbles.h'],
+  ])('of sbox/%s are what it finds', (search, header) => {
     const program = join(folder, 'network')
-    execFileSync('g++', [...flags, '-o', program, join(sources, 'sbox/network.cc')])
-    expect(execFileSync(program).toString()).toBe(readFileSync(join(sources, 'des_network.h'), 'utf8'))
+    execFileSync('g++', [...flags, '-o', program, join(sources, 'sbox', search)])
+    expect(execFileSync(program).toString()).toBe(readFileSync(join(sources, header), 'utf8'))
   })
 })
 
