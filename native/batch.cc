@@ -2,7 +2,10 @@
 
 #include "batch.h"
 
+#include <algorithm>
+
 #include "datagram.h"
+#include "suites.h"
 
 namespace floatgate {
 namespace {
@@ -70,10 +73,29 @@ napi_value Attach(napi_env env, napi_callback_info info) {
   return external;
 }
 
+// The packets' peers or sessions have their rows in a table of JavaScript's.
+napi_value FetchRows(napi_env env, napi_callback_info info) {
+  Args args(env, info, 5);
+  napi_value value = args.Value(0);
+  uint32_t count = args.U32(1);
+  bool of_sessions = args.Bool(2);
+  ByteSpan table = args.Bytes(3);
+  uint32_t row_size = args.U32(4);
+  if (!args.ok()) return nullptr;
+  const BatchView* batch = UnwrapBatch(env, value);
+  if (batch == nullptr) return nullptr;
+  const uint32_t* rows = of_sessions ? batch->session : batch->peer;
+  for (uint32_t i = 0; i < std::min(count, kBatchCapacity); i++) {
+    size_t at = size_t{rows[i]} * row_size;
+    if (at < table.size) FetchLine<kSecondCache>(table.data + at);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 napi_status RegisterBatch(napi_env env, napi_value exports) {
-  return Define(env, exports, {{"layout", Layout}, {"attach", Attach}});
+  return Define(env, exports, {{"layout", Layout}, {"attach", Attach}, {"fetchRows", FetchRows}});
 }
 
 }  // namespace floatgate

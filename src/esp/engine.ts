@@ -69,6 +69,11 @@ export interface Engine {
   seal(batch: Batch): number
   /** Has the memory come that `seal` will look at, of packets that know their peers already. */
   expect?(batch: Batch): void
+  /**
+   * Has the memory come where a table has rows of the batch's peers or sessions: `rowSize` bytes for each number, from 0 on.
+   * Nothing where the batch is small: then it is of few, whose rows are near.
+   */
+  fetchRows?(batch: Batch, of: 'peers' | 'sessions', table: Uint8Array, rowSize: number): void
   takeEvents(): EngineEvent[]
   inboundUsage(spi: number): SaUsage | undefined
   outboundUsage(peer: number, spi: number): SaUsage | undefined

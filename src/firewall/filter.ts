@@ -46,7 +46,7 @@ const DESTINATION = 16
 /** Filters packets that came from clients: `session` is set, and the bytes begin with the inner IP header. */
 export function filterIn(batch: Batch, tables: FirewallTables, now: Millis): void {
   tables.flows.sweep(now)
-  fetchSessions(batch, tables)
+  fetchSessions(batch, tables, INWARD)
   const { likeness, trace } = tables
   const { session, verdict, count } = batch
   for (let i = 0; i < count; i++) {
@@ -77,7 +77,9 @@ function judge(batch: Batch, i: number, tables: FirewallTables, now: Millis): vo
  */
 export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): void {
   tables.flows.sweep(now)
-  fetchDestinations(batch, tables)
+  findSessions(batch, tables)
+  tables.bound(batch)
+  fetchSessions(batch, tables, OUTWARD)
   tables.replies.clear()
   // Rows that splitting adds are done already.
   const { verdict, count } = batch
@@ -115,35 +117,31 @@ function judgeOut(batch: Batch, i: number, tables: FirewallTables, now: Millis):
  * Looks at the rows of all sessions in the batch, one right after the other: of many sessions' rows most are in no near cache,
  * and a processor that waits for them one packet at a time waits 64 times. The sum has it look.
  */
-function fetchSessions(batch: Batch, tables: FirewallTables): void {
+function fetchSessions(batch: Batch, tables: FirewallTables, way: number): void {
   const { session, count } = batch
   let sum = 0
   let before = 0
   for (let i = 0; i < count; i++) {
     if (session[i] === before) continue
     before = session[i]! | 0
-    sum += fetchSession(tables, before, INWARD)
+    sum += fetchSession(tables, before, way)
   }
   tables.fetched = sum | 0
 }
 
-/** The same by whom packets are for, which is noted. */
-function fetchDestinations(batch: Batch, tables: FirewallTables): void {
-  const { view, offset, session, count } = batch
-  let sum = 0
+/** Whose the addresses are that packets are for. */
+function findSessions(batch: Batch, tables: FirewallTables): void {
+  const { view, offset, length, session, count } = batch
   let before = 0
   let whose = 0
   for (let i = 0; i < count; i++) {
-    // Where so little came that there is none, what stands there is read by nobody else.
-    const destination = view.getInt32(offset[i]! + DESTINATION)
+    const destination = length[i]! < 20 ? 0 : view.getInt32(offset[i]! + DESTINATION)
     if (destination !== before) {
       before = destination
       whose = tables.sessions.ofAddress(destination)
-      sum += fetchSession(tables, whose, OUTWARD)
     }
     session[i] = whose
   }
-  tables.fetched = sum | 0
 }
 
 function fetchSession(tables: FirewallTables, session: number, way: number): number {

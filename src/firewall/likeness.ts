@@ -48,6 +48,8 @@ const ROUND = 0
 const SOURCE = 1
 const DESTINATION = 2
 const PORTS = 3
+/** The same in bytes. */
+export const STREAM_SIZE = STREAM * 4
 
 export class Likeness {
   /** The owners' own, then those besides. */
@@ -63,6 +65,11 @@ export class Likeness {
       this.round = 0
     }
     this.round += 2
+  }
+
+  /** The owners' own places that way, by session: so many bytes of each. For who has their memory come. */
+  own(way: number): Uint8Array {
+    return new Uint8Array(this.streams.buffer, way * STREAM_SIZE, MAX_SESSIONS * STREAM_SIZE)
   }
 
   /** Looks at an owner's own place; whether something is remembered there. */

@@ -69,6 +69,8 @@ export class FirewallTables {
   readonly untracked = new Untracked()
   /** What filter.ts found in rows that it only looked at early. */
   fetched = 0
+  /** Called by filterOut as soon as the batch's sessions are known, before it looks at what is kept of them. */
+  bound: (batch: Batch) => void = () => {}
   private readonly ends = new FlowEnds(this)
   /** Whose these tables are: which ports of shared addresses are drawn here. */
   readonly worker: number

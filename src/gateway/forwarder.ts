@@ -21,6 +21,7 @@ import { DropReason, PuntReason, Verdict } from '../packet/verdict.ts'
 import { decapsulate as decapsulatePpp } from '../ppp/decapsulate.ts'
 import { encapsulate as encapsulatePpp } from '../ppp/encapsulate.ts'
 import { PppTable } from '../ppp/table.ts'
+import { Ahead } from './ahead.ts'
 import { Alone } from './alone.ts'
 import { answerQuestion, waitingNews } from './firewall-messages.ts'
 import { Helping } from './helping.ts'
@@ -80,6 +81,7 @@ export class Forwarder {
   readonly firewall: FirewallTables
   private readonly punts = new PuntLimit()
   private readonly mirror = new Mirror(packets => this.wires.tell({ kind: 'mirrored', packets }))
+  private readonly ahead: Ahead
   private injectingFrames = false
   private readonly sas = new SaRoom()
   /** Who gets how much, by source: where an SPI stands, and where an IP packet's destination does. */
@@ -104,6 +106,8 @@ export class Forwarder {
     this.stats = o.stats
     this.firewall = new FirewallTables(o.seed, {}, o.fill, o.worker)
     const { segments, coalesces } = o.wires
+    this.ahead = new Ahead(o.engine, o.stats, this.firewall)
+    this.firewall.bound = batch => this.ahead.bound(batch)
     this.inbound = coalesces ? new Batch(COALESCED_ROOM) : new Batch()
     this.outbound = segments ? new Batch(READING_ROOM) : new Batch()
     this.cutter = segments && new Cutter(segments)
@@ -139,8 +143,10 @@ export class Forwarder {
     this.stats.addReceived(this.worker, batch)
     if (this.mirror.on) this.mirror.received(batch, now)
     if (this.engine.open(batch) > 0) this.engineEvents(now)
+    this.ahead.opened(batch)
     this.stats.addOpened(batch)
     decapsulateL2tp(batch, this.l2tp)
+    this.ahead.unwrapped(batch)
     decapsulatePpp(batch, this.ppp)
     if (this.mirror.on) this.mirror.inner(batch, false, now)
     filterIn(batch, this.firewall, now)
@@ -186,6 +192,7 @@ export class Forwarder {
 
   private deliver(batch: Batch, now: Millis): void {
     this.engine.expect?.(batch)
+    this.ahead.filtered(batch)
     if (this.mirror.on) this.mirror.inner(batch, true, now)
     this.stats.addSessions(batch, true)
     encapsulatePpp(batch, this.ppp)

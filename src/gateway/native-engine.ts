@@ -3,7 +3,7 @@
 import type { Engine, EngineEvent, SaUsage } from '../esp/engine.ts'
 import { checkInbound, checkOutbound, checkPeer } from '../esp/rules.ts'
 import type { InboundSa, OutboundSa, PeerPath } from '../esp/sa.ts'
-import type { Batch } from '../packet/batch.ts'
+import { type Batch, NEAR_CAPACITY } from '../packet/batch.ts'
 import type { CryptoName, Native, NativeBatch, NativeEngine as NativeHandle } from './native.ts'
 
 /** From so many packets on it pays to ask for memory ahead. */
@@ -33,6 +33,11 @@ export class NativeEngine implements Engine {
 
   expect(batch: Batch): void {
     if (batch.count >= EXPECTED) this.native.expect(this.handle, this.attach(batch), batch.count)
+  }
+
+  fetchRows(batch: Batch, of: 'peers' | 'sessions', table: Uint8Array, rowSize: number): void {
+    if (batch.count > NEAR_CAPACITY)
+      this.native.fetchRows(this.attach(batch), batch.count, of === 'sessions', table, rowSize)
   }
 
   /** The batch as native functions take it. */

@@ -8,6 +8,7 @@ const FUNCTIONS: Record<keyof Native, true> = {
   layout: true,
   versions: true,
   attach: true,
+  fetchRows: true,
   udpSocket: true,
   steerUdp: true,
   rawEspSocket: true,

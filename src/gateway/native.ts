@@ -51,6 +51,8 @@ export interface Native {
   versions(): { ipsecMb?: string; openssl: string; des: DesUnit[]; sha1: boolean; aes: AesUnit[] }
 
   attach(buffer: ArrayBuffer): NativeBatch
+  /** As Engine.fetchRows of src/esp/engine.ts, over the first `count` rows; `ofSessions`, or of peers. */
+  fetchRows(batch: NativeBatch, count: number, ofSessions: boolean, table: Uint8Array, rowSize: number): void
 
   /** UDP socket bound to address:port, with IP_PKTINFO, SO_REUSEPORT if asked, 4 MiB buffers where allowed, DF off. */
   udpSocket(address: number, port: number, reusePort: boolean): number

@@ -31,6 +31,8 @@ const WORKER_SIZE = PUNTS + puntReasonNames.length
 const Table = { In: 0, Out: 1, Failed: 2 } as const
 const TABLES = Object.keys(Table).length
 const COLUMNS = 2
+/** Bytes of a row of one of them. */
+export const COUNTS_SIZE = 8 * COLUMNS
 
 /** What is handed to a worker thread: shared memory and the worker's number. */
 export interface StatsMemory {
@@ -168,6 +170,13 @@ export class Stats {
     const at = ((out ? Table.Out : Table.In) * MAX_SESSIONS + session) * COLUMNS
     this.sessions[at]! += packets
     this.sessions[at + 1]! += bytes
+  }
+
+  /** Where the packets and bytes are counted that come or go, by row. For who has their memory come. */
+  counts(of: 'peers' | 'sessions', out: boolean): Uint8Array {
+    const tables = this.memory[of]
+    const size = tables.byteLength / TABLES
+    return new Uint8Array(tables, (out ? Table.Out : Table.In) * size, size)
   }
 
   peer(peer: number): TrafficCounts {

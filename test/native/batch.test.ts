@@ -38,6 +38,33 @@ describe('the batch in native code', () => {
     expect(thrownBy(() => udpSocket('127.0.0.1', 0, true)).message).toBe('argument 1 must be a number')
   })
 
+  it('has rows of tables come, whatever numbers and tables there are, and leaves all as it is', () => {
+    const { batch, handle } = attached()
+    for (let i = 0; i < BATCH_CAPACITY; i++) {
+      batch.push(Uint8Array.of(i))
+      batch.peer[i] = (i * 7919) % 16384
+      batch.session[i] = i % 3 === 0 ? 0xffffffff - i : i
+    }
+    const before = new Uint8Array(batch.buffer).slice()
+    for (const memory of [
+      new ArrayBuffer(0),
+      new ArrayBuffer(100),
+      new ArrayBuffer(1 << 18),
+      new SharedArrayBuffer(1 << 18),
+    ]) {
+      const table = new Uint8Array(memory).fill(7)
+      for (const size of [0, 16, 0xffffffff])
+        for (const ofSessions of [false, true]) native.fetchRows(handle, 0xffffffff, ofSessions, table, size)
+      expect(table.every(byte => byte === 7)).toBe(true)
+    }
+    expect(new Uint8Array(batch.buffer)).toEqual(before)
+    const fetchRows = native.fetchRows as (...args: unknown[]) => void
+    expect(thrownBy(() => fetchRows({}, 1, true, new Uint8Array(1), 1)).message).toBe('not a batch')
+    expect(thrownBy(() => fetchRows(handle, 1, true, new Int32Array(1), 1)).message).toBe(
+      'argument 4 must be a Uint8Array',
+    )
+  })
+
   it('keeps the memory alive as long as the attachment', () => {
     // The Batch itself is dropped here; only the handle is left.
     const handles = Array.from({ length: 50 }, () => attached().handle)
