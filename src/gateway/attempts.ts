@@ -52,6 +52,8 @@ const MAIN_MODE_MILLIS = 100_000
 
 export class Attempts {
   private readonly all: Attempt[] = []
+  /** How many of them may be made up. */
+  private unproven = 0
   /** The latest of each peer. */
   private readonly byPeer = new Map<number, Attempt>()
   /** One a live session. */
@@ -79,7 +81,7 @@ export class Attempts {
         if (before?.outcome === 'trying') this.overtaken(before)
         attempt.remote = event.remote
         attempt.peer = event.peer
-        attempt.proven = true
+        this.prove(attempt)
         this.byPeer.set(event.peer, attempt)
         this.stage(attempt, now, 'Main Mode completed, waiting for Quick Mode')
         return
@@ -105,7 +107,7 @@ export class Attempts {
         let attempt = event.phase === 1 ? this.ofExchange(event.exchange) : this.trying(event.peer)
         if (event.phase === 1 && proven) attempt ??= this.begin(event.exchange, event.remote, '', now, wall)
         if (attempt?.outcome !== 'trying') return
-        attempt.proven ||= proven
+        if (proven) this.prove(attempt)
         this.fail(attempt, event.detail, event.remedy)
         return
       }
@@ -286,6 +288,11 @@ export class Attempts {
     a.deadline = now + STAGE_MILLIS
   }
 
+  private prove(a: Attempt): void {
+    if (!a.proven) this.unproven--
+    a.proven = true
+  }
+
   private fail(a: Attempt, text: string, remedy: string): void {
     a.outcome = 'failed'
     a.text = text
@@ -327,14 +334,17 @@ export class Attempts {
   /** Where there are too many, the oldest goes; what a flood made up goes before what is known to be a client's. */
   private add(a: Attempt): void {
     this.all.push(a)
+    if (!a.proven) this.unproven++
     if (this.all.length <= KEPT) return
-    let unproven = 0
-    for (const b of this.all) if (!b.proven) unproven++
-    this.drop((unproven > KEPT_UNPROVEN ? this.all.find(b => !b.proven) : this.all[0])!)
+    this.drop((this.unproven > KEPT_UNPROVEN ? this.all.find(b => !b.proven) : this.all[0])!)
   }
 
   private drop(a: Attempt): void {
     const at = this.all.indexOf(a)
-    if (at >= 0) this.all.splice(at, 1)
+    if (at < 0) return
+    if (!a.proven) this.unproven--
+    // The first goes without the others being moved.
+    if (at === 0) this.all.shift()
+    else this.all.splice(at, 1)
   }
 }

@@ -29,6 +29,8 @@ export interface LogEntry {
 }
 
 const RING = 1000
+/** So many more may lie in the ring until the oldest are cut off it together: one by one all would be moved each time. */
+const OVERHANG = 256
 const SEVERITIES = 8
 
 export class Log {
@@ -110,7 +112,7 @@ export class Log {
       if (!takes(o, message, this.threshold)) continue
       if (o.destination === 'memory') {
         this.ring.push(message)
-        this.trim()
+        if (this.ring.length > this.room + OVERHANG) this.trim()
       } else if (o.destination === 'syslog') this.forward?.(o, message)
       else continue
       this.taken.set(o.id, this.takenBy(o.id) + 1)
@@ -126,6 +128,7 @@ export class Log {
   }
 
   entries(): readonly LogState[] {
+    this.trim()
     return this.ring
   }
 
@@ -135,7 +138,7 @@ export class Log {
 
   status(): LogStatus {
     const total = [...this.counted.values()].flat().reduce((a, b) => a + b, 0)
-    return { leastSeverity: this.threshold, kept: this.ring.length, room: this.room, total }
+    return { leastSeverity: this.threshold, kept: this.entries().length, room: this.room, total }
   }
 }
 

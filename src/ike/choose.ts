@@ -90,7 +90,7 @@ type Phase1Wishes = Pick<IsakmpPolicy, 'ciphers' | 'hashes' | 'groups' | 'authen
 /** Chooses by our order of ciphers, then hashes, then groups, over everything the peer offers. Throws IkeError on bad attributes. */
 export function choosePhase1(proposals: readonly Proposal[], policy: Phase1Wishes): Phase1Choice | Refusal {
   return decide(
-    candidates(proposals, p => p.protocol === Protocol.Isakmp),
+    proposals.filter(p => p.protocol === Protocol.Isakmp),
     c => phase1Rank(c.numbers, policy),
     c => phase1Offer(c, policy),
     () => [
@@ -161,7 +161,7 @@ export function choosePhase2(
     seen.add(p.number)
   }
   return decide(
-    candidates(proposals, () => true),
+    proposals,
     c => phase2Rank(phase2Suite(c), policy),
     c => phase2Offer(c, bundled.has(c.proposal.number), policy, circumstances),
     () => [...policy.suites.map(suiteText), ...(policy.pfsGroup === undefined ? [] : [`PFS group ${policy.pfsGroup}`])],
@@ -226,34 +226,36 @@ function phase2Offer(
   }
 }
 
-function candidates(proposals: readonly Proposal[], wanted: (p: Proposal) => boolean): Candidate[] {
-  const all: Candidate[] = []
-  for (const proposal of proposals) {
-    if (!wanted(proposal)) continue
-    for (const transform of proposal.transforms)
-      all.push({ proposal, transform, numbers: attributeNumbers(transform.attributes) })
-  }
-  return all
+function candidates(proposals: readonly Proposal[]): Candidate[] {
+  return proposals.flatMap(proposal =>
+    proposal.transforms.map(transform => ({ proposal, transform, numbers: attributeNumbers(transform.attributes) })),
+  )
 }
+
+/** The numbers of the offer in hand. */
+const inHand: number[] = []
 
 /** The best that is acceptable. What else is offered is read only where there is none. */
 function decide<Choice>(
-  all: readonly Candidate[],
+  proposals: readonly Proposal[],
   rankOf: (c: Candidate) => number,
   read: (c: Candidate) => Offer<Choice>,
   allowed: () => readonly string[],
 ): Choice | Refusal {
   let best: Choice | undefined
   let rank = Number.POSITIVE_INFINITY
-  for (const c of all) {
-    const its = rankOf(c)
-    if (its < 0 || its >= rank) continue
-    const offer = read(c)
-    if (offer.changes.length > 0 || offer.choice === undefined) continue
-    best = offer.choice
-    rank = its
+  for (const proposal of proposals) {
+    for (const transform of proposal.transforms) {
+      const c = { proposal, transform, numbers: attributeNumbers(transform.attributes, inHand) }
+      const its = rankOf(c)
+      if (its < 0 || its >= rank) continue
+      const offer = read(c)
+      if (offer.changes.length > 0 || offer.choice === undefined) continue
+      best = offer.choice
+      rank = its
+    }
   }
-  return best ?? refusal(all.map(read), allowed())
+  return best ?? refusal(candidates(proposals).map(read), allowed())
 }
 
 function refusal<Choice>(offers: readonly Offer<Choice>[], allowed: readonly string[]): Refusal {

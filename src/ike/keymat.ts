@@ -18,7 +18,6 @@ export interface Skeyids {
 
 export interface SkeyidInput {
   readonly hash: Phase1Hash
-  readonly presharedKey: Uint8Array
   readonly initiatorNonce: Uint8Array
   readonly responderNonce: Uint8Array
   readonly sharedSecret: Uint8Array
@@ -27,12 +26,12 @@ export interface SkeyidInput {
 }
 
 /** SKEYID for pre-shared keys, and the three keys that grow from it. */
-export function deriveSkeyids(i: SkeyidInput): Skeyids {
-  return growSkeyids(i, prf(i.hash, i.presharedKey, i.initiatorNonce, i.responderNonce))
+export function deriveSkeyids(i: SkeyidInput, presharedKey: Uint8Array): Skeyids {
+  return growSkeyids(i, prf(i.hash, presharedKey, i.initiatorNonce, i.responderNonce))
 }
 
 /** SKEYID for signatures (RFC 2409 section 5): both nonces are the key, the shared secret is what is hashed. */
-export function deriveSignatureSkeyids(i: Omit<SkeyidInput, 'presharedKey'>): Skeyids {
+export function deriveSignatureSkeyids(i: SkeyidInput): Skeyids {
   return growSkeyids(i, prf(i.hash, concat(i.initiatorNonce, i.responderNonce), i.sharedSecret))
 }
 

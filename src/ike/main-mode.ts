@@ -35,7 +35,7 @@ import {
   parseNotification,
 } from './payload.ts'
 import type { IkeConfig, IsakmpPolicy, LocalIdentity } from './policy.ts'
-import { emitSa, parseSa } from './proposal.ts'
+import { answering, emitSa, parseSa } from './proposal.ts'
 import { checkCiphertext, protect, unprotect } from './protect.ts'
 import { otherPolicies } from './rivals.ts'
 import { checkPayloads } from './rules.ts'
@@ -102,7 +102,7 @@ export function answerFirst(
   const answered: Payload[] = [
     {
       type: PayloadType.Sa,
-      body: emitSa([{ ...choice.proposal, spi: NOTHING, transforms: [choice.transform] }]),
+      body: emitSa([answering(choice.proposal, NOTHING, choice.transform)]),
     },
   ]
   if (natFlavour) answered.push({ type: PayloadType.VendorId, body: natFlavours[natFlavour].vendorId })
@@ -149,7 +149,7 @@ export function answerKeyExchange(
     const skeyids =
       policy.authentication === 'rsa'
         ? deriveSignatureSkeyids(input)
-        : deriveSkeyids({ ...input, presharedKey: policy.presharedKey!.reveal() })
+        : deriveSkeyids(input, policy.presharedKey!.reveal())
     const { skeyid, skeyidD, skeyidA, skeyidE } = skeyids
     return {
       skeyid,

@@ -35,7 +35,7 @@ export interface Attribute {
 /** Bit 15 of an attribute's type: the value stands in the length field (RFC 2408 section 3.3). */
 const BASIC = 0x8000
 
-/** Reads the body of an SA payload, of which long parts of the answer are views. Throws IkeError. */
+/** Reads the body of an SA payload, of which parts of the answer are views. Throws IkeError. */
 export function parseSa(bytes: Uint8Array): Proposal[] {
   const r = new Reader(bytes)
   try {
@@ -54,7 +54,7 @@ function proposal(r: Reader): Proposal {
   const protocol = r.u8()
   const spiSize = r.u8()
   const count = r.u8()
-  const spi = r.part(spiSize)
+  const spi = r.piece(spiSize)
   const transforms = chain(r, PayloadType.Transform, transform)
   if (transforms.length !== count || r.left !== 0) throw syntax('proposal does not hold as many transforms as it says')
   return { number, protocol, spi, transforms }
@@ -64,7 +64,7 @@ function transform(r: Reader): Transform {
   const number = r.u8()
   const id = r.u8()
   r.u16()
-  return { number, id, attributes: r.part(r.left) }
+  return { number, id, attributes: r.piece(r.left) }
 }
 
 /** Reads a chain of substructures, each behind a generic header whose first byte says whether another one follows. */
@@ -107,19 +107,25 @@ export function parseAttributes(bytes: Uint8Array): Attribute[] {
 /** What `attributeNumbers` has for a value that is no number. */
 export const NO_NUMBER = -1
 
-/** Types and values of a transform's attributes in turn, for those who want nothing else of them. Throws IkeError. */
-export function attributeNumbers(bytes: Uint8Array): number[] {
+/**
+ * Types and values of a transform's attributes in turn, for those who want nothing else of them; in the place of what
+ * stands in `numbers`. Throws IkeError.
+ */
+export function attributeNumbers(bytes: Uint8Array, numbers: number[] = []): number[] {
   const r = new Reader(bytes)
-  const numbers: number[] = []
+  let count = 0
   try {
     while (r.left > 0) {
       const head = r.u16()
       const word = r.u16()
-      numbers.push(head & ~BASIC, head & BASIC ? word : (number(r, word) ?? NO_NUMBER))
+      numbers[count++] = head & ~BASIC
+      numbers[count++] = head & BASIC ? word : (number(r, word) ?? NO_NUMBER)
     }
   } catch (e) {
     throw asIkeError(e)
   }
+  // Mostly there are as many as in the offer before.
+  if (numbers.length !== count) numbers.length = count
   return numbers
 }
 
@@ -147,6 +153,11 @@ export function basic(type: number, value: number): Attribute {
 /** A variable attribute of four bytes, the form in which Windows sends life durations. */
 export function variable32(type: number, value: number): Attribute {
   return { type, value, bytes: new Writer(4).u32(value).bytes() }
+}
+
+/** The proposal that answers one: its own SPI, and of the transforms the chosen one. */
+export function answering({ number, protocol }: Proposal, spi: Uint8Array, transform: Transform): Proposal {
+  return { number, protocol, spi, transforms: [transform] }
 }
 
 /** The body of an SA payload. */

@@ -14,7 +14,7 @@ import { bodies, body, emitPayloads, type Header, type ParsedHeader, type Payloa
 import { natFlavours } from './nat.ts'
 import { describeIdentity, emitNatOa, emitNotification, notification, parseIdentification } from './payload.ts'
 import type { Phase2Policy } from './policy.ts'
-import { basic, emitAttributes, emitSa, parseSa, variable32 } from './proposal.ts'
+import { answering, basic, emitAttributes, emitSa, parseSa, variable32 } from './proposal.ts'
 import { protect, type Unprotected, unprotect } from './protect.ts'
 import { checkPayloads } from './rules.ts'
 import { selectPolicies } from './selectors.ts'
@@ -146,7 +146,7 @@ export function answerQuickMode(
   const spiBytes = messageIdBytes(inboundSpi)
 
   const answered: Payload[] = [
-    { type: PayloadType.Sa, body: emitSa([{ ...choice.proposal, spi: spiBytes, transforms: [choice.transform] }]) },
+    { type: PayloadType.Sa, body: emitSa([answering(choice.proposal, spiBytes, choice.transform)]) },
     { type: PayloadType.Nonce, body: responderNonce },
   ]
   if (pair) answered.push({ type: PayloadType.KeyExchange, body: pair.publicValue })
@@ -166,14 +166,19 @@ export function answerQuickMode(
     keys.protection,
     request.iv,
   )
-  const keymatInput = {
-    hash,
-    skeyidD: keys.skeyidD,
-    sharedSecret: secret,
-    protocol: Protocol.Esp,
-    initiatorNonce,
-    responderNonce,
-  }
+  const keysFor = (spi: Uint8Array) =>
+    espKeys(
+      {
+        hash,
+        skeyidD: keys.skeyidD,
+        sharedSecret: secret,
+        protocol: Protocol.Esp,
+        spi,
+        initiatorNonce,
+        responderNonce,
+      },
+      choice.suite,
+    )
   return {
     kind: 'accepted',
     choice,
@@ -184,8 +189,8 @@ export function answerQuickMode(
     responderNonce,
     inboundSpi,
     outboundSpi,
-    inboundKeys: espKeys({ ...keymatInput, spi: spiBytes }, choice.suite),
-    outboundKeys: espKeys({ ...keymatInput, spi: choice.proposal.spi }, choice.suite),
+    inboundKeys: keysFor(spiBytes),
+    outboundKeys: keysFor(choice.proposal.spi),
     lifetimeSeconds,
     lifetimeKilobytes,
   }

@@ -70,6 +70,11 @@ export class Reader {
     return length > CHEAP_COPY ? this.view(length) : this.copy(length)
   }
 
+  /** The next `length` bytes for a short while, of what is itself a part: a view of a long array, a copy of a short one. */
+  piece(length: number): Uint8Array {
+    return this.bytes.length > CHEAP_COPY ? this.view(length) : this.copy(length)
+  }
+
   /** A reader over the next `length` bytes, which this one moves past. */
   sub(length: number): Reader {
     const at = this.take(length)

@@ -11,15 +11,17 @@ import { xpSession as xp } from './samples.ts'
 
 describe('SKEYID and its children', () => {
   it('agree with the NIST vector for pre-shared keys (SHA-1)', () => {
-    const keys = deriveSkeyids({
-      hash: 'sha1',
-      presharedKey: fromHex('75'),
-      initiatorNonce: fromHex('b9a2d0e922dc66dd'),
-      responderNonce: fromHex('2130166863b5ddef'),
-      sharedSecret: fromHex('739003ba2c11c982946c65e26acf661fbf8ebb78011a9fead79efa12fe3e71cc'),
-      initiatorCookie: fromHex('83d374c30b3b5082'),
-      responderCookie: fromHex('5afc0da06c728029'),
-    })
+    const keys = deriveSkeyids(
+      {
+        hash: 'sha1',
+        initiatorNonce: fromHex('b9a2d0e922dc66dd'),
+        responderNonce: fromHex('2130166863b5ddef'),
+        sharedSecret: fromHex('739003ba2c11c982946c65e26acf661fbf8ebb78011a9fead79efa12fe3e71cc'),
+        initiatorCookie: fromHex('83d374c30b3b5082'),
+        responderCookie: fromHex('5afc0da06c728029'),
+      },
+      fromHex('75'),
+    )
     expect(toHex(keys.skeyid)).toBe('62b04d112877e442fc3282fc37c076997718a0b9')
     expect(toHex(keys.skeyidD)).toBe('369e5aad1bdb5faf6a3d929d500cdc236710a9ab')
     expect(toHex(keys.skeyidA)).toBe('588e957d8d790d093b3a39f121473473af78e9bb')

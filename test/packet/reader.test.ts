@@ -30,6 +30,18 @@ describe('a reader', () => {
     expect([...viewed]).toEqual([0xee, 0xee])
   })
 
+  it('gives a piece of a long array as a view, and of a short one as a copy', () => {
+    for (const [length, isView] of [
+      [64, false],
+      [65, true],
+    ] as const) {
+      const bytes = new Uint8Array(length)
+      const piece = new Reader(bytes, 3).piece(4)
+      bytes[3] = 7
+      expect([...piece]).toEqual([isView ? 7 : 0, 0, 0, 0])
+    }
+  })
+
   it('hands a part to another reader that cannot leave it', () => {
     const r = new Reader(bytes)
     r.skip(1)

@@ -248,9 +248,7 @@ export class Initiator {
       sharedSecret: sharedSecret(this.keyPair!, responderPublic),
       ...this.cookies,
     }
-    const skeyids = this.o.rsa
-      ? deriveSignatureSkeyids(input)
-      : deriveSkeyids({ ...input, presharedKey: encodeText(this.o.presharedKey) })
+    const skeyids = this.o.rsa ? deriveSignatureSkeyids(input) : deriveSkeyids(input, encodeText(this.o.presharedKey))
     this.requests = bodies(payloads, PayloadType.CertificateRequest)
     this.secrets = {
       ...skeyids,
