@@ -2,6 +2,7 @@
 
 #include "files.h"
 
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -71,6 +72,16 @@ napi_value PeerCredentials(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value YieldThread(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int thread = args.I32(0);
+  if (!args.ok()) return nullptr;
+  const sched_param none = {};
+  if (sched_setscheduler(thread, SCHED_BATCH, &none) < 0)
+    return ThrowErrno(env, errno, "sched_setscheduler");
+  return Undefined(env);
+}
+
 }  // namespace
 
 napi_status RegisterFiles(napi_env env, napi_value exports) {
@@ -79,7 +90,8 @@ napi_status RegisterFiles(napi_env env, napi_value exports) {
                  {"eventFd", EventFd},
                  {"signal", Signal},
                  {"clearEvent", ClearEvent},
-                 {"peerCredentials", PeerCredentials}});
+                 {"peerCredentials", PeerCredentials},
+                 {"yieldThread", YieldThread}});
 }
 
 }  // namespace floatgate

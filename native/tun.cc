@@ -30,6 +30,9 @@ namespace {
 // What the TUN driver allows a device.
 constexpr uint32_t kMaxQueues = 256;
 
+// How much may wait in a queue that is polled, in bytes of the kernel's own count: some 2,000 packets.
+constexpr int kMostWaiting = 4 << 20;
+
 struct Failure {
   int error = 0;
   const char* syscall = "";
@@ -40,21 +43,23 @@ struct Failure {
 enum class Offload : uint8_t { None, Tcp, TcpAndUdp };
 
 // Opens one more queue of the device `name`, which becomes its real name. Answers the descriptor or -1.
-int OpenQueue(std::string* name, bool headers, Failure* failure) {
+// `polled`: what is written waits until the kernel polls the queue, which then finds it all at once.
+int OpenQueue(std::string* name, bool headers, bool polled, Failure* failure) {
   const int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) {
     *failure = {errno, "open"};
     return -1;
   }
   ifreq request = {};
-  request.ifr_flags =
-      static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE | (headers ? IFF_VNET_HDR : 0));
+  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE |
+                                         (headers ? IFF_VNET_HDR : 0) | (polled ? IFF_NAPI : 0));
   std::memcpy(request.ifr_name, name->data(), name->size());
   if (ioctl(fd, TUNSETIFF, &request) < 0) {
     *failure = {errno, "ioctl"};
     close(fd);
     return -1;
   }
+  if (polled) ioctl(fd, TUNSETSNDBUF, &kMostWaiting);
   *name = std::string(request.ifr_name, strnlen(request.ifr_name, IFNAMSIZ));
   return fd;
 }
@@ -71,6 +76,7 @@ napi_value TunOpen(napi_env env, napi_callback_info info) {
   const std::string wanted = args.Text(0);
   const uint32_t queues = args.U32(1);
   bool headers = args.count() > 2 && args.Bool(2);
+  const bool polled = args.count() > 3 && args.Bool(3);
   if (!args.ok()) return nullptr;
   if (queues == 0 || queues > kMaxQueues) return ThrowType(env, "argument 2 must be 1 to 256");
   if (wanted.size() >= IFNAMSIZ) return ThrowErrno(env, ENAMETOOLONG, "ioctl");
@@ -80,7 +86,7 @@ napi_value TunOpen(napi_env env, napi_callback_info info) {
   Failure failure;
   Offload offload = Offload::None;
   while (fds.size() < queues) {
-    const int fd = OpenQueue(&name, headers, &failure);
+    const int fd = OpenQueue(&name, headers, polled, &failure);
     if (fd >= 0) {
       fds.push_back(fd);
       if (!headers || fds.size() > 1) continue;

@@ -1,6 +1,7 @@
 // Super-segments at a TUN device whose queues have headers: one system call for what the kernel cuts, or has
 // merged.
 
+#include <poll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -97,32 +98,54 @@ napi_value ReadSuper(napi_env env, napi_callback_info info) {
   return MakeU32(env, row);
 }
 
-bool Write(int fd, const iovec* parts, int count) {
-  ssize_t written;
-  do {
-    written = writev(fd, parts, count);
-  } while (written < 0 && errno == EINTR);
-  return written >= 0;
-}
+// A queue as one call writes to it. Where a thread polls it, it may hold as much as may wait: then that is
+// waited for, once.
+class Queue {
+ public:
+  explicit Queue(int fd) : fd_(fd) {}
+
+  bool Write(const uint8_t* bytes, size_t length) {
+    return Patiently([=, this] { return write(fd_, bytes, length); });
+  }
+
+  bool Write(const iovec* parts, int count) {
+    return Patiently([=, this] { return writev(fd_, parts, count); });
+  }
+
+ private:
+  static constexpr int kPatienceMillis = 20;
+
+  template <typename Call>
+  bool Patiently(Call call) {
+    for (;;) {
+      if (call() >= 0) return true;
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN || waited_) return false;
+      waited_ = true;
+      pollfd writable = {.fd = fd_, .events = POLLOUT, .revents = 0};
+      poll(&writable, 1, kPatienceMillis);
+    }
+  }
+
+  const int fd_;
+  bool waited_ = false;
+};
 
 // An ordinary packet. The header is put before it where there is room, as there is before all that came out
 // of ESP: one piece costs the kernel less than two.
-bool WriteBehindHeader(int fd, const BatchView& batch, uint32_t row) {
+bool WriteBehindHeader(Queue& queue, const BatchView& batch, uint32_t row) {
   OffloadHeader none = {};
   uint8_t* packet = batch.Packet(row);
   if (batch.offset[row] < sizeof none) {
     const iovec parts[] = {{&none, sizeof none}, {packet, batch.length[row]}};
-    return Write(fd, parts, 2);
+    return queue.Write(parts, 2);
   }
   uint8_t kept[sizeof none];
   std::memcpy(kept, packet - sizeof none, sizeof none);
   std::memcpy(packet - sizeof none, &none, sizeof none);
-  ssize_t written;
-  do {
-    written = write(fd, packet - sizeof none, sizeof none + batch.length[row]);
-  } while (written < 0 && errno == EINTR);
+  const bool written = queue.Write(packet - sizeof none, sizeof none + batch.length[row]);
   std::memcpy(packet - sizeof none, kept, sizeof none);
-  return written >= 0;
+  return written;
 }
 
 // A packet and those that go on where it ends, for one write.
@@ -160,7 +183,7 @@ class Train {
 
   // The header of the first packet with the length of all and the flags of the last; the checksum's field
   // holds the pseudo-header's part, as it does in what the kernel itself hands to a device that segments.
-  bool Send(int fd) {
+  bool Send(Queue& queue) {
     uint8_t copy[kMaxHeaders];
     if (headers_ > sizeof copy) return false;
     std::memcpy(copy, batch_.Packet(head_), headers_);
@@ -188,7 +211,7 @@ class Train {
     std::memcpy(front + sizeof header, copy, headers_);
     parts_[0] = {front, sizeof header + headers_};
     parts_[1] = {batch_.Packet(head_) + headers_, batch_.length[head_] - headers_};
-    return Write(fd, parts_, static_cast<int>(2 + cars_));
+    return queue.Write(parts_, static_cast<int>(2 + cars_));
   }
 
  private:
@@ -221,6 +244,7 @@ napi_value WriteSuper(napi_env env, napi_callback_info info) {
   if (batch == nullptr) return nullptr;
   if (count > kBatchCapacity) return ThrowType(env, "argument 3 must be a batch's count");
 
+  Queue queue(fd);
   uint32_t sent = 0;
   bool gone[kBatchCapacity];
   std::fill_n(gone, count, false);
@@ -233,7 +257,7 @@ napi_value WriteSuper(napi_env env, napi_callback_info info) {
     if (batch->next[row] != 0 && batch->length[row] >= 20) {
       Train train(*batch, row);
       const uint32_t cars = train.Gather(count);
-      if (cars > 0 && train.Send(fd)) {
+      if (cars > 0 && train.Send(queue)) {
         sent += 1 + cars;
         for (uint32_t i = 0; i < cars; i++) gone[train.Row(i)] = true;
         continue;
@@ -241,7 +265,7 @@ napi_value WriteSuper(napi_env env, napi_callback_info info) {
       // What the kernel refuses together goes alone: it is not gathered, and its sums are not looked at, again for each car.
       for (uint32_t i = 0; i < cars; i++) batch->next[train.Row(i)] = 0;
     }
-    if (WriteBehindHeader(fd, *batch, row)) {
+    if (WriteBehindHeader(queue, *batch, row)) {
       sent++;
     } else {
       batch->Drop(row, DropReason::SendFailed);

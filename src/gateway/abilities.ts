@@ -6,6 +6,8 @@ export interface Offloads {
   /** TUN: TCP super-segments and checksums; UDP datagrams by the many. */
   readonly tso: boolean
   readonly uso: boolean
+  /** TUN: datagrams that are written merged by the kernel, where many come at a time. */
+  readonly merging?: unknown
   /** Sockets: datagrams received and sent by the many. */
   readonly gro: boolean
   readonly gso: boolean
@@ -21,5 +23,5 @@ export function cryptoText(native: Native): string {
 
 export function offloadsText(o: Offloads): string {
   const list = (names: readonly (string | false)[]) => names.filter(Boolean).join(' ') || 'none'
-  return `TUN ${list([o.tso && 'TSO', o.uso && 'USO'])}, UDP ${list([o.gro && 'GRO', o.gso && 'GSO'])}, LAN ${list([o.lan && 'UDP-GRO'])}`
+  return `TUN ${list([o.tso && 'TSO', o.uso && 'USO', o.merging !== undefined && 'UDP-GRO'])}, UDP ${list([o.gro && 'GRO', o.gso && 'GSO'])}, LAN ${list([o.lan && 'UDP-GRO'])}`
 }

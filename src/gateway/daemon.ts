@@ -225,7 +225,6 @@ async function bringUp(
     undo.push(() => native.close(fd))
     return fd
   }
-
   const fd500 = opened(bind(native, IKE_PORT, false))
   const leavings = new Leavings(o.state)
   const network = new Network(leavings, o.log)
@@ -258,6 +257,7 @@ async function bringUp(
   for (const fd of rawFds) if (fd >= 0) opened(fd)
   const onlyUdp = rawFds.some(fd => fd < 0)
   const stats = Stats.forWorkers(workerCount)
+  network.mergeTun(tun.merging, stats)
   const workers = new Workers(native, steering)
   const sockets = new ControlSockets(native, fd500, sharedFd)
   const late: { daemon?: Daemon } = {}

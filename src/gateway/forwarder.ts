@@ -154,6 +154,7 @@ export class Forwarder {
     this.merger?.merge(batch)
     const written = this.wires.writeTun(batch)
     this.stats.add(this.worker, WorkerCounter.toTunPackets, written)
+    this.stats.add(this.worker, WorkerCounter.toTunTurns, 1)
     if (written < batch.count) this.leave(batch, now)
     this.firewallEvents()
     if (this.mirror.on) this.mirror.flush()

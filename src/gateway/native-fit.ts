@@ -69,6 +69,7 @@ const FUNCTIONS: Record<keyof Native, true> = {
   deviceFeature: true,
   setDeviceFeature: true,
   peerCredentials: true,
+  yieldThread: true,
 }
 
 /** Why an addon does not fit, or undefined where it does. */

@@ -67,11 +67,13 @@ export interface Native {
    * Opens a multi-queue TUN device (no packet information) with that many queues; `name` may hold %d. With `offloads` the
    * host may leave checksums and the cutting of TCP (`tso`) and UDP (`uso`) to us, and takes super-segments, where the
    * kernel knows that. Where `tso` is true, only readSuper and writeSuper understand the device; else the plain ones.
+   * Where it is `polled` (NAPI), what is written waits for the kernel to poll, and may be merged with what came before.
    */
   tunOpen(
     name: string,
     queues: number,
     offloads?: boolean,
+    polled?: boolean,
   ): { name: string; index: number; fds: number[]; tso: boolean; uso: boolean }
   /**
    * Attaches an eBPF program that picks the queue by a map from inner destination address to worker (absent: queue 0). Of
@@ -232,6 +234,9 @@ export interface Native {
 
   /** SO_PEERCRED of a connected unix socket. */
   peerCredentials(fd: number): { pid: number; uid: number; gid: number }
+
+  /** Has a thread of that number, of any process, not take the processor from others when it wakes (SCHED_BATCH). */
+  yieldThread(thread: number): void
 }
 
 let loaded: Native | undefined

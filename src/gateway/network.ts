@@ -15,6 +15,8 @@ import { loadNative } from './native.ts'
 import { ProxyDelay } from './proxy-delay.ts'
 import { ReplacedDevices } from './replaced-devices.ts'
 import { type RunResult, run } from './run.ts'
+import type { Stats } from './stats.ts'
+import type { TunMerging } from './tun-merging.ts'
 
 /** Between two bunches of changes: to start nft stops control for as long as copying its page tables takes. */
 const BREATH_MILLIS = 100
@@ -39,6 +41,7 @@ export class Network {
   private readonly replaced = new ReplacedDevices()
   /** Looks at the LAN's devices. */
   private look: NodeJS.Timeout | undefined
+  private merging: TunMerging | undefined
   private tun = ''
   private isTunDown = false
   private table: string | undefined
@@ -91,6 +94,12 @@ export class Network {
         throw new Error(`ip ${args.join(' ')}: ${result.output}`)
       if (args.includes('addrgenmode')) withoutIpv6(tun)
     }
+  }
+
+  /** Has the kernel merge what the workers write to the TUN device, where it can and much comes at a time. */
+  mergeTun(merging: TunMerging | undefined, stats: Stats): void {
+    this.merging = merging
+    merging?.watch(() => stats.written)
   }
 
   /**
@@ -276,6 +285,7 @@ export class Network {
     this.links?.close()
     this.links = undefined
     this.lan.end()
+    this.merging?.end()
     await this.removeTable()
     await this.queue.idle()
     await this.commands.end()

@@ -3,6 +3,7 @@
 import { udpPortHolder } from './host.ts'
 import { HostLog } from './host-log.ts'
 import type { Native, TunSteering } from './native.ts'
+import { TunMerging } from './tun-merging.ts'
 
 /** A UDP socket on a port of ours; `shared` with the sockets of others that say so. */
 export function bind(native: Native, port: number, shared: boolean): number {
@@ -37,7 +38,7 @@ export function openSteeredTun(
   native: Native,
   queues: number,
   warnings: string[],
-): { tun: ReturnType<Native['tunOpen']>; steering: TunSteering | undefined } {
+): { tun: Tun; steering: TunSteering | undefined } {
   const tun = openTun(native, queues)
   if (queues === 1) return { tun, steering: undefined }
   try {
@@ -49,10 +50,38 @@ export function openSteeredTun(
   }
 }
 
+const NAME = 'fg%d'
+
+/** `merging`: what has the kernel merge the UDP that is written, where that is not our own work. */
+export type Tun = ReturnType<Native['tunOpen']> & { readonly merging?: TunMerging }
+
 /** The TUN device, with offloads where the kernel has them. */
-export function openTun(native: Native, queues: number): ReturnType<Native['tunOpen']> {
+export function openTun(native: Native, queues: number): Tun {
+  const tun = makeTun(native, queues)
+  if (tun.uso || !tun.tso) return tun
+  closeAll(native, tun.fds)
+  return polledTun(native, queues) ?? makeTun(native, queues)
+}
+
+function polledTun(native: Native, queues: number): Tun | undefined {
   try {
-    return native.tunOpen('fg%d', queues, true)
+    const tun = native.tunOpen(NAME, queues, true, true)
+    const merging = TunMerging.of(native, tun)
+    if (merging) return { ...tun, merging }
+    closeAll(native, tun.fds)
+  } catch {
+    // A kernel that polls no such queue.
+  }
+  return undefined
+}
+
+function closeAll(native: Native, fds: readonly number[]): void {
+  for (const fd of fds) native.close(fd)
+}
+
+function makeTun(native: Native, queues: number): Tun {
+  try {
+    return native.tunOpen(NAME, queues, true)
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code
     if (code === 'ENOENT') {

@@ -17,6 +17,7 @@ export const WorkerCounter = {
   fromTunPackets: 5,
   batches: 6,
   injected: 7,
+  toTunTurns: 8,
 } as const
 
 const GENERAL = Object.keys(WorkerCounter).length
@@ -199,6 +200,16 @@ export class Stats {
   /** `totals` count from zero again. */
   clearTotals(): void {
     this.zero = this.workers.slice()
+  }
+
+  /** What all workers have written to the TUN device since they began, and in how many turns. */
+  get written(): { packets: number; writes: number } {
+    let [packets, writes] = [0, 0]
+    for (let at = 0; at < this.workers.length; at += WORKER_SIZE) {
+      packets += this.workers[at + WorkerCounter.toTunPackets]!
+      writes += this.workers[at + WorkerCounter.toTunTurns]!
+    }
+    return { packets, writes }
   }
 
   /** All workers' counters added up, by name. */

@@ -45,7 +45,10 @@ async function trainsWithoutUso(): Promise<string> {
     const offloads = await machine.must(
       `PATH=${machine.work}:$PATH LD_LIBRARY_PATH=${machine.work}/lib ${machine.work}/floatgate/bin/vpnctl --socket ${SOCKET} show system`,
     )
-    expect(/TUN TSO, .*LAN UDP-GRO/.test(offloads), `not a TUN device without USO and a LAN that merges:\n${offloads}`)
+    expect(
+      /TUN TSO UDP-GRO, .*LAN UDP-GRO/.test(offloads),
+      `not a TUN device without USO and a LAN that merges:\n${offloads}`,
+    )
     const client = office.dial('c3', accounts.dialin3, '--profile', 'win10')
     const address = await client.connected(CONNECT_MILLIS)
     const to = { namespace: 'c3', address }

@@ -132,8 +132,8 @@ function namespace(): string {
 
 let devices = 0
 /** A TUN device in a namespace, whose descriptor stays here. */
-function device(namespaceName: string, address: string, mtu: number, offloads: boolean) {
-  const tun = native.tunOpen(`fgs${++devices}x%d`, 1, offloads)
+function device(namespaceName: string, address: string, mtu: number, offloads: boolean, polled = false) {
+  const tun = native.tunOpen(`fgs${++devices}x%d`, 1, offloads, polled)
   for (const fd of tun.fds) fds.keep(fd)
   expect(tun.tso).toBe(offloads)
   execFileSync('ip', ['link', 'set', tun.name, 'netns', namespaceName])
@@ -214,6 +214,22 @@ describe.skipIf(noTun !== '')("the kernel's own segmentation", () => {
         return c
       }),
     ).toEqual(cut.map(hop))
+  })
+
+  it('gets what is written to a queue that it polls, in order', () => {
+    const name = namespace()
+    const a = device(name, '198.18.1.1', 1500, true, true)
+    const b = device(name, '198.18.2.1', 1500, false)
+    const ends = { source: A, destination: B }
+    const batch = new Batch()
+    const sent = Array.from({ length: 200 }, (_, i) =>
+      emitIpv4({ ...ends, protocol: 17, identification: i, payload: emitUdp(9, 53, bytes(1200, i), ends) }),
+    )
+    for (const packet of sent) batch.push(packet)
+    expect(native.writeSuper(a.fd, engine.attach(batch), batch.count)).toBe(sent.length)
+    const came: Uint8Array[] = []
+    while (came.length < sent.length) came.push(...readPlain(b.fd))
+    expect(came.map(packet => packet.fill(0, 10, 12))).toEqual(sent.map(hop))
   })
 
   it('gets a segment whose checksum is wrong by itself, and its neighbours merged', () => {
