@@ -1,7 +1,5 @@
 // HMAC-SHA1-96 (RFC 2404) with AVX-512: the blocks of 16 packets go through the vector unit side by side, and a packet that
-// is through makes room for the next. The arithmetic is that of libipsec-mb; what is faster is the order. Each round waits
-// for one rotation and one addition of the round before it, if everything else has been added up by then. And the words of
-// all packets get side by side through memory, by the units for integers, which have nothing else to do.
+// is through makes room for the next.
 #include <openssl/crypto.h>
 
 #include "suites.h"
@@ -19,132 +17,12 @@
 
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw")
+#include "sha1_kernel.h"
 
 namespace floatgate {
 namespace {
 
-#define FLOATGATE_INLINE inline __attribute__((always_inline))
-
-using V = __m512i;
-using Words = V[16];
-using State = V[5];
-
-constexpr size_t kBlock = 64;
 constexpr size_t kTag = kIntegritySizes[Index(Integrity::Sha1)].icv;
-
-FLOATGATE_INLINE V Add(V a, V b) { return _mm512_add_epi32(a, b); }
-
-// The compiler may not sum in another order than the one written, in which what is known last comes last.
-FLOATGATE_INLINE V AddInOrder(V a, V b) {
-  V sum = Add(a, b);
-  __asm__("" : "+v"(sum));
-  return sum;
-}
-
-// Two words of a lane at a time are on their way; where they stand lets one shuffle of two lines tell them apart.
-constexpr int kCopies = kBlock / 8 * Sha1Lanes::kLanes;
-constexpr size_t Place(size_t lane) { return (lane & 2) * 4 + lane / 4 * 2 + (lane & 1); }
-
-template <int kCopy>
-FLOATGATE_INLINE void CopyPair(const uint8_t* const* from, size_t at, Sha1Lanes::Pairs& to) {
-  constexpr size_t kLane = kCopy / 8, kPair = kCopy % 8;
-  uint64_t pair;
-  std::memcpy(&pair, from[kLane] + at + 8 * kPair, sizeof pair);
-  to[kPair][Place(kLane)] = __builtin_bswap64(pair);
-  __asm__ volatile("" ::"m"(to[kPair][Place(kLane)]));  // here, and not with all others at the end
-}
-
-// What lies between the rounds: the copies of the next block, while the vector unit is busy.
-template <int kRound>
-FLOATGATE_INLINE void CopyBesides(const uint8_t* const* from, size_t at, Sha1Lanes::Pairs& to) {
-  constexpr int kFirst = 80 - kCopies / 2;
-  if constexpr (kRound >= kFirst) {
-    CopyPair<2 * (kRound - kFirst)>(from, at, to);
-    CopyPair<2 * (kRound - kFirst) + 1>(from, at, to);
-  }
-}
-
-template <int... kEach>
-FLOATGATE_INLINE void CopyBlock(const uint8_t* const* from, Sha1Lanes::Pairs& to, std::integer_sequence<int, kEach...>) {
-  (CopyPair<kEach>(from, 0, to), ...);
-}
-
-// Word i of all lanes in words[i].
-FLOATGATE_INLINE void LoadWords(const Sha1Lanes::Pairs& from, Words& words) {
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) {
-    __m512 a = _mm512_load_ps(from[i]), b = _mm512_load_ps(from[i] + 8);
-    words[2 * i] = _mm512_castps_si512(_mm512_shuffle_ps(a, b, 0xdd));
-    words[2 * i + 1] = _mm512_castps_si512(_mm512_shuffle_ps(a, b, 0x88));
-  }
-}
-
-// FIPS 180-4 section 6.1.2; the names of the five words move instead of the words.
-template <int kRound>
-FLOATGATE_INLINE void Round(State& s, Words& w, V constant) {
-  V &a = s[(80 - kRound) % 5], &b = s[(81 - kRound) % 5], &c = s[(82 - kRound) % 5], &d = s[(83 - kRound) % 5],
-    &e = s[(84 - kRound) % 5];
-  constexpr int kFunction = kRound < 20 ? 0xca : kRound >= 40 && kRound < 60 ? 0xe8 : 0x96;
-  V f = _mm512_ternarylogic_epi32(b, c, d, kFunction);
-  e = AddInOrder(e, w[kRound % 16]);
-  e = AddInOrder(e, constant);
-  if constexpr (kRound < 64) {
-    V x = _mm512_xor_si512(w[kRound % 16], w[(kRound + 2) % 16]);
-    x = _mm512_ternarylogic_epi32(x, w[(kRound + 8) % 16], w[(kRound + 13) % 16], 0x96);
-    w[kRound % 16] = _mm512_rol_epi32(x, 1);
-  }
-  e = AddInOrder(e, f);
-  e = AddInOrder(e, _mm512_rol_epi32(a, 5));
-  b = _mm512_rol_epi32(b, 30);
-}
-
-template <int kFirst, class Besides, int... kRounds>
-FLOATGATE_INLINE void Rounds(State& s, Words& w, uint32_t constant, Besides besides, std::integer_sequence<int, kRounds...>) {
-  V all = _mm512_set1_epi32(static_cast<int>(constant));
-  ((Round<kFirst + kRounds>(s, w, all), besides(std::integral_constant<int, kFirst + kRounds>())), ...);
-}
-
-// One block of each lane; the words are used up. `besides(round)` is done in between.
-template <class Besides>
-FLOATGATE_INLINE void Compress(State& s, Words& w, Besides besides) {
-  V a = s[0], b = s[1], c = s[2], d = s[3], e = s[4];
-  constexpr std::make_integer_sequence<int, 20> kTwenty;
-  Rounds<0>(s, w, 0x5a827999, besides, kTwenty);
-  Rounds<20>(s, w, 0x6ed9eba1, besides, kTwenty);
-  Rounds<40>(s, w, 0x8f1bbcdc, besides, kTwenty);
-  Rounds<60>(s, w, 0xca62c1d6, besides, kTwenty);
-  s[0] = Add(s[0], a);
-  s[1] = Add(s[1], b);
-  s[2] = Add(s[2], c);
-  s[3] = Add(s[3], d);
-  s[4] = Add(s[4], e);
-}
-
-FLOATGATE_INLINE void Load(const Sha1Lanes::States& from, State& s) {
-#pragma GCC unroll 5
-  for (int i = 0; i < 5; i++) s[i] = _mm512_load_si512(from[i]);
-}
-FLOATGATE_INLINE void Store(const State& s, Sha1Lanes::States& to) {
-#pragma GCC unroll 5
-  for (int i = 0; i < 5; i++) _mm512_store_si512(to[i], s[i]);
-}
-
-// So many blocks of each lane, of which the first has been copied; copies the one that comes `then`.
-void Hash(Sha1Lanes::States& states, Sha1Lanes::Pairs& pairs, const uint8_t* const* from, size_t blocks,
-          const uint8_t* const* then) {
-  State s;
-  Load(states, s);
-  for (size_t at = kBlock; blocks > 0; at += kBlock) {
-    if (--blocks == 0) {
-      from = then;
-      at = 0;
-    }
-    Words w;
-    LoadWords(pairs, w);
-    Compress(s, w, [&](auto round) __attribute__((always_inline)) { CopyBesides<round()>(from, at, pairs); });
-  }
-  Store(s, states);
-}
 
 // A hash state from each of 16 places of 32 bytes.
 FLOATGATE_INLINE void GatherStates(const uint8_t* const* from, State& s) {
@@ -180,7 +58,7 @@ FLOATGATE_INLINE void HashDigests(const State& digests, State& s) {
 #pragma GCC unroll 9
   for (int i = 6; i < 15; i++) w[i] = _mm512_setzero_si512();
   w[15] = _mm512_set1_epi32((kBlock + 20) * 8);
-  Compress(s, w, [](auto) {});
+  HashWords(s, w);
 }
 
 // The first 16 bytes of each lane's hash: of lanes i, 4 + i, 8 + i and 12 + i, one after the other, from `to[4 * i]` on.
