@@ -152,6 +152,16 @@ function sealed(senders: readonly number[]): Uint8Array[] {
   })
 }
 
+/** The same packets in one piece of memory, so that reading them costs every crowd the same, whatever was made before it. */
+function sideBySide(packets: readonly Uint8Array[]): Uint8Array[] {
+  const all = concat(...packets)
+  let end = 0
+  return packets.map(({ length }) => {
+    end += length
+    return all.subarray(end - length, end)
+  })
+}
+
 /** A gateway of so many sessions, and both ways through it. */
 class Crowd {
   readonly sessions: number
@@ -173,8 +183,8 @@ class Crowd {
     // Neighbours in time are none in memory.
     const who = Array.from({ length: PACKETS }, (_, i) => ((Math.floor(i / burst) * 7919) % sessions) + 1)
     this.senders = Uint32Array.from(who, n => FIRST_OUTER + n)
-    this.up = sealed(who)
-    this.down = who.map(n => inner(n, false))
+    this.up = sideBySide(sealed(who))
+    this.down = sideBySide(who.map(n => inner(n, false)))
   }
 
   round(): void {

@@ -71,7 +71,7 @@ export interface Engine {
   expect?(batch: Batch): void
   /**
    * Has the memory come where a table has rows of the batch's peers or sessions: `rowSize` bytes for each number, from 0 on.
-   * Nothing where the batch is small: then it is of few, whose rows are near.
+   * Nothing where the batch is of few: their rows are near.
    */
   fetchRows?(batch: Batch, of: 'peers' | 'sessions', table: Uint8Array, rowSize: number): void
   takeEvents(): EngineEvent[]

@@ -36,7 +36,9 @@ export class NativeEngine implements Engine {
   }
 
   fetchRows(batch: Batch, of: 'peers' | 'sessions', table: Uint8Array, rowSize: number): void {
-    if (batch.count > NEAR_CAPACITY)
+    const rows = of === 'sessions' ? batch.session : batch.peer
+    // A client's second packet has its rows near.
+    if (batch.count > NEAR_CAPACITY || (batch.count >= EXPECTED && rows[0] !== rows[batch.count - 1]))
       this.native.fetchRows(this.attach(batch), batch.count, of === 'sessions', table, rowSize)
   }
 
