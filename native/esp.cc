@@ -193,12 +193,18 @@ napi_value RemoveInbound(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-napi_value PeerOf(napi_env env, napi_callback_info info) {
-  Args args(env, info);
+napi_value PeersOf(napi_env env, napi_callback_info info) {
+  Args args(env, info, 4);
   Engine* engine = UnwrapEngine(args);
-  uint32_t spi = args.U32(1);
+  napi_value value = args.Value(1);
+  uint32_t count = args.U32(2);
+  WordSpan peers = args.Words(3);
   if (!args.ok() || engine == nullptr) return nullptr;
-  return MakeU32(env, engine->PeerOf(spi));
+  const BatchView* batch = UnwrapBatch(env, value);
+  if (batch == nullptr) return nullptr;
+  if (count > kBatchCapacity || peers.size < count) return ThrowRange(env, "peers");
+  engine->PeersOf(*batch, count, peers.data);
+  return nullptr;
 }
 
 napi_value RemoveOutbound(napi_env env, napi_callback_info info) {
@@ -294,7 +300,7 @@ napi_status RegisterEsp(napi_env env, napi_value exports) {
                  {"installInbound", InstallInbound},
                  {"installOutbound", InstallOutbound},
                  {"removeInbound", RemoveInbound},
-                 {"peerOf", PeerOf},
+                 {"peersOf", PeersOf},
                  {"removeOutbound", RemoveOutbound},
                  {"open", Open},
                  {"seal", Seal},

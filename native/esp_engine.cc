@@ -133,6 +133,16 @@ void Engine::FetchInbound(const BatchView& batch, uint32_t count) const {
   }
 }
 
+void Engine::PeersOf(const BatchView& batch, uint32_t count, uint32_t* peers) const {
+  for (uint32_t row = 0; row < count; row++) {
+    bool holds_spi = batch.InBounds(row) && batch.length[row] >= kHeader;
+    // No SA has SPI 0, so what is shorter is nobody's.
+    peers[row] = holds_spi ? ReadWord(batch.Packet(row)) : 0;
+    inbound_.Fetch(peers[row]);
+  }
+  for (uint32_t row = 0; row < count; row++) peers[row] = inbound_.PeerOf(peers[row]);
+}
+
 // What will be sealed knows its peer.
 template <typename Fetch>
 void Engine::EachPeer(const BatchView& batch, uint32_t count, Fetch fetch) const {

@@ -153,10 +153,10 @@ class Engine {
   bool InstallInbound(const SaRequest& request, uint32_t replay_window);
   bool InstallOutbound(const SaRequest& request, uint32_t last_sequence);
   void RemoveInbound(uint32_t spi);
-  // Whose inbound SA has this SPI; 0 where there is none.
-  uint32_t PeerOf(uint32_t spi) const { return inbound_.PeerOf(spi); }
   void RemoveOutbound(uint32_t peer, uint32_t spi);
 
+  // Over the first `count` rows, whose inbound SA has the packet's SPI; 0 where there is none.
+  void PeersOf(const BatchView& batch, uint32_t count, uint32_t* peers) const;
   // Over the first `count` rows.
   void Open(const BatchView& batch, uint32_t count);
   void Seal(const BatchView& batch, uint32_t count);

@@ -91,19 +91,30 @@ std::string Args::Text(size_t i) {
 }
 
 ByteSpan Args::Bytes(size_t i) {
+  size_t length = 0;
+  void* data = Elements(i, napi_uint8_array, "a Uint8Array", &length);
+  return {static_cast<uint8_t*>(data), length};
+}
+
+WordSpan Args::Words(size_t i) {
+  size_t length = 0;
+  void* data = Elements(i, napi_uint32_array, "a Uint32Array", &length);
+  return {static_cast<uint32_t*>(data), length};
+}
+
+void* Args::Elements(size_t i, napi_typedarray_type wanted, const char* what, size_t* length) {
   napi_value value = Value(i);
-  if (value == nullptr) return {};
+  if (value == nullptr) return nullptr;
   bool is_typed_array = false;
   napi_typedarray_type type = napi_int8_array;
-  size_t length = 0;
   void* data = nullptr;
   if (napi_is_typedarray(env_, value, &is_typed_array) != napi_ok || !is_typed_array ||
-      napi_get_typedarray_info(env_, value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_uint8_array) {
-    Fail("a Uint8Array", i);
-    return {};
+      napi_get_typedarray_info(env_, value, &type, length, &data, nullptr, nullptr) != napi_ok || type != wanted) {
+    Fail(what, i);
+    *length = 0;
+    return nullptr;
   }
-  return {static_cast<uint8_t*>(data), length};
+  return data;
 }
 
 napi_value MakeU32(napi_env env, uint32_t value) {

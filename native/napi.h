@@ -23,6 +23,11 @@ struct ByteSpan {
   size_t size = 0;
 };
 
+struct WordSpan {
+  uint32_t* data = nullptr;
+  size_t size = 0;
+};
+
 // The arguments of one call. The first that is missing or of the wrong type throws a TypeError and turns ok()
 // false; later getters then answer zeros, so that a callback fetches all its arguments and asks once.
 class Args {
@@ -49,8 +54,11 @@ class Args {
   std::string Text(size_t i);
   // The memory of a Uint8Array (Buffers are such): valid until the callback returns.
   ByteSpan Bytes(size_t i);
+  // The same of a Uint32Array.
+  WordSpan Words(size_t i);
 
  private:
+  void* Elements(size_t i, napi_typedarray_type wanted, const char* what, size_t* length);
   void Fail(const char* what, size_t i);
 
   napi_env env_;

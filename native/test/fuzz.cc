@@ -180,6 +180,8 @@ uint32_t SealAndOpen(Ends& ends, OwnBatch& sent, OwnBatch& plain, OwnBatch& take
   }
   OwnBatch again;
   again.CopyFrom(taken);
+  uint32_t peers[kBatchCapacity];
+  ends.far.PeersOf(t, count, peers);
   ends.far.Open(t, count);
   uint32_t through = 0;
   for (uint32_t row = 0; row < count; row++) {
@@ -192,6 +194,7 @@ uint32_t SealAndOpen(Ends& ends, OwnBatch& sent, OwnBatch& plain, OwnBatch& take
     if (t.length[row] != p.length[row] || t.peer[row] != p.peer[row] || t.protocol[row] != p.protocol[row] ||
         std::memcmp(t.Packet(row), p.Packet(row), p.length[row]) != 0)
       Fail("another payload came out", row);
+    if (peers[row] != t.peer[row]) Fail("another peer was told before", row);
     through++;
   }
   ends.far.Open(again.view, count);
@@ -211,6 +214,8 @@ void OpenNonsense(Ends& ends, OwnBatch& batch) {
     for (int i = 0; i < 4; i++) b.Packet(row)[i] = static_cast<uint8_t>(spi >> (24 - 8 * i));
   }
   if (Chance(50)) Lie(b);
+  uint32_t peers[kBatchCapacity];
+  ends.far.PeersOf(b, kBatchCapacity, peers);
   uint8_t before[kBatchCapacity];
   std::memcpy(before, b.verdict, sizeof before);
   ends.far.Open(b, kBatchCapacity);

@@ -59,8 +59,11 @@ export interface Engine {
   /** Installs an outbound SA, which becomes the one that seal uses for its peer; earlier ones stay until removed. */
   installOutbound(sa: OutboundSa): void
   removeInbound(spi: number): void
-  /** Whose inbound SA has this SPI; 0 where there is none. */
-  peerOf(spi: number): number
+  /**
+   * By row, whose inbound SA has the packet's SPI; 0: nobody's. For who has to know before `open`, which proves it. Holds until
+   * it is asked again.
+   */
+  peersOf(batch: Batch): Uint32Array
   /** Removes one outbound SA; if it was the current one, the newest left takes its place. */
   removeOutbound(peer: number, spi: number): void
   /** Opens every Forward packet of the batch. Answers how many events wait. */

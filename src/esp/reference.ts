@@ -62,7 +62,7 @@ export class ReferenceEngine implements Engine {
   private readonly dice: Dice
   private readonly peers = new Map<number, PeerRow>()
   private readonly inbound = new Map<number, InboundRow>()
-  private events: EngineEvent[] = []
+  private readonly events: EngineEvent[] = []
 
   /** `dice` makes the IVs of CBC. */
   constructor(dice: Dice) {
@@ -121,13 +121,13 @@ export class ReferenceEngine implements Engine {
   }
 
   takeEvents(): EngineEvent[] {
-    const taken = this.events
-    this.events = []
-    return taken
+    return this.events.splice(0)
   }
 
-  peerOf(spi: number): number {
-    return this.inbound.get(spi)?.peer ?? 0
+  peersOf(batch: Batch): Uint32Array {
+    const holdsSpi = (p: Uint8Array, length: number) => length >= ESP_HEADER_SIZE && length === p.length
+    const peerOf = (p: Uint8Array, length: number) => holdsSpi(p, length) && this.inbound.get(readWord(p, 0))?.peer
+    return Uint32Array.from({ length: batch.count }, (_, i) => peerOf(batch.packet(i), batch.length[i]!) || 0)
   }
 
   inboundUsage(spi: number): SaUsage | undefined {

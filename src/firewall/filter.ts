@@ -78,7 +78,7 @@ function judge(batch: Batch, i: number, tables: FirewallTables, now: Millis): vo
 export function filterOut(batch: Batch, tables: FirewallTables, now: Millis): void {
   tables.flows.sweep(now)
   findSessions(batch, tables)
-  tables.bound(batch)
+  tables.bound(batch, now)
   fetchSessions(batch, tables, OUTWARD)
   tables.replies.clear()
   // Rows that splitting adds are done already.

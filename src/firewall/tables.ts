@@ -1,5 +1,6 @@
 /** Everything the filter of one worker looks at; one writer, the worker's own thread. */
 
+import type { Millis } from '../machine.ts'
 import { Batch } from '../packet/batch.ts'
 import { MAX_SESSIONS } from '../packet/table.ts'
 import { Accounting } from './accounting.ts'
@@ -69,8 +70,8 @@ export class FirewallTables {
   readonly untracked = new Untracked()
   /** What filter.ts found in rows that it only looked at early. */
   fetched = 0
-  /** Called by filterOut as soon as the batch's sessions are known, before it looks at what is kept of them. */
-  bound: (batch: Batch) => void = () => {}
+  /** Called by filterOut as soon as the batch's sessions are known, before it looks at the packets and what is kept of them. */
+  bound: (batch: Batch, now: Millis) => void = () => {}
   private readonly ends = new FlowEnds(this)
   /** Whose these tables are: which ports of shared addresses are drawn here. */
   readonly worker: number

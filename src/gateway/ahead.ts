@@ -7,6 +7,7 @@
 import type { Engine } from '../esp/engine.ts'
 import { Owner, STREAM_SIZE } from '../firewall/likeness.ts'
 import type { FirewallTables } from '../firewall/tables.ts'
+import { HEAD_SIZE, type L2tpTable } from '../l2tp/table.ts'
 import type { Batch } from '../packet/batch.ts'
 import { COUNTS_SIZE, type Stats } from './stats.ts'
 
@@ -14,12 +15,14 @@ export class Ahead {
   private readonly engine: Engine
   private readonly peers: { readonly in: Uint8Array; readonly out: Uint8Array }
   private readonly sessions: { readonly in: Uint8Array; readonly out: Uint8Array }
+  private readonly heads: Uint8Array
   private readonly streams: { readonly in: Uint8Array; readonly out: Uint8Array }
 
-  constructor(engine: Engine, stats: Stats, { likeness }: FirewallTables) {
+  constructor(engine: Engine, stats: Stats, { likeness }: FirewallTables, l2tp: L2tpTable) {
     this.engine = engine
     this.peers = { in: stats.counts('peers', false), out: stats.counts('peers', true) }
     this.sessions = { in: stats.counts('sessions', false), out: stats.counts('sessions', true) }
+    this.heads = new Uint8Array(l2tp.heads.buffer)
     this.streams = { in: likeness.own(Owner.Inward), out: likeness.own(Owner.Outward) }
   }
 
@@ -42,6 +45,7 @@ export class Ahead {
   /** And their peers, too. */
   filtered(batch: Batch): void {
     this.engine.fetchRows?.(batch, 'sessions', this.sessions.out, COUNTS_SIZE)
+    this.engine.fetchRows?.(batch, 'sessions', this.heads, HEAD_SIZE)
     this.engine.fetchRows?.(batch, 'peers', this.peers.out, COUNTS_SIZE)
   }
 }

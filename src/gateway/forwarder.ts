@@ -84,12 +84,12 @@ export class Forwarder {
   private readonly ahead: Ahead
   private injectingFrames = false
   private readonly sas = new SaRoom()
-  /** Who gets how much, by source: where an SPI stands, and where an IP packet's destination does. */
-  private readonly received = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
-  private readonly receivedBare = new FairShare(0, spi => this.engine.peerOf(spi >>> 0), NEAR_CAPACITY / 2)
+  /** Who gets how much: peers of what is received, sessions of what is read. */
+  private readonly received = new FairShare(batch => this.engine.peersOf(batch), NEAR_CAPACITY / 2)
+  private readonly receivedBare = new FairShare(batch => this.engine.peersOf(batch), NEAR_CAPACITY / 2)
   private readonly helping = { in: new Helping(), out: new Helping() }
   private readonly alone = { udp: new Alone(), raw: new Alone(), tun: new Alone() }
-  private readonly read = new FairShare(16, address => this.firewall.sessions.ofAddress(address))
+  private readonly read = new FairShare(batch => batch.session)
 
   /** `seed`: 32 random bits for the flow table's hash. `fill` writes random bytes, for translated ports. */
   constructor(o: {
@@ -106,8 +106,11 @@ export class Forwarder {
     this.stats = o.stats
     this.firewall = new FirewallTables(o.seed, {}, o.fill, o.worker)
     const { segments, coalesces } = o.wires
-    this.ahead = new Ahead(o.engine, o.stats, this.firewall)
-    this.firewall.bound = batch => this.ahead.bound(batch)
+    this.ahead = new Ahead(o.engine, o.stats, this.firewall, this.l2tp)
+    this.firewall.bound = (batch, now) => {
+      this.ahead.bound(batch)
+      this.read.limit(batch, this.helping.out.most, now)
+    }
     this.inbound = coalesces ? new Batch(COALESCED_ROOM) : new Batch()
     this.outbound = segments ? new Batch(READING_ROOM) : new Batch()
     this.cutter = segments && new Cutter(segments)
@@ -173,7 +176,6 @@ export class Forwarder {
       const packets = packetsOf(batch)
       this.alone.tun.feel(packets)
       this.stats.add(this.worker, WorkerCounter.fromTunPackets, packets)
-      this.read.limit(batch, most, now)
       filterOut(batch, this.firewall, now)
       this.helping.out.feel(batch)
       if (this.cutter && holdsSuper(batch)) this.cutAndDeliver(batch, this.cutter, now)

@@ -3,7 +3,7 @@
 import type { Engine, EngineEvent, SaUsage } from '../esp/engine.ts'
 import { checkInbound, checkOutbound, checkPeer } from '../esp/rules.ts'
 import type { InboundSa, OutboundSa, PeerPath } from '../esp/sa.ts'
-import { type Batch, NEAR_CAPACITY } from '../packet/batch.ts'
+import { BATCH_CAPACITY, type Batch, NEAR_CAPACITY } from '../packet/batch.ts'
 import type { CryptoName, Native, NativeBatch, NativeEngine as NativeHandle } from './native.ts'
 
 /** From so many packets on it pays to ask for memory ahead. */
@@ -16,6 +16,7 @@ const EXPECTED = 8
 export class NativeEngine implements Engine {
   private readonly native: Native
   private readonly handle: NativeHandle
+  private readonly peers = new Uint32Array(BATCH_CAPACITY)
 
   /** `crypto` leaves only one to do the work; without it the best one for each batch does. */
   constructor(native: Native, crypto?: CryptoName) {
@@ -95,8 +96,9 @@ export class NativeEngine implements Engine {
     this.native.removeInbound(this.handle, spi)
   }
 
-  peerOf(spi: number): number {
-    return this.native.peerOf(this.handle, spi)
+  peersOf(batch: Batch): Uint32Array {
+    this.native.peersOf(this.handle, this.attach(batch), batch.count, this.peers)
+    return this.peers
   }
 
   removeOutbound(peer: number, spi: number): void {

@@ -48,7 +48,7 @@ const FUNCTIONS: Record<keyof Native, true> = {
   installInbound: true,
   installOutbound: true,
   removeInbound: true,
-  peerOf: true,
+  peersOf: true,
   removeOutbound: true,
   open: true,
   seal: true,

@@ -191,8 +191,8 @@ export interface Native {
     sequence?: number,
   ): void
   removeInbound(engine: NativeEngine, spi: number): void
-  /** As Engine.peerOf of src/esp/engine.ts. */
-  peerOf(engine: NativeEngine, spi: number): number
+  /** As Engine.peersOf of src/esp/engine.ts; `peers` has room for a batch. */
+  peersOf(engine: NativeEngine, batch: NativeBatch, count: number, peers: Uint32Array): void
   removeOutbound(engine: NativeEngine, peer: number, spi: number): void
   /** As Engine.open, Engine.seal and Engine.expect of src/esp/engine.ts, over the first `count` rows. */
   open(engine: NativeEngine, batch: NativeBatch, count: number): number

@@ -31,8 +31,7 @@ const STALE_MILLIS = 100
 const SLOTS = 1024
 
 export class FairShare {
-  private readonly at: number
-  private readonly senderOf: (word: number) => number
+  private readonly sendersOf: (batch: Batch) => Uint32Array
   private readonly least: number
   private pressure = 0
   /** How full the buffer was behind the batch before, and when that one was. */
@@ -43,7 +42,7 @@ export class FairShare {
   private suspected = 0
   private senders = 0
   /** By slot: who it is, in which batch, and how many packets in it. */
-  private readonly who = new Int32Array(SLOTS)
+  private readonly who = new Uint32Array(SLOTS)
   private readonly when = new Uint32Array(SLOTS)
   private readonly asked = new Uint32Array(SLOTS)
   private batch = 0
@@ -55,13 +54,12 @@ export class FairShare {
   private readonly slotOf = new Uint16Array(BATCH_CAPACITY)
 
   /**
-   * `at`: where in a packet the word stands that tells whose it is, an SPI or the address that it is for; `senderOf` knows it.
-   * What belongs to nobody must have one sender, or whoever makes words up would be many. `least` packets of a batch are
-   * carried where nobody is greedy, so that who comes next does not find the queue full.
+   * `sendersOf`: whose each row's packet is. What belongs to nobody must have one sender, or whoever makes up whose it is
+   * would be many. `least` packets of a batch are carried where nobody is greedy, so that who comes next does not find the
+   * queue full.
    */
-  constructor(at: number, senderOf: (word: number) => number, least = Number.POSITIVE_INFINITY) {
-    this.at = at
-    this.senderOf = senderOf
+  constructor(sendersOf: (batch: Batch) => Uint32Array, least = Number.POSITIVE_INFINITY) {
+    this.sendersOf = sendersOf
     this.least = least
   }
 
@@ -141,10 +139,11 @@ export class FairShare {
   private count(batch: Batch): void {
     this.batch = (this.batch + 1) >>> 0
     this.senders = 0
+    const senders = this.sendersOf(batch)
     for (let i = 0; i < batch.count; i++) {
       this.slotOf[i] = SLOTS
       if (batch.verdict[i] !== Verdict.Forward) continue
-      const slot = this.find(this.senderOf(this.wordOf(batch, i)))
+      const slot = this.find(senders[i]!)
       this.slotOf[i] = slot
       this.asked[slot]! += packetsIn(batch, i)
     }
@@ -172,14 +171,6 @@ export class FairShare {
       else high = middle - 1
     }
     return low
-  }
-
-  /** Signed, as numbers are kept unboxed. */
-  private wordOf(batch: Batch, i: number): number {
-    const { bytes, offset, length } = batch
-    if (length[i]! < this.at + 4) return 0
-    const at = offset[i]! + this.at
-    return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
   }
 }
 

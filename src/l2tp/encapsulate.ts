@@ -3,14 +3,14 @@
 import type { Batch } from '../packet/batch.ts'
 import { IpProtocol } from '../packet/ip.ts'
 import { DropReason, Verdict } from '../packet/verdict.ts'
-import { HeaderFlag, L2TP_VERSION } from './constants.ts'
-import type { L2tpTable } from './table.ts'
+import { HEAD_SHIFT, Head, type L2tpTable, SEQUENCED } from './table.ts'
 
 // A module's own constants V8 knows as it compiles; what is imported it looks up at each use.
 const FORWARD = Verdict.Forward
 const UDP = IpProtocol.Udp
-const FLAGS = L2TP_VERSION << 16
-const SEQUENCED_FLAGS = (HeaderFlag.Sequence | L2TP_VERSION) << 16
+const { Peer: PEER, Ports: PORTS, Tunnel: TUNNEL, Call: CALL } = Head
+const SHIFT = HEAD_SHIFT
+const NUMBERED = SEQUENCED
 /** UDP header, flags, tunnel ID, session ID. */
 const PLAIN = 14
 /** Ns and Nr. */
@@ -26,6 +26,7 @@ const SEQUENCE = 4
  */
 export function encapsulate(batch: Batch, table: L2tpTable): void {
   const { view, count, offset: offsets, length: lengths, verdict, session, peer, protocol } = batch
+  const { heads } = table
   // Of the packet before: its session's row, and what its header has of it.
   let row = 0
   let owner = 0
@@ -37,16 +38,17 @@ export function encapsulate(batch: Batch, table: L2tpTable): void {
     if (verdict[i] !== FORWARD) continue
     if (session[i] !== row || row === 0) {
       row = session[i]!
-      if (!table.has(row)) {
+      const head = row << SHIFT
+      owner = heads[head + PEER]!
+      if (!owner) {
         row = 0
         drop(batch, i, DropReason.UnknownSession)
         continue
       }
-      owner = table.peer[row]!
-      sequenced = table.sequencing[row] === 1
-      ports = (table.localPort[row]! << 16) | table.remotePort[row]!
-      tunnel = (sequenced ? SEQUENCED_FLAGS : FLAGS) | table.remoteTunnelId[row]!
-      call = table.remoteSessionId[row]! << 16
+      ports = heads[head + PORTS]!
+      tunnel = heads[head + TUNNEL]!
+      call = heads[head + CALL]!
+      sequenced = (tunnel & NUMBERED) !== 0
     }
     const header = sequenced ? PLAIN + SEQUENCE : PLAIN
     const length = lengths[i]! + header

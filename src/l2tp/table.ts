@@ -1,7 +1,26 @@
 /** The data path's L2TP sessions: found by (peer, tunnel, session) on the way in, by row on the way out. */
 
 import { MAX_PEERS, MAX_SESSIONS } from '../packet/table.ts'
+import { HeaderFlag, L2TP_VERSION } from './constants.ts'
 import type { L2tpSessionIds } from './effects.ts'
+
+// What data messages to a session begin with, in so many words, side by side:
+const HEAD = 4
+export const Head = {
+  /** The row's peer again; 0: it is free. */
+  Peer: 0,
+  /** The UDP header's ports, ours first. */
+  Ports: 1,
+  /** Flags and version, and the peer's tunnel ID. */
+  Tunnel: 2,
+  /** The peer's session ID, then 16 bits of nothing. */
+  Call: 3,
+} as const
+/** log2 of the words, and bytes in all. */
+export const HEAD_SHIFT = 2
+export const HEAD_SIZE = HEAD * 4
+/** In the Tunnel word, where messages are to be numbered. */
+export const SEQUENCED = HeaderFlag.Sequence << 16
 
 /**
  * Columns by session row, and an open-addressed index over them: nothing allocates after construction. The peer is part
@@ -11,12 +30,8 @@ export class L2tpTable {
   readonly peer: Uint16Array
   readonly localTunnelId: Uint16Array
   readonly localSessionId: Uint16Array
-  readonly remoteTunnelId: Uint16Array
-  readonly remoteSessionId: Uint16Array
-  readonly localPort: Uint16Array
-  readonly remotePort: Uint16Array
-  /** 1 where data messages that we send carry sequence numbers. */
-  readonly sequencing: Uint8Array
+  /** By row, and in it by Head. */
+  readonly heads: Int32Array
   /** Sequence number of the next such message. */
   readonly ns: Uint16Array
   /** Session rows where their key hashes to, or behind it; 0 is free. At most half full. */
@@ -30,11 +45,7 @@ export class L2tpTable {
     this.peer = new Uint16Array(size)
     this.localTunnelId = new Uint16Array(size)
     this.localSessionId = new Uint16Array(size)
-    this.remoteTunnelId = new Uint16Array(size)
-    this.remoteSessionId = new Uint16Array(size)
-    this.localPort = new Uint16Array(size)
-    this.remotePort = new Uint16Array(size)
-    this.sequencing = new Uint8Array(size)
+    this.heads = new Int32Array(size * HEAD)
     this.ns = new Uint16Array(size)
     const slots = 2 ** Math.ceil(Math.log2(Math.max(2, size * 2)))
     this.index = new Uint16Array(slots)
@@ -61,16 +72,17 @@ export class L2tpTable {
       while (this.index[slot] !== 0) slot = (slot + 1) & this.mask
       this.index[slot] = row
     }
-    this.remoteTunnelId[row] = ids.remoteTunnelId
-    this.remoteSessionId[row] = ids.remoteSessionId
-    this.localPort[row] = ids.localPort
-    this.remotePort[row] = ids.remotePort
-    this.sequencing[row] = ids.sequencing ? 1 : 0
+    const head = row * HEAD
+    this.heads[head + Head.Peer] = ids.peer
+    this.heads[head + Head.Ports] = (ids.localPort << 16) | ids.remotePort
+    this.heads[head + Head.Tunnel] = (L2TP_VERSION << 16) | ids.remoteTunnelId
+    this.heads[head + Head.Call] = ids.remoteSessionId << 16
+    if (ids.sequencing) this.requireSequencing(row)
   }
 
   /** From now on what we send in this session is numbered; nothing where the row is free. */
   requireSequencing(session: number): void {
-    if (this.has(session)) this.sequencing[session] = 1
+    if (this.has(session)) this.heads[session * HEAD + Head.Tunnel]! |= SEQUENCED
   }
 
   /** Takes a session out; nothing where the row is free. */
@@ -88,6 +100,7 @@ export class L2tpTable {
     }
     index[hole] = 0
     this.peer[session] = 0
+    this.heads[session * HEAD + Head.Peer] = 0
   }
 
   has(session: number): boolean {

@@ -7,7 +7,18 @@ import { Batch, MAX_PACKET, SLOT_SIZE } from '../../src/packet/batch.ts'
 import { Secret } from '../../src/packet/bytes.ts'
 import { DropReason, PuntReason, Verdict } from '../../src/packet/verdict.ts'
 import { concat } from '../../src/packet/writer.ts'
-import { batchOf, engines, espPacket, inboundSa, keysFor, outboundSa, packets, path, suites } from './support.ts'
+import {
+  batchOf,
+  engines,
+  espPacket,
+  inboundSa,
+  keysFor,
+  outboundSa,
+  packets,
+  path,
+  peersOf,
+  suites,
+} from './support.ts'
 
 const aes: Suite = { cipher: 'aes128', integrity: 'sha1' }
 const des3: Suite = { cipher: '3des', integrity: 'md5' }
@@ -89,12 +100,19 @@ describe.each(engines)('$name engine', ({ make }) => {
 
     test('knows no SPI but its own', () => {
       expect(open(espPacket({ spi: 0x1002, suite: aes }, 1, payload(3)))).toEqual([DropReason.UnknownSpi])
-      expect([engine.peerOf(sa.spi), engine.peerOf(sa.spi + 1)]).toEqual([3, 0])
+      expect(peersOf(engine, [sa.spi, sa.spi + 1])).toEqual([3, 0])
       engine.removeInbound(sa.spi)
       engine.removeInbound(sa.spi)
-      expect(engine.peerOf(sa.spi)).toBe(0)
+      expect(peersOf(engine, [sa.spi])).toEqual([0])
       expect(open(espPacket(sa, 1, payload(3)))).toEqual([DropReason.UnknownSpi])
       expect(engine.inboundUsage(sa.spi)).toBeUndefined()
+    })
+
+    test("takes what is too short for an SPI, or lies beyond the memory, to be nobody's", () => {
+      const batch = batchOf([0, 0, 0, 0].map(() => ({ bytes: espPacket(sa, 1, payload(3)) })))
+      batch.length[1] = 7
+      batch.offset[2] = batch.bytes.length - 10
+      expect([...engine.peersOf(batch).subarray(0, 4)]).toEqual([3, 0, 0, 3])
     })
 
     test('refuses a packet twice, in one batch or in two, and counts it', () => {

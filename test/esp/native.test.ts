@@ -5,7 +5,7 @@ import type { Suite } from '../../src/esp/sa.ts'
 import { NativeEngine } from '../../src/gateway/native-engine.ts'
 import { Batch } from '../../src/packet/batch.ts'
 import { Verdict } from '../../src/packet/verdict.ts'
-import { batchOf, engines, espPacket, inboundSa, keysFor, native, outboundSa, path } from './support.ts'
+import { batchOf, engines, espPacket, inboundSa, keysFor, native, outboundSa, path, peersOf } from './support.ts'
 
 const suite: Suite = { cipher: '3des', integrity: 'sha256' }
 const zeros = (n: number) => new Uint8Array(n)
@@ -41,7 +41,15 @@ describe('native engine', () => {
     const spis = Array.from({ length: 300 }, (_, i) => 5000 + i)
     for (const spi of spis) engine.installInbound(inboundSa(suite, spi - 4999, spi, { keys: keysFor(suite, 'one') }))
     for (const spi of spis) if (spi % 3 !== 0) engine.removeInbound(spi)
-    expect(spis.map(spi => engine.peerOf(spi))).toEqual(spis.map(spi => (spi % 3 === 0 ? spi - 4999 : 0)))
+    expect(peersOf(engine, spis)).toEqual(spis.map(spi => (spi % 3 === 0 ? spi - 4999 : 0)))
+  })
+
+  test('writes nowhere but into the room that it is given', () => {
+    const engine = new NativeEngine(native)
+    const batch = batchOf([{ bytes: zeros(9) }, { bytes: zeros(9) }])
+    expect(() => native.peersOf(native.engine(), engine.attach(batch), 513, new Uint32Array(600))).toThrow(RangeError)
+    expect(() => native.peersOf(native.engine(), engine.attach(batch), 2, new Uint32Array(1))).toThrow(RangeError)
+    expect(() => native.peersOf(native.engine(), engine.attach(batch), 2, {} as Uint32Array)).toThrow(TypeError)
   })
 
   test('wipes keys that it refuses, too', () => {

@@ -144,3 +144,9 @@ function rows(batch: Batch) {
     }
   })
 }
+
+/** Whose inbound SA each SPI is, as the engine tells of packets that begin with it. */
+export function peersOf(engine: Engine, spis: readonly number[]): number[] {
+  const batch = batchOf(spis.map(spi => ({ bytes: Uint8Array.of(spi >>> 24, spi >>> 16, spi >>> 8, spi, 0, 0, 0, 1) })))
+  return [...engine.peersOf(batch).subarray(0, spis.length)]
+}

@@ -7,9 +7,23 @@ import { Owner } from '../../src/firewall/likeness.ts'
 import { FirewallTables } from '../../src/firewall/tables.ts'
 import { Ahead } from '../../src/gateway/ahead.ts'
 import { Stats } from '../../src/gateway/stats.ts'
+import { L2tpTable } from '../../src/l2tp/table.ts'
 import { Batch } from '../../src/packet/batch.ts'
 import { emitIpv4, emitUdp } from '../../src/packet/ip.ts'
 import { seededDice } from '../support/dice.ts'
+
+const ids = {
+  peer: 3,
+  localTunnelId: 1,
+  remoteTunnelId: 1,
+  localSessionId: 1,
+  remoteSessionId: 1,
+  remotePort: 1701,
+  localPort: 1701,
+  template: 1,
+  hostName: '',
+  sequencing: false,
+}
 
 type Step = 'opened' | 'unwrapped' | 'bound' | 'filtered'
 
@@ -19,7 +33,8 @@ const asked: { of: string; table: Uint8Array; rowSize: number }[] = []
 const engine: Engine = Object.assign(new ReferenceEngine(seededDice('ahead')), {
   fetchRows: (_: Batch, of: string, table: Uint8Array, rowSize: number) => void asked.push({ of, table, rowSize }),
 })
-const ahead = new Ahead(engine, stats, tables)
+const l2tp = new L2tpTable()
+const ahead = new Ahead(engine, stats, tables, l2tp)
 
 function stream(): Batch {
   const batch = new Batch()
@@ -48,6 +63,7 @@ describe('what is asked for ahead', () => {
     ['unwrapped', 'sessions', 9, () => stats.addSession(9, 1, 100, false)],
     ['unwrapped', 'sessions', 11, () => tables.likeness.remember(stream(), 11 + Owner.Inward, tables.headers)],
     ['bound', 'sessions', 12, () => tables.likeness.remember(stream(), 12 + Owner.Outward, tables.headers)],
+    ['filtered', 'sessions', 13, () => l2tp.install({ ...ids, session: 13 })],
     ['filtered', 'sessions', 16383, () => stats.addSession(16383, 1, 100, true)],
     ['filtered', 'peers', 1, () => stats.addPeer(1, 1, 100, true)],
   ])('when a batch is %s: of %s, row %i', (step, of, row, change) => {

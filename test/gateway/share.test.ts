@@ -20,6 +20,11 @@ function batchOf(words: readonly number[]): Batch {
   return batch
 }
 
+/** Each word is a sender. */
+function own(batch: Batch): Uint32Array {
+  return Uint32Array.from({ length: batch.count }, (_, i) => batch.packet(i)[3]!)
+}
+
 /** How many packets of each word are still to be forwarded. */
 function left(batch: Batch, word: number): number {
   let n = 0
@@ -35,8 +40,8 @@ function crowd(...others: number[]): Batch {
 }
 
 /** Pressed so many times, and having seen somebody greedy if `seen` batches of one and two senders show one. */
-function pressed(times: number, senderOf = (word: number) => word, seen = 20): FairShare {
-  const share = new FairShare(0, senderOf)
+function pressed(times: number, sendersOf = own, seen = 20): FairShare {
+  const share = new FairShare(sendersOf)
   for (let i = 0; i < times; i++) share.feel(true)
   for (let i = 0; i < seen; i++) share.limit(i % 10 === 9 ? batchOf([2]) : crowd())
   return share
@@ -77,7 +82,7 @@ describe('shares', () => {
   })
 
   it('a sender who is alone has all, at once or a while after the others went', () => {
-    const alone = pressed(6, word => word, 0)
+    const alone = pressed(6, own, 0)
     for (let i = 0; i < 100; i++) {
       const batch = crowd()
       alone.limit(batch)
@@ -94,7 +99,7 @@ describe('shares', () => {
   })
 
   it('where a queue is known to be long, the half', () => {
-    const share = new FairShare(0, word => word, NEAR_CAPACITY / 2)
+    const share = new FairShare(own, NEAR_CAPACITY / 2)
     for (let i = 0; i < 99; i++) share.feel(true)
     // At first there may be others who do not find room.
     const first = crowd()
@@ -107,7 +112,7 @@ describe('shares', () => {
   })
 
   it('where many want as much and fill a queue that is known, the half, and of that everybody a part', () => {
-    const share = new FairShare(0, word => word, NEAR_CAPACITY / 2)
+    const share = new FairShare(own, NEAR_CAPACITY / 2)
     for (let i = 0; i < 99; i++) share.feel(true)
     const equal = () => batchOf(Array.from({ length: NEAR_CAPACITY }, (_, i) => 1 + (i % 4)))
     for (let i = 0; i < 20; i++) share.limit(equal())
@@ -118,7 +123,7 @@ describe('shares', () => {
 
   it('where all want as much nobody is greedy', () => {
     for (const senders of [2, 10, 64]) {
-      const share = pressed(99, word => word, 0)
+      const share = pressed(99, own, 0)
       for (let n = 0; n < 100; n++) {
         const batch = batchOf(Array.from({ length: NEAR_CAPACITY }, (_, i) => 1 + (i % senders)))
         share.limit(batch)
@@ -144,7 +149,7 @@ describe('shares', () => {
   })
 
   it('whoever makes up words is one sender', () => {
-    const share = pressed(6, word => (word === 200 || word === 2 ? 1 : 0))
+    const share = pressed(6, batch => own(batch).map(word => (word === 200 || word === 2 ? 1 : 0)))
     const batch = batchOf([...Array.from({ length: 58 }, (_, i) => i + 3), ...new Array(6).fill(200)])
     share.limit(batch)
     let others = 0
@@ -162,7 +167,7 @@ describe('shares', () => {
 })
 
 describe('a buffer', () => {
-  const share = () => new FairShare(0, word => word, NEAR_CAPACITY / 2)
+  const share = () => new FairShare(own, NEAR_CAPACITY / 2)
   const tenseAfter = (...fills: number[]) => {
     const felt = share()
     for (const fill of fills) felt.feelFill(fill)
@@ -233,7 +238,7 @@ class Crossing implements Wires {
     const engine = new ReferenceEngine(seededDice('shares'))
     // Cryptography has no part in this: an opened packet is one that begins behind its SPI.
     Object.assign(engine, {
-      peerOf: (spi: number) => (spi === FLOOD || spi === OTHER ? spi : 0),
+      peersOf: own,
       open: (batch: Batch) => {
         for (let i = 0; i < batch.count; i++) {
           if (batch.verdict[i] !== Verdict.Forward) continue
