@@ -396,6 +396,11 @@ class Crypto {
 #endif
 };
 
+#ifdef HAVE_IPSEC_MB
+// The widest unit of those that `only` leaves and this processor has; nullptr where there is none.
+const AesUnit* ChooseAes(Crypto::Only only);
+#endif
+
 // The library's version where it is compiled in and of use here, else nullptr.
 const char* IpsecMbVersion();
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "suites.h"
 
@@ -16,7 +17,49 @@ constexpr size_t kAhead = 512;
 
 size_t SizeOf(const Job& job) { return Index(job.keys->cipher) - Index(Cipher::Aes128); }
 
+// The unit, if it computes what that of single blocks does: emulators may claim instructions for several blocks, and compute the
+// second from bytes of the first, as QEMU 7.2 does.
+const AesUnit* IfRight(const AesUnit* unit) {
+  if (unit == nullptr) return nullptr;
+  constexpr size_t kBlocks = 23, kLanes = 4;
+  uint8_t keys[kAesMaxKeys * kAesBlock], texts[2][kBlocks * kAesBlock];
+  for (size_t i = 0; i < sizeof keys; i++) keys[i] = static_cast<uint8_t>(i * 7 + 1);
+  auto compute = [&keys](const AesUnit& by, uint8_t* text) {
+    for (size_t i = 0; i < kBlocks * kAesBlock; i++) text[i] = static_cast<uint8_t>(i * 11 + i / kAesBlock);
+    by.decrypt[0](keys, keys, text, kBlocks);
+    AesState state = {};
+    uint8_t* lanes[kAesMaxLanes];
+    for (size_t lane = 0; lane < kLanes; lane++) {
+      lanes[lane] = text + lane * kAesBlock;
+      for (size_t k = 0; k < kAesMaxKeys; k++) std::memcpy(state.keys[k][lane], keys + k * kAesBlock, kAesBlock);
+    }
+    by.EncryptorFor(kLanes).encrypt[0](state, lanes, 1);
+  };
+  compute(*unit, texts[0]);
+  compute(*AesNi(), texts[1]);
+  return std::memcmp(texts[0], texts[1], sizeof texts[0]) == 0 ? unit : nullptr;
+}
+
+// AES-CBC in lanes, which win over the library for any number of packets.
+struct AesChoice {
+  Crypto::Only only;
+  const AesUnit* unit;
+};
+std::span<const AesChoice> AesChoices() {
+  static const AesChoice choices[] = {{Crypto::Only::Vaes512, IfRight(AesVaes512())},
+                                      {Crypto::Only::Vaes, IfRight(AesVaes())},
+                                      {Crypto::Only::AesNi, AesNi()}};
+  return choices;
+}
+
 }  // namespace
+
+const AesUnit* ChooseAes(Crypto::Only only) {
+  for (const AesChoice& choice : AesChoices()) {
+    if ((only == Crypto::Only::Best || only == choice.only) && choice.unit != nullptr) return choice.unit;
+  }
+  return nullptr;
+}
 
 std::unique_ptr<AesLanes> AesLanes::Create(const AesUnit* unit) {
   return unit == nullptr ? nullptr : std::unique_ptr<AesLanes>(new AesLanes(*unit));

@@ -2,8 +2,6 @@
 // were measured by `npm run bench -- crypto`.
 
 #include <algorithm>
-#include <cstring>
-#include <span>
 
 #include "suites.h"
 
@@ -46,43 +44,6 @@ constexpr ShuffleChoice kShuffles[] = {
     {Crypto::Only::Shuffle, DesShuffleAvx2, {{{8, 12}}}, {{{19, 28}}}},
 };
 
-#ifdef HAVE_IPSEC_MB
-// The unit, if it computes what that of single blocks does: emulators may claim instructions for several blocks, and compute the
-// second from bytes of the first, as QEMU 7.2 does.
-const AesUnit* IfRight(const AesUnit* unit) {
-  if (unit == nullptr) return nullptr;
-  constexpr size_t kBlocks = 23, kLanes = 4;
-  uint8_t keys[kAesMaxKeys * kAesBlock], texts[2][kBlocks * kAesBlock];
-  for (size_t i = 0; i < sizeof keys; i++) keys[i] = static_cast<uint8_t>(i * 7 + 1);
-  auto compute = [&keys](const AesUnit& by, uint8_t* text) {
-    for (size_t i = 0; i < kBlocks * kAesBlock; i++) text[i] = static_cast<uint8_t>(i * 11 + i / kAesBlock);
-    by.decrypt[0](keys, keys, text, kBlocks);
-    AesState state = {};
-    uint8_t* lanes[kAesMaxLanes];
-    for (size_t lane = 0; lane < kLanes; lane++) {
-      lanes[lane] = text + lane * kAesBlock;
-      for (size_t k = 0; k < kAesMaxKeys; k++) std::memcpy(state.keys[k][lane], keys + k * kAesBlock, kAesBlock);
-    }
-    by.EncryptorFor(kLanes).encrypt[0](state, lanes, 1);
-  };
-  compute(*unit, texts[0]);
-  compute(*AesNi(), texts[1]);
-  return std::memcmp(texts[0], texts[1], sizeof texts[0]) == 0 ? unit : nullptr;
-}
-
-// AES-CBC in lanes, which win over the library for any number of packets.
-struct AesChoice {
-  Crypto::Only only;
-  const AesUnit* unit;
-};
-std::span<const AesChoice> AesChoices() {
-  static const AesChoice choices[] = {{Crypto::Only::Vaes512, IfRight(AesVaes512())},
-                                      {Crypto::Only::Vaes, IfRight(AesVaes())},
-                                      {Crypto::Only::AesNi, AesNi()}};
-  return choices;
-}
-#endif
-
 constexpr uint32_t kDesBlock = 8;
 constexpr size_t kCbcCount = Index(Cipher::AesGcm128);
 constexpr size_t kHmacCount = Index(Integrity::Gcm);
@@ -104,15 +65,6 @@ std::unique_ptr<Shuffle> ChooseShuffle(Crypto::Only only) {
   }
   return nullptr;
 }
-
-#ifdef HAVE_IPSEC_MB
-const AesUnit* ChooseAes(Crypto::Only only) {
-  for (const AesChoice& choice : AesChoices()) {
-    if ((only == Crypto::Only::Best || only == choice.only) && choice.unit != nullptr) return choice.unit;
-  }
-  return nullptr;
-}
-#endif
 
 const SliceCosts& Costs(const DesUnit& unit, Cipher cipher) {
   const SliceChoice* choice = kSlices;
@@ -329,25 +281,21 @@ void Crypto::EncryptDes(Job** jobs, size_t count) {
   size_t alone = 0;
   bool shuffle = false;
   for (size_t i = 0; i <= count; i++) {
+    auto consider = [&](bool shuffled, uint32_t cost) {
+      if (before + cost >= least) return;
+      least = before + cost;
+      alone = i;
+      shuffle = shuffled;
+    };
     if (bitslice_ != nullptr) {
       const DesUnit& unit = bitslice_->unit();
       auto lanes_for = [&](size_t left) { return unit.EncryptorFor(left); };
-      uint32_t cost = before + EncryptCost(Costs(unit, cipher).encrypt, unit.encryptors, lanes_for, jobs + i, count - i);
-      if (cost < least) {
-        least = cost;
-        alone = i;
-        shuffle = false;
-      }
+      consider(false, EncryptCost(Costs(unit, cipher).encrypt, unit.encryptors, lanes_for, jobs + i, count - i));
     }
     if (shuffle_ != nullptr) {
       const DesShuffle& way = shuffle_->way();
       auto lanes_for = [&](size_t left) { return way.LanesFor(left); };
-      uint32_t cost = before + EncryptCost(Costs(way, cipher).lanes, way.lanes, lanes_for, jobs + i, count - i);
-      if (cost < least) {
-        least = cost;
-        alone = i;
-        shuffle = true;
-      }
+      consider(true, EncryptCost(Costs(way, cipher).lanes, way.lanes, lanes_for, jobs + i, count - i));
     }
     if (only_ != Only::Best) break;
     if (i < count) before += Blocks(*jobs[i]) * 10;
